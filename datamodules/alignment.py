@@ -1,0 +1,180 @@
+"""Face alignment: five points of a face are brought to a mean shape by a similarity transform, and the picture and its maps follow.
+
+Source: Wei et al. 2017, section 4.1, "following similar steps in [10]" (Liu et al. 2015, whose public code has the mean shape below).
+Coordinates are x, y in pixels; whole numbers are pixel centres.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from datamodules.errors import DataError
+from datamodules.layouts.helen import GROUPS
+
+# Left to right in the picture: eye, eye, nose, mouth corner, mouth corner, relative to the centre of a crop of 250 x 250 pixels.
+# Source: Liu et al. 2015, public code, for Helen.
+MEAN_SHAPE: NDArray[np.float64] = np.array(
+    [[-30.1601, -31.4298], [28.9460, -32.9585], [-0.4463, 3.8123], [-24.7828, 30.8101], [26.4432, 29.7659]], dtype=np.float64
+)
+MEAN_SHAPE_SIZE = 250
+REVISION = 1  # To be raised whenever a change here moves pixels: aligned copies made before are then not used again.
+
+# Not in paper: what lies outside the picture is background in the labels, and in the picture ImageNet's mean colour (RGB), which normalises
+# to about 0.
+OUTSIDE_COLOUR = (124, 116, 104)
+OUTSIDE_PROBABILITY = 255
+
+# Groups of landmarks, and classes, whose centroids should coincide. Pairs of parts are averaged: it does not matter which is called left.
+_PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
+    (("first brow", "second brow"), ((2,), (3,))),
+    (("first eye", "second eye"), ((4,), (5,))),
+    (("nose",), ((6,),)),
+    (("outer upper lip", "outer lower lip"), ((7, 8, 9),)),
+)
+
+
+def five_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Reduce Helen's landmarks to the five points of the mean shape, wherever on its outline a group of points begins.
+
+    Not in paper: how 194 points become five; its authors detect others. Eyes are centroids; the mouth corners are the
+    outermost points of the outer lips along the line of the eyes; the nose is half way from its centroid to its lowest point, which is
+    where the mean shape has it (just above its base).
+
+    Args:
+        landmarks: 194 2.
+
+    Returns:
+        5 2: eye, eye, nose, mouth corner, mouth corner, pairs from left to right in the picture.
+
+    Raises:
+        ValueError: `landmarks` has another shape.
+    """
+    if landmarks.shape != (194, 2):
+        raise ValueError(f"Expected `landmarks` to have shape (194, 2), but got {landmarks.shape}; `read_landmarks` gives that.")
+    eyes = np.stack([landmarks[GROUPS["first eye"]].mean(axis=0), landmarks[GROUPS["second eye"]].mean(axis=0)])
+    eyes = eyes[np.argsort(eyes[:, 0])]
+    across = eyes[1] - eyes[0]
+    down = np.array([-across[1], across[0]])  # y grows downwards, so this turns the line of the eyes towards the mouth
+    lips = np.concatenate([landmarks[GROUPS["outer upper lip"]], landmarks[GROUPS["outer lower lip"]]])
+    along = lips @ across
+    nose = landmarks[GROUPS["nose"]]
+    tip = (nose.mean(axis=0) + nose[np.argmax(nose @ down)]) / 2
+    return np.stack([eyes[0], eyes[1], tip, lips[np.argmin(along)], lips[np.argmax(along)]])
+
+
+def landmark_scale(landmarks: NDArray[np.float64], probabilities: NDArray[np.uint8]) -> float:
+    """Estimate the factor from the original photograph, in whose pixels landmarks are given, to the resized picture and its maps.
+
+    Not in paper: the factors of Smith et al.'s resized set are not published, so each is had by least squares between centroids of parts.
+
+    Args:
+        landmarks: 194 2, pixels of the original.
+        probabilities: 11 H W, pixels of the resized picture.
+
+    Returns:
+        Resized pixels for each original pixel.
+
+    Raises:
+        DataError: the maps have none of the parts, or the parts are elsewhere than the landmarks at any scale.
+    """
+    sources, targets = [], []
+    for groups, classes in _PARTS:
+        centroids = [_centroid(probabilities[list(members)]) for members in classes]
+        found = [centroid for centroid in centroids if centroid is not None]
+        if len(found) == len(classes):
+            sources.append(np.mean([landmarks[GROUPS[group]].mean(axis=0) for group in groups], axis=0))
+            targets.append(np.mean(found, axis=0))
+    if not sources:
+        raise DataError("The maps show neither brows, eyes, nose nor lips to scale the landmarks to; check the face's label files.")
+    source, target = np.stack(sources), np.stack(targets)
+    scale = float((source * target).sum() / (source * source).sum())
+    error = float(np.linalg.norm(scale * source - target, axis=1).max())
+    eyes = landmarks[GROUPS["first eye"]].mean(axis=0) - landmarks[GROUPS["second eye"]].mean(axis=0)
+    # Outlines and areas have slightly different centroids; as much as the distance of the eyes means somebody else's landmarks.
+    if scale <= 0 or error > scale * float(np.linalg.norm(eyes)):
+        raise DataError(f"Landmarks and maps are {error:.0f} pixels apart at the best scale; check that both belong to the same face.")
+    return scale
+
+
+def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Find the rotation, uniform scale and shift (no reflection) that bring five points closest to the mean shape.
+
+    Source: Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", in the plane.
+
+    Args:
+        points: 5 2, pixels of the picture.
+        size: edge of the square crop in pixels; the mean shape grows with it, about its centre.
+
+    Returns:
+        2 3: the matrix from picture to crop.
+
+    Raises:
+        ValueError: `size` is not positive, or all points are one.
+    """
+    if size < 1:
+        raise ValueError(f"Expected `size` to be a positive number of pixels, but got {size}.")
+    target = mean_shape(size)
+    source_mean, target_mean = points.mean(axis=0), target.mean(axis=0)
+    # With points as complex numbers a similarity is one complex factor, and least squares is a quotient.
+    source = (points - source_mean) @ np.array([1, 1j])
+    factor = np.vdot(source, (target - target_mean) @ np.array([1, 1j])) / max(np.vdot(source, source).real, 1e-12)
+    if abs(factor) < 1e-9:
+        raise ValueError(f"Expected `points` to be five different points, but got {points.tolist()}; check the face's landmarks.")
+    linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
+    return np.column_stack([linear, target_mean - linear @ source_mean])
+
+
+def mean_shape(size: int) -> NDArray[np.float64]:
+    """Place the mean shape in a crop of `size` x `size` pixels: 5 2."""
+    return MEAN_SHAPE * (size / MEAN_SHAPE_SIZE) + (size - 1) / 2
+
+
+def align(
+    image: NDArray[np.uint8], probabilities: NDArray[np.uint8], points: NDArray[np.float64], size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Bring a face to the mean shape, and its probability maps to hard labels.
+
+    Source: Wei et al. 2017, section 4.1. Not in paper: interpolation (bilinear, after averaging over areas where the face shrinks),
+    and that maps are warped before the argmax rather than labels after it.
+
+    Args:
+        image: H W 3.
+        probabilities: 11 H W.
+        points: 5 2, pixels of `image`.
+        size: edge of the crop in pixels.
+
+    Returns:
+        The picture, size size 3, and the labels, size size.
+    """
+    matrix = similarity(points, size)
+    height, width = image.shape[:2]
+    scale = min(1.0, float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    shrink = np.array([width / small[0], height / small[1]])
+    # A pixel covers half a pixel to either side of its centre: centre x of the small picture is (x + 0.5) * shrink - 0.5 of the large one.
+    matrix = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ (shrink / 2 - 0.5)])
+
+    def warp(pixels: NDArray[np.uint8], outside: tuple[int, ...]) -> NDArray[np.uint8]:
+        if small != (width, height):
+            pixels = cv2.resize(pixels, dsize=small, interpolation=cv2.INTER_AREA)
+        warped: NDArray[np.uint8] = cv2.warpAffine(
+            pixels, M=matrix, dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
+        )
+        return warped
+
+    maps = np.zeros((len(probabilities), size, size), np.uint8)
+    for index, pixels in enumerate(probabilities):
+        if index == 0 or pixels.any():
+            maps[index] = warp(pixels, (OUTSIDE_PROBABILITY if index == 0 else 0,))
+    return warp(image, OUTSIDE_COLOUR), maps.argmax(axis=0).astype(np.uint8)
+
+
+def _centroid(maps: NDArray[np.uint8]) -> NDArray[np.float64] | None:
+    """Centre of mass, x and y, of maps taken together; None where they are empty."""
+    columns, rows = maps.sum(axis=(0, 1), dtype=np.float64), maps.sum(axis=(0, 2), dtype=np.float64)
+    mass = columns.sum()
+    if mass == 0:
+        return None
+    return np.array([columns @ np.arange(len(columns)) / mass, rows @ np.arange(len(rows)) / mass])

@@ -1,0 +1,239 @@
+"""Helen as a LightningDataModule: aligned faces of one size, packed once, read from a memory map.
+
+Source: Wei et al. 2017, section 4.1.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from datamodules import alignment
+from datamodules.cache import build_once
+from datamodules.errors import DataError
+from datamodules.layouts import helen
+from datamodules.sampler import ResumableLoader, StepSampler
+from datamodules.vouch import Vouch
+
+# ImageNet's mean and standard deviation (RGB, of values from 0 to 1), on which VGG's public weights were trained.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+class PackedFaces(Dataset[dict[str, Any]]):
+    """The aligned faces of one split, as `pack` wrote them.
+
+    Args:
+        folder: what `pack` filled.
+        split: "exemplars", "tuning" or "testing".
+    """
+
+    def __init__(self, folder: Path, split: str) -> None:
+        self.names: list[str] = json.loads((folder / f"{split}_names.json").read_text())
+        self._images = np.load(folder / f"{split}_images.npy", mmap_mode="r")
+        self._masks = np.load(folder / f"{split}_masks.npy", mmap_mode="r")
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return `image` (3 H W, uint8), `mask` (H W, uint8) and `name`."""
+        # Copied, because a tensor must not share memory that cannot be written to.
+        return {"image": np.array(self._images[index]), "mask": np.array(self._masks[index]), "name": self.names[index]}
+
+
+class RankSampler(Sampler[int]):
+    """Indices in order, every `world`-th from `rank` on: ranks together see each sample once, and none is repeated to even them out."""
+
+    def __init__(self, size: int, rank: int, world: int) -> None:
+        self._indices = range(rank, size, world)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._indices)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+
+def read_aligned(layout: helen.HelenLayout, name: str, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read one face and align it.
+
+    Returns:
+        The picture, size size 3, and its labels, size size.
+
+    Raises:
+        DataError: a file of the face is unreadable, or its files do not belong together.
+    """
+    image = helen.read_image(layout.image(name))
+    probabilities = helen.read_probabilities(layout, name, (image.shape[0], image.shape[1]))
+    landmarks = helen.read_landmarks(layout.landmarks[name])
+    try:
+        scale = alignment.landmark_scale(landmarks, probabilities)
+        return alignment.align(image, probabilities, alignment.five_points(landmarks * scale), size)
+    except ValueError as error:
+        raise DataError(f"Face {name!r} of {layout.root} cannot be aligned: {error}") from error
+
+
+def pack(layout: helen.HelenLayout, size: int, folder: Path) -> None:
+    """Write all aligned faces into `folder`: per split images (N 3 size size, uint8), masks (N size size, uint8) and names.
+
+    Raises:
+        DataError: a face cannot be read; the sentence names it.
+    """
+    # OpenCV lets go of the interpreter while it decodes and warps, so threads are enough.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        for split, names in layout.splits.items():
+            images = np.lib.format.open_memmap(folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(len(names), 3, size, size))
+            masks = np.lib.format.open_memmap(folder / f"{split}_masks.npy", mode="w+", dtype=np.uint8, shape=(len(names), size, size))
+            faces = pool.map(lambda name: read_aligned(layout, name, size), names)
+            for index, (image, mask) in enumerate(faces):
+                images[index], masks[index] = image.transpose(2, 0, 1), mask
+            images.flush()
+            masks.flush()
+            (folder / f"{split}_names.json").write_text(json.dumps(names))
+
+
+class HelenDataModule(pl.LightningDataModule):
+    """Helen's aligned faces with 11 classes, in batches of `image`, `mask` and `name`.
+
+    Training goes by steps: one epoch of Lightning is the whole training, `steps` long. The trainer needs
+    `use_distributed_sampler=False`, because the loaders share out their samples among ranks themselves, and `accumulate_grad_batches=1`.
+    Not in paper: augmentation, so there is none; and normalisation by ImageNet's mean and deviation.
+
+    Source: Wei et al. 2017, section 4.1.
+
+    Args:
+        root: the data root, with `helen/` in it, or that folder itself.
+        size: edge of the aligned faces in pixels.
+        batch_size: faces a step, on all ranks together.
+        steps: steps of the whole training; without it the trainer's `max_steps`, or else one pass over the faces.
+        seed: of the order of the training faces.
+        cache: where aligned faces are kept; `.cache` in the data root unless given.
+        workers: processes that read ahead, for each loader.
+
+    Raises:
+        ValueError: a number is out of its range. What the data lacks is a `DataError`, raised when it is first looked at.
+    """
+
+    classes: tuple[str, ...] = helen.CLASSES
+    num_classes: int = len(helen.CLASSES)
+    vouch: Vouch
+
+    def __init__(
+        self,
+        root: str | Path,
+        size: int = 500,
+        batch_size: int = 2,
+        steps: int | None = None,
+        seed: int = 0,
+        cache: str | Path | None = None,
+        workers: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value in (("size", size), ("batch_size", batch_size), ("steps", 1 if steps is None else steps)):
+            if value < 1:
+                raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
+        for name, value in (("seed", seed), ("workers", workers)):
+            if value < 0:
+                raise ValueError(f"Expected `{name}` to be zero or a positive integer, but got {value}.")
+        self.root, self.size, self.batch_size, self.steps, self.seed, self.workers = Path(root), size, batch_size, steps, seed, workers
+        self.cache = self.root / ".cache" if cache is None else Path(cache)
+        self._splits: dict[str, PackedFaces] = {}
+
+    @cached_property
+    def layout(self) -> helen.HelenLayout:
+        """The files, found when first asked for."""
+        return helen.find(self.root)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Identifies the content of the data: 16 hexadecimal digits."""
+        return self.layout.fingerprint()
+
+    def prepare_data(self) -> None:
+        """Align all faces, unless that was done before; processes that ask at the same time wait for the first."""
+        self._packed()
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the aligned faces of all splits, and say how much the data can be vouched for."""
+        folder = self._packed()
+        self._splits = {split: PackedFaces(folder, split) for split in self.layout.splits}
+        self.vouch = self.layout.check()
+
+    def train_dataloader(self) -> ResumableLoader:
+        """Batches of `exemplars`, from the trainer's current step on: this rank's part of each.
+
+        Raises:
+            ValueError: the trainer's settings and one full batch a step cannot go together.
+        """
+        faces = self._split("exemplars")
+        start, longest = 0, -1
+        if self.trainer is not None:
+            start, longest = self.trainer.global_step, self.trainer.max_steps
+            if self.trainer.accumulate_grad_batches != 1:
+                accumulate = self.trainer.accumulate_grad_batches
+                raise ValueError(f"Expected `accumulate_grad_batches` to be 1, but got {accumulate}; raise `batch_size` instead.")
+        steps = self.steps or (longest if longest > 0 else -(-len(faces) // self.batch_size))
+        if steps < longest:
+            raise ValueError(
+                f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; leave it out to follow the trainer."
+            )
+        rank, world = _rank_and_world()
+        return ResumableLoader(faces, StepSampler(len(faces), self.batch_size, steps, self.seed, start, rank, world), self.workers)
+
+    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Batches of `tuning`, in order, each face once."""
+        return self._in_order("tuning")
+
+    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """Batches of `testing`, in order, each face once."""
+        return self._in_order("testing")
+
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
+        """Normalise on the device, where bytes have travelled: `image` to B 3 H W float, `mask` to B H W int64."""
+        return {**batch, "image": normalise(batch["image"]), "mask": batch["mask"].long()}
+
+    def _packed(self) -> Path:
+        folder = self.cache / f"helen-{self.fingerprint}-{self.size}px-r{alignment.REVISION}"
+        try:
+            return build_once(folder, lambda partial: pack(self.layout, self.size, partial))
+        except OSError as error:
+            raise DataError(
+                f"Aligned faces cannot be kept in {self.cache} ({error.strerror}); set `cache` to a folder with room."
+            ) from error
+
+    def _split(self, split: str) -> PackedFaces:
+        if split not in self._splits:
+            raise RuntimeError("The datamodule's `setup` must be called before its loaders are; the trainer does that.")
+        return self._splits[split]
+
+    def _in_order(self, split: str) -> DataLoader[dict[str, Any]]:
+        faces = self._split(split)
+        rank, world = _rank_and_world()
+        share = max(1, self.batch_size // world)
+        return DataLoader(faces, batch_size=share, sampler=RankSampler(len(faces), rank, world), num_workers=self.workers)
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Bring bytes, B 3 H W in RGB, to floats of about zero mean and unit deviation over ImageNet."""
+    mean = torch.tensor(MEAN, device=image.device).view(3, 1, 1) * 255
+    std = torch.tensor(STD, device=image.device).view(3, 1, 1) * 255
+    return (image.float() - mean) / std
+
+
+def _rank_and_world() -> tuple[int, int]:
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1

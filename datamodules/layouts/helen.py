@@ -1,0 +1,286 @@
+"""Helen, for face parsing: the files of Smith et al. 2013 (pictures and parts) and of Le et al. 2012 (landmarks).
+
+Source: Smith et al. 2013, "Exemplar-based face parsing"; Le et al. 2012, "Interactive facial feature localization".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.errors import DataError
+from datamodules.vouch import Vouch
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+CLASSES: tuple[str, ...] = (
+    "background",
+    "face skin",
+    "left brow",
+    "right brow",
+    "left eye",
+    "right eye",
+    "nose",
+    "upper lip",
+    "inner mouth",
+    "lower lip",
+    "hair",
+)
+# What F is taken of, left and right merged. Common, and not in the paper: the overall F adds up COUNTED, where the mouth counts whole
+# and in its three parts; skin and hair are reported beside it.
+COUNTED: dict[str, tuple[int, ...]] = {
+    "eyes": (4, 5),
+    "brows": (2, 3),
+    "nose": (6,),
+    "upper_lip": (7,),
+    "inner_mouth": (8,),
+    "lower_lip": (9,),
+    "mouth": (7, 8, 9),
+}
+PARTS: dict[str, tuple[int, ...]] = COUNTED | {"skin": (1,), "hair": (10,)}
+# 0-based slices of the 194 landmarks (Le et al. 2012). Which eye comes first is not relied upon anywhere.
+GROUPS: dict[str, slice] = {
+    "jaw": slice(0, 41),
+    "nose": slice(41, 58),
+    "outer upper lip": slice(58, 72),
+    "outer lower lip": slice(72, 86),
+    "inner upper lip": slice(86, 101),
+    "inner lower lip": slice(101, 114),
+    "first eye": slice(114, 134),
+    "second eye": slice(134, 154),
+    "first brow": slice(154, 174),
+    "second brow": slice(174, 194),
+}
+LANDMARKS = 194
+OFFICIAL_COUNTS: dict[str, int] = {"exemplars": 2000, "tuning": 230, "testing": 100}  # Smith et al. 2013
+
+_FACES = "SmithCVPR2013_dataset_resized"
+_NOT_OFFICIAL = "NOT_OFFICIAL.txt"
+_SYNTHETIC = "SYNTHETIC.txt"
+_GET_FACES = f"unpack {_FACES}.zip, from the project page of Smith et al. 2013 (exemplar-based face parsing), there"
+_GET_LANDMARKS = "unpack annotation.zip, from the Helen project page (Le et al. 2012), there"
+
+
+@dataclass(frozen=True)
+class HelenLayout:
+    """The files of one copy of Helen.
+
+    Args:
+        root: the folder that holds `SmithCVPR2013_dataset_resized/` and `annotation/`.
+        splits: names of the faces, in the order of the lists: "exemplars" (training), "tuning" (validation), "testing".
+        landmarks: the annotation file of every face in `splits`, by its name.
+    """
+
+    root: Path
+    splits: dict[str, tuple[str, ...]]
+    landmarks: dict[str, Path]
+
+    def image(self, name: str) -> Path:
+        """Where the picture of a face lies."""
+        return self.root / _FACES / "images" / f"{name}.jpg"
+
+    def label(self, name: str, index: int) -> Path:
+        """Where the probability map of one class (0 to 10) of a face lies."""
+        return self.root / _FACES / "labels" / name / f"{name}_lbl{index:02d}.png"
+
+    def check(self) -> Vouch:
+        """Say how much can be vouched for: the publishers give counts, and no checksums."""
+        counts = {split: len(names) for split, names in self.splits.items()}
+        detail = f"{sum(counts.values())} faces: " + " / ".join(str(count) for count in counts.values())
+        if self._notes(_SYNTHETIC):
+            return Vouch("synthetic", detail)
+        if self._notes(_NOT_OFFICIAL) or counts != OFFICIAL_COUNTS:
+            return Vouch("not official", detail)
+        return Vouch("counts", detail)
+
+    def fingerprint(self) -> str:
+        """Identify the content by names and sizes of its files and by its lists: 16 hexadecimal digits.
+
+        Neither paths nor times go in, so that a copy has the same fingerprint; notes that it is not official do.
+        """
+        digest = hashlib.sha256()
+        for split in OFFICIAL_COUNTS:
+            _feed(digest, split, (self.root / _FACES / f"{split}.txt").read_bytes())
+        for note in (_NOT_OFFICIAL, _SYNTHETIC):
+            for path in self._notes(note):
+                _feed(digest, path.relative_to(self.root).as_posix(), path.read_bytes())
+        for folder in (f"{_FACES}/images", f"{_FACES}/labels", "annotation"):
+            files = sorted(_sizes(self.root / folder))
+            _feed(digest, folder, "\n".join(f"{name}\t{size}" for name, size in files).encode())
+        return digest.hexdigest()[:16]
+
+    def _notes(self, name: str) -> list[Path]:
+        return [path for path in (self.root / name, self.root / _FACES / name) if path.is_file()]
+
+
+def find(data_root: Path) -> HelenLayout:
+    """Find Helen under a data root, and make sure that every listed face has its picture, its maps and its landmarks.
+
+    Args:
+        data_root: the folder with one folder a data set (`helen/` among them), or that `helen/` itself.
+
+    Raises:
+        DataError: something is missing; the sentence says what, where, and how to get it.
+    """
+    data_root = Path(data_root)
+    root = data_root if (data_root / _FACES).is_dir() else data_root / "helen"
+    faces = root / _FACES
+    if not faces.is_dir():
+        raise DataError(f"Helen is missing: {faces} is not a folder; {_GET_FACES}.")
+    if not (root / "annotation").is_dir():
+        raise DataError(f"Helen's landmarks are missing: {root / 'annotation'} is not a folder; {_GET_LANDMARKS}.")
+    splits = {split: _read_list(faces / f"{split}.txt") for split in OFFICIAL_COUNTS}
+    listed = [name for names in splits.values() for name in names]
+    if len(set(listed)) < len(listed):
+        twice = next(name for name in listed if listed.count(name) > 1)
+        raise DataError(f"Helen's lists in {faces} name {twice!r} more than once; {_GET_FACES}.")
+    annotated = _annotation_names(root / "annotation")
+    _require(listed, _stems(faces / "images", ".jpg"), "pictures", faces / "images", _GET_FACES)
+    _require(listed, _stems(faces / "labels", ""), "label folders", faces / "labels", _GET_FACES)
+    _require(listed, annotated.keys(), "landmarks", root / "annotation", _GET_LANDMARKS)
+    return HelenLayout(root, splits, {name: annotated[name] for name in listed})
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as RGB, H W 3.
+
+    Raises:
+        DataError: the file is missing, cut short or no JPEG.
+    """
+    import cv2
+
+    data = _bytes(path)
+    # A decoder fills the rest of a truncated JPEG with grey and carries on; what such a file lacks is the end marker after its last scan.
+    cut = data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    # The maps were drawn on the pixels as stored, so a rotation that the file asks for must not be applied.
+    pixels = None if cut or not data else cv2.imdecode(_buffer(data), flags=cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise DataError(f"The picture {path} is cut short or is no JPEG; {_replace(path)}.")
+    rgb: NDArray[np.uint8] = cv2.cvtColor(pixels, code=cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
+    """Read the probability maps of a face, 11 H W, 255 for probability 1.
+
+    Args:
+        layout: where the face lies.
+        name: the face's name.
+        size: H W of its picture in pixels, if that is known already; else the picture is read for it.
+
+    Raises:
+        DataError: a map is missing, unreadable, or not of the picture's size.
+    """
+    import cv2
+    import numpy as np
+
+    height, width = read_image(layout.image(name)).shape[:2] if size is None else size
+    maps = np.empty((len(CLASSES), height, width), np.uint8)
+    for index in range(len(CLASSES)):
+        path = layout.label(name, index)
+        data = _bytes(path)
+        # As with JPEG, a PNG that lacks its end chunk may still decode, in part.
+        pixels = cv2.imdecode(_buffer(data), flags=cv2.IMREAD_GRAYSCALE) if b"IEND" in data[-64:] else None
+        if pixels is None:
+            raise DataError(f"The label map {path} is cut short or is no PNG; {_replace(path)}.")
+        if pixels.shape != (height, width):
+            found = f"{pixels.shape[1]} x {pixels.shape[0]}"
+            raise DataError(f"The label map {path} is {found} pixels where its picture is {width} x {height}; {_replace(path)}.")
+        maps[index] = pixels
+    return maps
+
+
+def read_landmarks(path: Path) -> NDArray[np.float64]:
+    """Read the landmarks of a face, 194 2: x and y in pixels of the original photograph, which is larger than the picture of Smith et al.
+
+    Raises:
+        DataError: the file is missing, or is not a name followed by 194 lines `x , y`.
+    """
+    import numpy as np
+
+    lines = _bytes(path).decode(errors="replace").split("\n")[1:]
+    try:
+        points = np.array([[float(number) for number in line.split(",")] for line in lines if line.strip()], dtype=np.float64)
+    except ValueError:
+        points = np.empty((0, 2))
+    if points.shape != (LANDMARKS, 2) or not np.isfinite(points).all():
+        raise DataError(f"The landmarks {path} are not a name followed by {LANDMARKS} lines `x , y`; {_replace(path, _GET_LANDMARKS)}.")
+    return points
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"Helen's file {path} cannot be read ({error.strerror}); {_replace(path)}.") from error
+
+
+def _buffer(data: bytes) -> NDArray[np.uint8]:
+    import numpy as np
+
+    return np.frombuffer(data, np.uint8)
+
+
+def _replace(path: Path, get: str = _GET_FACES) -> str:
+    return f"to replace {path.name}, {get}"
+
+
+def _read_list(path: Path) -> tuple[str, ...]:
+    """Names of a list whose lines are `<number> , <name>`."""
+    if not path.is_file():
+        raise DataError(f"Helen's list of faces is missing: {path} is not a file; {_GET_FACES}.")
+    lines = [line.partition(",") for line in path.read_text().splitlines() if line.strip()]
+    names = tuple(name.strip() for _, _, name in lines)
+    if not names or not all(names):
+        raise DataError(f"Helen's list {path} is empty or has a line that is not `<number> , <name>`; {_GET_FACES}.")
+    return names
+
+
+def _annotation_names(folder: Path) -> dict[str, Path]:
+    """Annotation files by the name in their first line: their numbers are not those of the lists."""
+    names: dict[str, Path] = {}
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.endswith(".txt"):
+                with open(entry.path, "rb") as file:  # noqa: PTH123 - thousands of files: no Path object for each
+                    names[file.readline().decode(errors="replace").strip()] = Path(entry.path)
+    return names
+
+
+def _stems(folder: Path, suffix: str) -> set[str]:
+    if not folder.is_dir():
+        return set()
+    with os.scandir(folder) as entries:
+        return {entry.name.removesuffix(suffix) for entry in entries if entry.name.endswith(suffix)}
+
+
+def _require(listed: list[str], present: Collection[str], what: str, folder: Path, get: str) -> None:
+    missing = [name for name in listed if name not in present]
+    if missing:
+        raise DataError(f"Helen's {what} are incomplete: {folder} lacks {len(missing)} of {len(listed)}, first {missing[0]!r}; {get}.")
+
+
+def _feed(digest: hashlib._Hash, name: str, content: bytes) -> None:
+    """Hash name and content with their lengths, so that no two lists of pairs read the same."""
+    digest.update(f"{name}\n{len(content)}\n".encode())
+    digest.update(content)
+
+
+def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
+    """Relative name and size in bytes of every file of the set below a folder, without what file managers leave behind."""
+    pending = [("", os.fspath(folder))]
+    while pending:
+        prefix, path = pending.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    pending.append((f"{prefix}{entry.name}/", entry.path))
+                elif entry.name.endswith((".jpg", ".png", ".txt")) and not entry.name.startswith("."):
+                    yield prefix + entry.name, entry.stat().st_size

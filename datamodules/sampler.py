@@ -1,0 +1,95 @@
+"""Batches for training by steps: a resumed run sees what an undisturbed one does, because a batch follows from seed and step alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+
+class StepSampler(Sampler[list[int]]):
+    """Yield the indices of one batch a step, out of one shuffled pass over the data after the other.
+
+    Every batch is full: it may take the last samples of a pass and the first of the next.
+
+    Args:
+        size: samples in the data set.
+        batch_size: samples a step, on all ranks together.
+        steps: steps of the whole training, the ones before `start` included.
+        seed: of the order.
+        start: the first step to yield.
+        rank: which of `world` equal parts of every batch to yield.
+        world: how many ranks share a batch.
+
+    Raises:
+        ValueError: an argument is out of its range, or ranks cannot share a batch equally.
+    """
+
+    def __init__(self, size: int, batch_size: int, steps: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
+        for name, value in (("size", size), ("batch_size", batch_size), ("steps", steps), ("world", world)):
+            if value < 1:
+                raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
+        for name, value in (("seed", seed), ("start", start)):
+            if value < 0:
+                raise ValueError(f"Expected `{name}` to be zero or a positive integer, but got {value}.")
+        if not 0 <= rank < world:
+            raise ValueError(f"Expected `rank` to be from 0 to {world - 1}, but got {rank}.")
+        if batch_size % world:
+            raise ValueError(
+                f"Expected `batch_size`, which counts all ranks together, to be divisible by their number {world}, but got {batch_size}; "
+                "use a number of devices that divides it."
+            )
+        self.size, self.batch_size, self.steps, self.seed, self.start = size, batch_size, steps, seed, start
+        self.rank, self.world = rank, world
+
+    def __iter__(self) -> Iterator[list[int]]:
+        orders: dict[int, NDArray[np.int64]] = {}
+        share = self.batch_size // self.world
+        for step in range(self.start, self.steps):
+            first = step * self.batch_size + self.rank * share
+            batch = []
+            for position in range(first, first + share):
+                epoch, index = divmod(position, self.size)
+                if epoch not in orders:
+                    orders = {known: order for known, order in orders.items() if known == epoch - 1}
+                    orders[epoch] = np.random.default_rng((self.seed, epoch)).permutation(self.size)
+                batch.append(int(orders[epoch][index]))
+            yield batch
+
+    def __len__(self) -> int:
+        """Count the steps of the whole training: Lightning, too, counts from its beginning after a resumption."""
+        return self.steps
+
+
+class ResumableLoader(DataLoader[dict[str, Any]]):
+    """A loader over a `StepSampler` that tells a checkpoint which order its batches have, and refuses to go on in another one.
+
+    Lightning asks for `state_dict` and `load_state_dict` when it saves and resumes in the middle of an epoch. The step itself is not in
+    them: `StepSampler` is given it as `start`.
+
+    Args:
+        dataset: where samples come from.
+        sampler: the batches.
+        workers: processes that read ahead; 0 reads in the training process.
+    """
+
+    def __init__(self, dataset: Dataset[dict[str, Any]], sampler: StepSampler, workers: int = 0) -> None:
+        super().__init__(dataset, batch_sampler=sampler, num_workers=workers)
+        self._order = {"seed": sampler.seed, "size": sampler.size, "batch_size": sampler.batch_size}
+
+    def state_dict(self) -> dict[str, int]:
+        """Say what the order of the batches depends on."""
+        return dict(self._order)
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Compare the order of a checkpoint with this loader's.
+
+        Raises:
+            ValueError: they differ, so that the resumed run would not be the interrupted one.
+        """
+        differ = [f"{key} {state.get(key)} in the checkpoint, {value} now" for key, value in self._order.items() if state.get(key) != value]
+        if differ:
+            raise ValueError(f"The checkpoint's batches have another order ({'; '.join(differ)}); use its values or start a new run.")

@@ -1,0 +1,1 @@
+"""Layers: a pure function with the maths, and a thin module where there are parameters."""

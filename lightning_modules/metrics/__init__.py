@@ -1,0 +1,1 @@
+"""What is measured, all of it from one confusion matrix."""

@@ -1,0 +1,94 @@
+"""The confusion matrix that every segmentation score derives from, and the scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class ConfusionMatrix(Metric):
+    """Pixels by true class (rows) and predicted class (columns), over a whole split and all ranks, and the number of images.
+
+    Own code because torchmetrics' `MeanIoU` averages over images and knows no ignore index, and its confusion matrix forms one-hot
+    tensors of a gigabyte an image under deterministic algorithms.
+
+    Args:
+        num_classes: background included.
+        ignore_index: the label of pixels that count nowhere.
+    """
+
+    full_state_update = False
+    matrix: Tensor
+    images: Tensor
+
+    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+        super().__init__()
+        self.num_classes, self.ignore_index = num_classes, ignore_index
+        self.add_state("matrix", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
+        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
+
+    def update(self, prediction: Tensor, mask: Tensor) -> None:
+        """Count B H W predicted classes against B H W labels."""
+        counted = mask != self.ignore_index
+        pairs = mask[counted].long() * self.num_classes + prediction[counted].long()
+        self.matrix += torch.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, self.num_classes)
+        self.images += len(mask)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        """Return the matrix and the number of images, int64."""
+        return self.matrix, self.images
+
+
+def _ratio(numerator: Tensor, denominator: Tensor) -> float | None:
+    """Return the quotient, or None where there is nothing to divide by."""
+    return float(numerator.double() / denominator.double()) if int(denominator) else None
+
+
+def segmentation_scores(matrix: Tensor) -> dict[str, float | None]:
+    """Return pixel accuracy, mean accuracy, mean IoU and frequency weighted IoU.
+
+    Source: Long et al. 2015, section 5, "Metrics". A class that is in neither labels nor predictions is left out of the means, and
+    `classes_counted` says how many were left in.
+
+    Args:
+        matrix: C C, true by predicted class.
+    """
+    matrix = matrix.double()
+    hits, truth, predicted = matrix.diag(), matrix.sum(1), matrix.sum(0)
+    union = truth + predicted - hits
+    iou, accuracy = hits[union > 0] / union[union > 0], hits[truth > 0] / truth[truth > 0]
+    return {
+        "pixel_accuracy": _ratio(hits.sum(), matrix.sum()),
+        "mean_accuracy": float(accuracy.mean()) if len(accuracy) else None,
+        "mean_iou": float(iou.mean()) if len(iou) else None,
+        "frequency_weighted_iou": _ratio((truth[union > 0] * iou).sum(), matrix.sum()),
+        "classes_counted": float(len(iou)),
+    }
+
+
+def f_scores(matrix: Tensor, groups: Mapping[str, Sequence[int]]) -> dict[str, float | None]:
+    """Return each group's F, its classes merged: 2 TP / (2 TP + FP + FN) over the pixels of the whole split.
+
+    Args:
+        matrix: C C, true by predicted class.
+        groups: classes to be merged, by the group's name.
+    """
+    return {name: overall_f(matrix, [members]) for name, members in groups.items()}
+
+
+def overall_f(matrix: Tensor, groups: Sequence[Sequence[int]]) -> float | None:
+    """Return one F from the true positives, false positives and false negatives of several groups added up.
+
+    Args:
+        matrix: C C, true by predicted class.
+        groups: classes to be merged; a class may be in several groups and then counts in each.
+    """
+    hits = both = torch.zeros((), dtype=torch.int64, device=matrix.device)
+    for members in groups:
+        index = torch.tensor(members, device=matrix.device)
+        hits = hits + matrix[index][:, index].sum()
+        both = both + matrix[index].sum() + matrix[:, index].sum()
+    return _ratio(2 * hits, both)

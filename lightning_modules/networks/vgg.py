@@ -1,0 +1,149 @@
+"""One VGG-16 for every paper: its convolutions and its head, as arguments would have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightning_modules.layers.receptive_field import Window
+
+CHANNELS = (64, 128, 256, 512, 512)
+DEPTHS = (2, 2, 3, 3, 3)
+
+
+class SameMaxPool2d(nn.MaxPool2d):
+    """Max pooling with stride 1 that keeps the size; where the padding is odd, the extra cell goes to the bottom and the right.
+
+    Zeros pad, which never win: features follow a ReLU.
+    """
+
+    def __init__(self, kernel_size: int, dilation: int) -> None:
+        super().__init__(kernel_size, stride=1, dilation=dilation)
+        span = dilation * (kernel_size - 1)
+        self.margins = (span // 2, span - span // 2) * 2
+
+    def forward(self, input: Tensor) -> Tensor:
+        """B C H W to B C H W."""
+        padded = functional.pad(input, self.margins)
+        return functional.max_pool2d(padded, self.kernel_size, stride=1, dilation=self.dilation)
+
+
+def vgg16_features(
+    strides: Sequence[int],
+    dilations: Sequence[int],
+    pool_dilations: Sequence[int],
+    width: float = 1.0,
+    batch_norm: bool = False,
+) -> nn.Sequential:
+    """Build VGG-16's conv1_1 to pool5, its modules under Caffe's names.
+
+    Source: Simonyan and Zisserman 2015, table 1, column D.
+
+    Args:
+        strides: of pool1 to pool5, 2 or 1; a pooling with stride 1 keeps the size.
+        dilations: of the convolutions of conv1 to conv5.
+        pool_dilations: of the 2x2 windows of pool1 to pool5.
+        width: channels as a share of VGG-16's.
+        batch_norm: after every convolution.
+    """
+    layers: dict[str, nn.Module] = {}
+    channels = 3
+    blocks = zip(DEPTHS, CHANNELS, strides, dilations, pool_dilations, strict=True)
+    for block, (depth, full_width, stride, dilation, pool_dilation) in enumerate(blocks, 1):
+        for index in range(1, depth + 1):
+            name, out_channels = f"{block}_{index}", round(full_width * width)
+            layers[f"conv{name}"] = nn.Conv2d(channels, out_channels, 3, padding=dilation, dilation=dilation, bias=not batch_norm)
+            if batch_norm:
+                layers[f"bn{name}"] = nn.BatchNorm2d(out_channels)
+            layers[f"relu{name}"] = nn.ReLU(inplace=True)
+            channels = out_channels
+        layers[f"pool{block}"] = nn.MaxPool2d(2, 2, dilation=pool_dilation) if stride == 2 else SameMaxPool2d(2, pool_dilation)
+    features = nn.Sequential()
+    for name, layer in layers.items():
+        features.add_module(name, layer)
+    return features
+
+
+def vgg16_head(
+    in_channels: int, channels: int, num_classes: int, kernel_size: int, dilation: int, dropout: float = 0.5, batch_norm: bool = False
+) -> nn.Sequential:
+    """Build fc6, fc7 and fc8 as convolutions that keep the size, under Caffe's names."""
+    head = nn.Sequential()
+    for name, layer in (
+        ("fc6", nn.Conv2d(in_channels, channels, kernel_size, padding="same", dilation=dilation, bias=not batch_norm)),
+        ("bn6", nn.BatchNorm2d(channels) if batch_norm else None),
+        ("relu6", nn.ReLU(inplace=True)),
+        ("drop6", nn.Dropout(dropout)),
+        ("fc7", nn.Conv2d(channels, channels, 1, bias=not batch_norm)),
+        ("bn7", nn.BatchNorm2d(channels) if batch_norm else None),
+        ("relu7", nn.ReLU(inplace=True)),
+        ("drop7", nn.Dropout(dropout)),
+        ("fc8", nn.Conv2d(channels, num_classes, 1)),
+    ):
+        if layer is not None:
+            head.add_module(name, layer)
+    return head
+
+
+def initialise(module: nn.Module) -> None:
+    """Draw start weights: He et al. 2015 before a ReLU, a normal of 0.01 for the scores, zeros for biases."""
+    for name, layer in module.named_modules():
+        if isinstance(layer, nn.Conv2d):
+            if name.endswith("fc8"):
+                nn.init.normal_(layer.weight, std=0.01)
+            else:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def windows(layers: nn.Module) -> Iterator[Window]:
+    """List the sliding windows of a chain of layers, in order, for `receptive_field`."""
+    for layer in layers.modules():
+        if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
+            (kernel_size, *_), (stride, *_), (dilation, *_) = (
+                value if isinstance(value, tuple) else (value,) for value in (layer.kernel_size, layer.stride, layer.dilation)
+            )
+            yield Window(kernel_size, stride, dilation)
+
+
+def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int, num_classes: int) -> dict[str, Tensor]:
+    """Turn an ImageNet VGG-16 of torchvision's layout into `features.*` and `head.*` of a network here.
+
+    The 7x7 fc6 becomes a `kernel_size` one by keeping every n-th tap, from the first to the last; the scores are drawn anew.
+    Source: Chen et al. 2015 (DeepLab), section 3.1, subsample fc6 so.
+
+    Args:
+        state: `features.<n>.{weight,bias}` and `classifier.{0,3}.{weight,bias}`.
+        kernel_size: taps of fc6 along an axis: 7, 4 or 3.
+        num_classes: of fc8.
+
+    Raises:
+        ValueError: if `state` is no VGG-16, or its fc6 cannot be subsampled so.
+    """
+    if 6 % (kernel_size - 1):
+        raise ValueError(f"Expected `kernel_size` to be 7, 4, 3 or 2, which sample 7 taps evenly, but got {kernel_size}.")
+    names = [f"conv{block}_{index}" for block, depth in enumerate(DEPTHS, 1) for index in range(1, depth + 1)]
+    sources = sorted({int(key.split(".")[1]) for key in state if key.startswith("features.") and key.endswith(".weight")})
+    missing = [key for key in ("classifier.0.weight", "classifier.3.weight") if key not in state]
+    if len(sources) != len(names) or missing:
+        raise ValueError(
+            f"Expected start weights in torchvision's layout of VGG-16 (13 `features`, `classifier.0`, `classifier.3`), "
+            f"but got {len(sources)} `features` and no {' or '.join(missing) or 'gap in the classifier'}."
+        )
+    result = {
+        f"features.{name}.{part}": state[f"features.{source}.{part}"]
+        for name, source in zip(names, sources, strict=True)
+        for part in ("weight", "bias")
+    }
+    fc6, fc7 = state["classifier.0.weight"], state["classifier.3.weight"]
+    step = 6 // (kernel_size - 1)
+    result["head.fc6.weight"] = fc6.reshape(len(fc6), -1, 7, 7)[:, :, ::step, ::step].contiguous()
+    result["head.fc7.weight"] = fc7[:, :, None, None]
+    result["head.fc6.bias"], result["head.fc7.bias"] = state["classifier.0.bias"], state["classifier.3.bias"]
+    result["head.fc8.weight"] = torch.empty(num_classes, len(fc7), 1, 1).normal_(std=0.01)
+    result["head.fc8.bias"] = torch.zeros(num_classes)
+    return result

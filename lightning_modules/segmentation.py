@@ -1,0 +1,123 @@
+"""Semantic segmentation: the task that trains and evaluates every network that labels pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.metrics.confusion import ConfusionMatrix, segmentation_scores
+
+
+class SemanticSegmentation(LightningModule):
+    """Train a network on summed cross entropy by SGD; evaluate it by one confusion matrix over the split.
+
+    Source: Wei et al. 2017, section 4.2, for the loss ("normalized by batch size") and the treatment of f.
+
+    Args:
+        network: B 3 H W to scores B num_classes h w; a method `trajectory()` of it, where there is one, is logged at every step.
+        num_classes: background included.
+        learning_rate: of the summed loss over the batch size; a mean over pixels would take H W times as much.
+        momentum: of SGD.
+        weight_decay: of every parameter but inflation factors.
+        milestones: optimiser steps after which the learning rate is multiplied by `gamma`.
+        gamma: the learning rate's factor at a milestone.
+        factor_multiplier: learning rate of inflation factors over `learning_rate`.
+        factor_start: optimiser steps before inflation factors begin to move.
+        ignore_index: the label of pixels that count neither in the loss nor in the scores.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        learning_rate: float,
+        momentum: float = 0.9,
+        weight_decay: float = 5e-4,
+        milestones: Sequence[int] = (),
+        gamma: float = 0.1,
+        factor_multiplier: float = 6e4,
+        factor_start: int = 0,
+        ignore_index: int = 255,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters(ignore=["network"])
+        self.network = network
+        self.confusion = ConfusionMatrix(num_classes, ignore_index)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B 3 H W to scores B num_classes h w."""
+        scores: Tensor = self.network(image)
+        return scores
+
+    def _shared_step(self, batch: dict[str, Any], stage: str) -> Tensor:
+        """Score a batch at its labels' own size; in training return the loss, otherwise count into the confusion matrix."""
+        mask: Tensor = batch["mask"]
+        scores: Tensor = self(batch["image"])
+        if scores.shape[-2:] != mask.shape[-2:]:
+            scores = functional.interpolate(scores, size=mask.shape[-2:], mode="bilinear", align_corners=True)
+        if stage != "train":
+            self.confusion.update(scores.argmax(1), mask)
+            return scores
+        ignored = self.hparams["ignore_index"]
+        loss = functional.cross_entropy(scores.float(), mask, ignore_index=ignored, reduction="sum") / len(mask)
+        self.log("train/loss", loss, batch_size=len(mask))
+        self.log("train/loss_per_pixel", loss.detach() / mask[0].numel(), batch_size=len(mask), prog_bar=True)
+        return loss
+
+    def training_step(self, batch: dict[str, Any]) -> Tensor:
+        """Return the loss of a batch."""
+        return self._shared_step(batch, "train")
+
+    def validation_step(self, batch: dict[str, Any]) -> None:
+        """Count a batch."""
+        self._shared_step(batch, "val")
+
+    def test_step(self, batch: dict[str, Any]) -> None:
+        """Count a batch."""
+        self._shared_step(batch, "test")
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of the split."""
+        self._log_scores("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the scores of the split; the matrix itself stays in `last_confusion`."""
+        self._log_scores("test")
+
+    def _log_scores(self, stage: str) -> None:
+        self.last_confusion, self.last_images = self.confusion.compute()
+        self.confusion.reset()
+        scores = segmentation_scores(self.last_confusion)
+        self.log_dict({f"{stage}/{name}": value for name, value in scores.items() if value is not None})
+
+    def _factors(self) -> list[InflationFactor]:
+        return [module for module in self.network.modules() if isinstance(module, InflationFactor)]
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Log f with the gradient that it is about to follow, or hold it still before `factor_start`."""
+        trajectory: dict[str, float] = getattr(self.network, "trajectory", dict)()
+        self.log_dict({f"trajectory/{name}": value for name, value in trajectory.items()})
+        if self.global_step < self.hparams["factor_start"]:
+            for factor in self._factors():
+                factor.value.grad = None  # SGD then leaves the value and its momentum alone
+
+    def configure_optimizers(self) -> Any:
+        """Return SGD, with inflation factors in a group of their own, and its steps."""
+        options = self.hparams
+        factors = self._factors()
+        learned = {factor.value for factor in factors}
+        groups: list[dict[str, Any]] = [{"params": [parameter for parameter in self.network.parameters() if parameter not in learned]}]
+        if factors:
+            rate = options["learning_rate"] * options["factor_multiplier"]
+            groups.append({"params": list(learned), "lr": rate, "weight_decay": 0.0})
+        optimizer = torch.optim.SGD(groups, lr=options["learning_rate"], momentum=options["momentum"], weight_decay=options["weight_decay"])
+        for factor in factors:
+            optimizer.register_step_post_hook(lambda *_, factor=factor: factor.clamp_())
+        schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(options["milestones"]), options["gamma"])
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -1,0 +1,164 @@
+"""What a job's Trainer carries: curves, progress, random states, and a stop that can be resumed."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers.logger import Logger
+from lightning.pytorch.utilities import rank_zero_only
+
+from reproduce.store import write_atomically
+
+
+class JsonLines(Logger):
+    """Write metrics to `metrics.jsonl`, a line a step; on resuming, drop the lines of steps that will be taken again."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    @property
+    def name(self) -> str:
+        """Lightning's name for the logger."""
+        return "jsonl"
+
+    @property
+    def version(self) -> str:
+        """There is one file a run, hence one version."""
+        return "0"
+
+    @rank_zero_only
+    def truncate(self, step: int) -> None:
+        """Keep the lines before `step`; a line cut short by a crash goes too."""
+        if not self.path.exists():
+            return
+        kept = []
+        for line in self.path.read_text().splitlines():
+            try:
+                if json.loads(line)["step"] < step:
+                    kept.append(line)
+            except json.JSONDecodeError:
+                break
+        write_atomically(self.path, "".join(f"{line}\n" for line in kept))
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Append a line."""
+        values = {name: value for name, value in metrics.items() if name != "epoch"}
+        with self.path.open("a") as file:
+            file.write(json.dumps({"step": step, **values}) + "\n")
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: `job.json` holds them."""
+
+
+class Progress(Callback):
+    """Write `progress.json` about twice a second, for whoever watches."""
+
+    def __init__(self, path: Path, steps: int) -> None:
+        self.path, self.steps, self.last = path, steps, 0.0
+
+    def write(self, stage: str, **values: Any) -> None:
+        """Write a state now."""
+        self.last = time.monotonic()
+        write_atomically(self.path, json.dumps({"stage": stage, "steps": self.steps, **values}))
+
+    @rank_zero_only
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Write the step and the loss."""
+        if time.monotonic() - self.last > 0.5 or trainer.global_step == self.steps:
+            self.write("train", step=trainer.global_step, loss=float(trainer.callback_metrics["train/loss_per_pixel"]))
+
+    @rank_zero_only
+    def on_test_batch_end(self, trainer: Trainer, *args: Any) -> None:
+        """Write that the evaluation goes on."""
+        if time.monotonic() - self.last > 0.5:
+            self.write("test", step=trainer.global_step)
+
+
+class RandomStates(Callback):
+    """Carry the random states in the checkpoint, as plain types, so that a resumed run draws what the undisturbed one draws."""
+
+    def __init__(self) -> None:
+        self.restored: dict[str, Any] = {}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the states of torch, its CUDA devices, numpy and Python."""
+        name, keys, *rest = np.random.get_state(legacy=True)
+        return {
+            "torch": torch.get_rng_state(),
+            "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+            "numpy": [name, np.asarray(keys).tolist(), *rest],
+            "python": list(random.getstate()),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keep the states until the first step: what Lightning does before it draws numbers too."""
+        self.restored = state_dict
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Put the states back before the first step."""
+        if not self.restored:
+            return
+        states, self.restored = self.restored, {}
+        torch.set_rng_state(states["torch"])
+        if torch.cuda.is_available() and len(states["cuda"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(states["cuda"])
+        name, keys, *rest = states["numpy"]
+        np.random.set_state((name, np.array(keys, dtype=np.uint32), *rest))
+        version, internal, gauss = states["python"]
+        random.setstate((version, tuple(internal), gauss))
+
+
+class ResumableStop(Callback):
+    """Stop after so many further steps, or on SIGTERM, with a checkpoint from which the same command goes on."""
+
+    def __init__(self, folder: Path, steps: int) -> None:
+        self.folder, self.steps, self.begun, self.asked = folder, steps, 0, False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note where this process begins, and listen."""
+        self.begun = trainer.global_step
+        signal.signal(signal.SIGTERM, self._ask)
+
+    def _ask(self, *_: Any) -> None:
+        self.asked = True
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Stop where it is time."""
+        if self.asked or 0 < self.steps <= trainer.global_step - self.begun:
+            trainer.should_stop = True
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the checkpoint of the last step, whatever made it the last."""
+        path = checkpoint_path(self.folder, trainer.global_step)
+        if not path.exists():
+            trainer.save_checkpoint(path)
+
+
+class FiniteLoss(Callback):
+    """Stop a training whose loss is no number, and say when."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Look at every step's loss."""
+        if not torch.isfinite(outputs["loss"]):
+            metrics = trainer.callback_metrics
+            factor = f" with f = {float(metrics['trajectory/f']):.3f}" if "trajectory/f" in metrics else ""
+            raise FloatingPointError(
+                f"Expected a finite training loss, but got {float(outputs['loss'])} at step {trainer.global_step}{factor}: "
+                f"lower `learning_rate` or `factor_multiplier`."
+            )
+
+
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Return where the checkpoint of a step lies."""
+    return folder / f"step-{step:08d}.ckpt"

@@ -1,0 +1,263 @@
+"""The papers' side: printed numbers, read from `tables/<paper>/paper.toml` and one long CSV per table."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Value = float | list[float]
+
+CSV_HEADER = ("row_key", "row", "column", "unit", "published", "source", "note")
+BARE_TABLES = {f"table{number}": f"adaptive_rf.table{number}" for number in (1, 2, 3, 4)}
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper: its folder's name, what a header shows of it, and the names of its tables."""
+
+    id: str
+    short: str
+    title: str
+    authors: tuple[str, ...]
+    venue: str
+    year: int
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One quantity of a table; `tolerance` is declared by this suite and decides where fewer than three seeds were run."""
+
+    key: str
+    label: str
+    unit: str
+    digits: int
+    tolerance: float | None = None
+    tolerance_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under one heading; `labels` renames columns inside it."""
+
+    title: str
+    rows: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PublishedCell:
+    """One printed number, as printed; several numbers in one cell are separated by commas (so no thousands separators)."""
+
+    row_key: str
+    row: str
+    column: str
+    unit: str
+    printed: str
+    source: str
+    note: str
+
+    @property
+    def value(self) -> Value | None:
+        """The number or the list of numbers, or None where nothing is printed."""
+        if not self.printed:
+            return None
+        numbers = [float(part) for part in self.printed.split(",")]
+        return numbers if len(numbers) > 1 else numbers[0]
+
+    @property
+    def digits(self) -> int | None:
+        """Digits after the decimal point, the most of a list, or None where nothing is printed."""
+        if not self.printed:
+            return None
+        return max(max(0, -int(Decimal(part.strip()).as_tuple().exponent)) for part in self.printed.split(","))
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One published table in the paper's order."""
+
+    id: str
+    paper: Paper
+    title: str
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+    cells: tuple[PublishedCell, ...]
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str], PublishedCell]:
+        """The cells by (row_key, column)."""
+        return {(cell.row_key, cell.column): cell for cell in self.cells}
+
+    @cached_property
+    def rows(self) -> dict[str, str]:
+        """Row labels by row_key, in the paper's order."""
+        return {cell.row_key: cell.row for cell in self.cells}
+
+    def column(self, key: str) -> Column | None:
+        """The column of that key, or None where the table has none."""
+        return next((column for column in self.columns if column.key == key), None)
+
+    def label(self, row_key: str, column: str) -> str:
+        """The label of a column in that row: its group's name for it, else the column's, else the key itself."""
+        for group in self.groups:
+            if row_key in group.rows and column in group.labels:
+                return group.labels[column]
+        known = self.column(column)
+        return known.label if known else column
+
+    def digits(self, row_key: str, column: str) -> int:
+        """Digits to show: those printed in the cell, else the column's, else 4."""
+        cell = self.by_key.get((row_key, column))
+        if cell is not None and cell.digits is not None:
+            return cell.digits
+        known = self.column(column)
+        return known.digits if known else 4
+
+    def frame(self) -> pd.DataFrame:
+        """The cells as a long DataFrame with the CSV's columns, `published` as the printed string."""
+        import pandas as pd  # here, because listing tables must not wait for it
+
+        records = [(cell.row_key, cell.row, cell.column, cell.unit, cell.printed, cell.source, cell.note) for cell in self.cells]
+        return pd.DataFrame(records, columns=list(CSV_HEADER), dtype=object)
+
+
+def tables_folder() -> Path:
+    """Find the folder of published numbers: inside the installed package, or beside it in a checkout.
+
+    Returns:
+        The folder that holds one folder per paper.
+
+    Raises:
+        FileNotFoundError: where neither exists.
+    """
+    from importlib.resources import files
+
+    inside = Path(str(files("reproduce") / "tables"))
+    beside = Path(__file__).resolve().parent.parent / "tables"
+    for folder in (inside, beside):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"Expected the published numbers in `{inside}` or `{beside}`, but neither is a folder: reinstall the package.")
+
+
+def papers() -> list[Paper]:
+    """Read every paper's entry, in the order of their folders' names.
+
+    Returns:
+        One Paper per folder of `tables/` with a `paper.toml`.
+    """
+    return [_paper(path.parent.name, _toml(path)) for path in sorted(tables_folder().glob("*/paper.toml"))]
+
+
+def table_ids() -> list[str]:
+    """List the full names of all tables.
+
+    Returns:
+        Names such as `adaptive_rf.table1`, paper by paper.
+    """
+    return [f"{paper.id}.{table}" for paper in papers() for table in paper.tables]
+
+
+def resolve(name: str) -> str:
+    """Turn what a user typed into a table's full name; bare `table1` to `table4` are adaptive_rf's.
+
+    Args:
+        name: `table1` or `paper.table`.
+
+    Returns:
+        The full name.
+
+    Raises:
+        ValueError: where no such table is known.
+    """
+    known = table_ids()
+    full = BARE_TABLES.get(name, name)
+    if full not in known:
+        raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'.")
+    return full
+
+
+def load(name: str) -> PublishedTable:
+    """Read one published table.
+
+    Args:
+        name: as `resolve` takes it.
+
+    Returns:
+        The table, checked: columns declared, cells unique, groups complete, every empty number explained.
+
+    Raises:
+        ValueError: where the name is unknown or the files contradict each other.
+    """
+    table_id = resolve(name)
+    paper_id, _, table = table_id.partition(".")
+    folder = tables_folder() / paper_id
+    declared = _toml(folder / "paper.toml")
+    entry = declared["tables"][table]
+    columns = tuple(Column(**column) for column in entry["columns"])
+    groups = tuple(Group(group["title"], tuple(group["rows"]), group.get("labels", {})) for group in entry.get("groups", []))
+    cells = _cells(folder / f"{table}.csv", {column.key for column in columns})
+    _check_groups(table_id, groups, cells)
+    return PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells)
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def _paper(paper_id: str, declared: dict[str, Any]) -> Paper:
+    return Paper(
+        id=paper_id,
+        short=declared["short"],
+        title=declared["title"],
+        authors=tuple(declared["authors"]),
+        venue=declared["venue"],
+        year=declared["year"],
+        tables=tuple(declared["tables"]),
+    )
+
+
+def _cells(path: Path, columns: set[str]) -> tuple[PublishedCell, ...]:
+    with path.open(encoding="utf-8", newline="") as handle:
+        lines = list(csv.reader(handle, strict=True))
+    if tuple(lines[0]) != CSV_HEADER:
+        raise ValueError(f"Expected `{path.name}` to start with the header {','.join(CSV_HEADER)}, but got {','.join(lines[0])}.")
+    cells = []
+    for number, line in enumerate(lines[1:], start=2):
+        if len(line) != len(CSV_HEADER):
+            raise ValueError(f"Expected {len(CSV_HEADER)} fields in `{path.name}` line {number}, but got {len(line)}: quote commas.")
+        cells.append(_checked(PublishedCell(*line), f"`{path.name}` line {number}", columns))
+    keys = [(cell.row_key, cell.column) for cell in cells]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"Expected every cell of `{path.name}` once, but got {key} {keys.count(key)} times.")
+    return tuple(cells)
+
+
+def _checked(cell: PublishedCell, where: str, columns: set[str]) -> PublishedCell:
+    if cell.column not in columns:
+        raise ValueError(f"Expected `column` in {where} to be one of {', '.join(sorted(columns))}, but got '{cell.column}'.")
+    if not cell.printed and not cell.note:
+        raise ValueError(f"Expected `note` in {where} to say why no number is known, but got nothing.")
+    try:
+        _ = cell.value, cell.digits
+    except (ValueError, InvalidOperation):
+        raise ValueError(f"Expected `published` in {where} to be a number or several with commas, but got '{cell.printed}'.") from None
+    return cell
+
+
+def _check_groups(table_id: str, groups: tuple[Group, ...], cells: tuple[PublishedCell, ...]) -> None:
+    grouped = [row for group in groups for row in group.rows]
+    printed = list(dict.fromkeys(cell.row_key for cell in cells))
+    if groups and grouped != printed:
+        raise ValueError(f"Expected the groups of `{table_id}` to hold the rows {printed} in this order, but got {grouped}.")

@@ -1,0 +1,45 @@
+"""A compared table as text: for a terminal, for GitHub, for machines."""
+
+from __future__ import annotations
+
+from reproduce.render.rendered import Deviation, Rendered
+
+FORMATS = ("terminal", "md", "json")
+
+__all__ = ["FORMATS", "Deviation", "Rendered", "render"]
+
+
+def render(rendered: Rendered, format: str, *, width: int = 110, colour: bool = False, encoding: str = "utf-8") -> str:
+    """Turn a table into text; pure.
+
+    Args:
+        rendered: the table with everything that is said of it.
+        format: `terminal`, `md` or `json`.
+        width: of the terminal in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
+        colour: whether the terminal shows colour.
+        encoding: what the text has to be written in; outside Unicode, the signs beyond ASCII are replaced.
+
+    Returns:
+        The text, with a line end at its end.
+
+    Raises:
+        ValueError: where the format is unknown.
+    """
+    if format == "terminal":
+        from reproduce.render.terminal import terminal
+
+        text = terminal(rendered, width=width, colour=colour)
+    elif format == "md":
+        from reproduce.render.markdown import markdown
+
+        text = markdown(rendered)
+    elif format == "json":
+        from reproduce.render.machine import machine
+
+        return machine(rendered)
+    else:
+        raise ValueError(f"Expected `format` to be one of {', '.join(FORMATS)}, but got '{format}'.")
+    if encoding.lower().replace("-", "").startswith("utf"):
+        return text
+    # Replacements of equal width, so that the columns stay in line.
+    return text.replace("± ", "+-").replace("─", "-").encode(encoding, "replace").decode(encoding)

@@ -1,0 +1,135 @@
+"""Runs on disk: a folder each, whose files are their state."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from reproduce.job import Job, to_plain
+
+State = Literal["done", "failed", "running", "interrupted", "todo"]
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that at every moment it holds either all of the old text or all of the new."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Return a JSON file's object, or None where there is none."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    return content
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder.
+
+    No folder: todo. A held lock: running. `result.json`: done. `error.json`: failed. None of them: interrupted.
+    """
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def state(self) -> State:
+        """What the files say."""
+        if (self.folder / "result.json").exists():
+            return "done"
+        if not self.folder.exists():
+            return "todo"
+        if self.locked:
+            return "running"
+        # The worker may have written its result between the first look and the lock's.
+        if (self.folder / "result.json").exists():
+            return "done"
+        if (self.folder / "error.json").exists():
+            return "failed"
+        return "interrupted" if (self.folder / "lock").exists() else "todo"
+
+    @property
+    def locked(self) -> bool:
+        """Whether a live process holds the run."""
+        try:
+            with (self.folder / "lock").open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except BlockingIOError:
+            return True
+        return False
+
+    @contextmanager
+    def lock(self) -> Iterator[bool]:
+        """Hold the run, and give whether it could be had; the kernel frees it however the process ends."""
+        with (self.folder / "lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            yield True
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What a finished run measured, with its provenance."""
+        return read_json(self.folder / "result.json")
+
+    @property
+    def error(self) -> str:
+        """The sentence of a failed run."""
+        return str((read_json(self.folder / "error.json") or {}).get("message", ""))
+
+    @property
+    def progress(self) -> dict[str, Any]:
+        """What the worker last said: `step`, `steps`, `stage`, `loss`, and more."""
+        return read_json(self.folder / "progress.json") or {}
+
+    def finish(self, result: dict[str, Any]) -> None:
+        """Write the result, the last thing that a worker writes."""
+        write_atomically(self.folder / "result.json", json.dumps(result, indent=1))
+
+    def fail(self, message: str, details: str) -> None:
+        """Write why the run failed."""
+        write_atomically(self.folder / "error.json", json.dumps({"message": message, "details": details}, indent=1))
+
+
+@dataclass(frozen=True)
+class Store:
+    """The folder of all runs."""
+
+    root: Path
+
+    def run(self, job: Job) -> Run:
+        """Return a job's run, existing or not."""
+        return Run(self.root / job.name)
+
+    def prepare(self, job: Job) -> Run:
+        """Make a job's folder and write what is to be done there."""
+        run = self.run(job)
+        run.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(run.folder / "job.json", json.dumps(to_plain(job), indent=1))
+        return run

@@ -1,0 +1,119 @@
+"""A table as the machine sees it: cells that know their jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from reproduce.claims import Claim
+from reproduce.engine import interrupted_reason
+from reproduce.job import Job
+from reproduce.specs import Runtime
+from reproduce.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PROFILES = ("paper", "small", "demo")
+Profile = Literal["paper", "small", "demo"]
+Value = float | list[float] | None
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A place where we knowingly differ from the paper, or where it is silent."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a user chose for a table: how big, which data, how many seeds, where."""
+
+    profile: Profile
+    seeds: int = 1
+    data_root: Path | None = None
+    runtime: Runtime = field(default=Runtime())
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of a table and how it is had.
+
+    Args:
+        row_key: of the published row.
+        column: of the published table.
+        kind: see the words in CONTRIBUTING.
+        jobs: one a seed; none where `value` is arithmetic on printed numbers.
+        value: from a job's metrics to the number.
+        audit: whether the printed number is held against the paper's own formula.
+        missing: what has to be had before the jobs can run, and how.
+    """
+
+    row_key: str
+    column: str
+    kind: Literal["exact", "trained", "timed", "published"]
+    jobs: tuple[Job, ...]
+    value: Callable[[Mapping[str, Any]], Value]
+    audit: bool = False
+    missing: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table: how its cells are had, what the paper says of it, where we differ."""
+
+    id: str
+    cells: Callable[[Setting], Sequence[Cell]]
+    claims: tuple[Claim, ...]
+    deviations: Callable[[Setting], Sequence[Deviation]]
+
+
+def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> pd.DataFrame:
+    """Return what the store has for cells: a row a cell and seed."""
+    import pandas as pd
+
+    rows = []
+    for cell in cells:
+        base = {"row_key": cell.row_key, "column": cell.column, "kind": cell.kind, "audit": cell.audit, "profile": profile}
+        if not cell.jobs and not cell.missing:
+            value = cell.value({})
+            rows.append(
+                base | {"seed": 0, "value": value, "state": "done", "reason": "", "job": "", "data": "", "verified": True, "device": ""}
+            )
+        elif not cell.jobs:
+            rows.append(base | _absent("todo", cell.missing))
+        for job in cell.jobs:
+            rows.append(base | _measured(cell, job, store, command))
+    return pd.DataFrame(rows).astype({"value": object})
+
+
+def _absent(state: str, reason: str, job: Job | None = None) -> dict[str, Any]:
+    return {
+        "seed": job.seed if job else 0, "value": None, "state": state, "reason": reason, "job": job.name if job else "",
+        "data": "", "verified": False, "device": "",
+    }  # fmt: skip
+
+
+def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
+    """Return one seed's part of a row."""
+    run = store.run(job)
+    state, result = run.state, run.result
+    if state != "done" or result is None:
+        reasons = {
+            "failed": run.error,
+            "running": f"running, {interrupted_reason(run.progress)}" if run.progress else "running",
+            "interrupted": f"{interrupted_reason(run.progress)}; `{command}` goes on" if run.progress else f"`{command}` goes on",
+            "todo": cell.missing or f"`{command}` gets it",
+        }
+        return _absent(state, reasons[state], job)
+    data = result.get("data") or {}
+    return {
+        "seed": job.seed, "value": cell.value(result["metrics"]), "state": "done", "reason": "", "job": job.name,
+        "data": f"{data['set']}, {data['status']}: {data['detail']}" if data else "",
+        "verified": not data or (data["status"] in ("verified", "counts") and job.start_official),
+        "device": result["provenance"]["device"],
+    }  # fmt: skip

@@ -1,0 +1,161 @@
+"""What a worker does for each task of a job. Lightning, the modules and the datamodules are imported here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import safetensors.torch
+import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor, nn
+
+from datamodules import synthetic
+from datamodules.cache import build_once
+from datamodules.helen import HelenDataModule
+from datamodules.layouts import helen
+from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
+from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.segmentation import SemanticSegmentation
+from reproduce import specs
+from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop
+from reproduce.job import Job
+from reproduce.store import Run, Store
+
+NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG}
+
+
+def build_network(spec: specs.AdaptiveVGG) -> nn.Module:
+    """Build the network that a spec describes."""
+    arguments = {item.name: getattr(spec, item.name) for item in dataclasses.fields(spec)}
+    return NETWORKS[type(spec)](**arguments)
+
+
+def build_task(job: Job) -> SemanticSegmentation:
+    """Build a job's network inside the task that trains it."""
+    recipe = job.recipe
+    if recipe is None:
+        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
+    options = {item.name: getattr(recipe, item.name) for item in dataclasses.fields(recipe) if item.name not in ("steps", "batch_size")}
+    return SemanticSegmentation(build_network(job.network), job.network.num_classes, **options)
+
+
+def build_data(job: Job) -> HelenDataModule:
+    """Build a job's datamodule; made-up data is made first, once for all jobs."""
+    data, recipe = job.data, job.recipe
+    if data is None or recipe is None:
+        raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {data} and {recipe}.")
+    root, cache = Path(job.runtime.data_root), Path(job.runtime.cache)
+    if data.made is not None:
+        made = dataclasses.asdict(data.made)
+        revision = made.pop("revision")
+        name = "-".join(str(value) for value in (*made.values(), revision))
+        root = build_once(cache / f"made-faces-{name}", lambda folder: synthetic.write_helen(folder, **made))
+    return HelenDataModule(root, data.size, recipe.batch_size, recipe.steps, job.seed, cache=cache)
+
+
+def start_weights(job: Job, network: nn.Module, store: Store) -> None:
+    """Load the weights that a job starts from: another job's, or an ImageNet file's."""
+    if isinstance(job.start, Job):
+        safetensors.torch.load_model(network, store.run(job.start).folder / "weights.safetensors")
+    elif job.start is not None:
+        if not isinstance(network, AdaptiveVGG):
+            raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
+        path = Path(job.runtime.data_root) / "weights" / job.start.name
+        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        result = network.load_state_dict(network.imagenet_weights(state), strict=False)
+        if result.unexpected_keys or any(not key.startswith("norm.") and key != "factor.value" for key in result.missing_keys):
+            raise ValueError(f"Expected {job.start.name} to fill the network, but {result.missing_keys} are missing.")
+
+
+def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
+    """Build the Trainer of a job, with everything that a resumed run needs to be the undisturbed one."""
+    if job.recipe is None:
+        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
+    runtime, checkpoints = job.runtime, run.folder / "checkpoints"
+    keep = ModelCheckpoint(
+        checkpoints, "{step}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
+        save_on_train_epoch_end=False,
+    )  # fmt: skip
+    keep.CHECKPOINT_EQUALS_CHAR = "-"
+    return pl.Trainer(
+        accelerator=runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
+        max_steps=job.recipe.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
+        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(checkpoints, runtime.stop_after), progress, keep],
+        enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
+    )  # fmt: skip
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """Return the newest checkpoint of a run that can be read; one that cannot is named in the log and set aside."""
+    for path in sorted(folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.split("-")[1]), reverse=True):
+        try:
+            torch.load(path, map_location="meta", weights_only=True, mmap=True)
+        except Exception as error:
+            print(f"{path.name} cannot be read ({type(error).__name__}): the checkpoint before it is used.", flush=True)
+            path.rename(path.with_suffix(".corrupt"))
+        else:
+            return path
+    return None
+
+
+def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
+    """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
+    if job.recipe is None:
+        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
+    progress = Progress(run.folder / "progress.json", job.recipe.steps)
+    progress.write("data", step=run.progress.get("step", 0))
+    pl.seed_everything(job.seed, verbose=False)
+    task, data = build_task(job), build_data(job)
+    start_weights(job, task.network, store)
+    logger = JsonLines(run.folder / "metrics.jsonl")
+    trainer = build_trainer(job, run, progress, logger)
+    checkpoint = latest_checkpoint(run.folder / "checkpoints")
+    logger.truncate(0 if checkpoint is None else int(checkpoint.stem.split("-")[1]))
+    with warnings.catch_warnings():
+        # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        progress.write("train", step=trainer.global_step)
+        if trainer.global_step < job.recipe.steps:
+            return None
+        trainer.test(task, datamodule=data, verbose=False)
+    safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
+    return _measured(task, data)
+
+
+def _measured(task: SemanticSegmentation, data: HelenDataModule) -> dict[str, Any]:
+    expected = len(data.layout.splits["testing"])
+    if int(task.last_images) != expected:
+        raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
+    matrix = task.last_confusion.cpu()
+    metrics: dict[str, Any] = segmentation_scores(matrix)
+    metrics |= {f"f_{name}": value for name, value in f_scores(matrix, helen.PARTS).items()}
+    metrics["f_score"] = overall_f(matrix, list(helen.COUNTED.values()))
+    metrics["f_score_all_classes"] = overall_f(matrix, [(index,) for index in range(len(matrix))])
+    metrics |= getattr(task.network, "trajectory", dict)()
+    return {
+        "metrics": metrics,
+        "confusion": matrix.tolist(),
+        "images": expected,
+        "data": dataclasses.asdict(data.vouch) | {"set": "Helen", "fingerprint": data.fingerprint},
+    }
+
+
+def describe(job: Job, run: Run, store: Store) -> dict[str, Any]:
+    """Compute a network's sizes without its numbers."""
+    with torch.device("meta"):
+        network = build_network(job.network)
+    metrics: dict[str, Any] = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
+    if isinstance(network, AdaptiveVGG):
+        metrics |= {"receptive_field": network.receptive_field() if network.factor is None else None}
+        metrics |= {"pool5_receptive_field": network.pool5_receptive_field, "stride": network.stride}
+    return {"metrics": metrics, "data": None}
+
+
+TASKS: dict[str, Callable[[Job, Run, Store], dict[str, Any] | None]] = {"segmentation": segmentation, "describe": describe}

@@ -1,0 +1,72 @@
+from typing import Any
+
+import pytest
+from torch.utils.data import Dataset
+
+from datamodules.sampler import ResumableLoader, StepSampler
+
+
+class Numbers(Dataset[dict[str, Any]]):
+    def __len__(self) -> int:
+        return 7
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        return {"index": index}
+
+
+def test_every_pass_takes_each_sample_once_and_every_batch_is_full() -> None:
+    batches = list(StepSampler(7, 3, 14, seed=1))
+    assert [len(batch) for batch in batches] == [3] * 14
+    stream = [index for batch in batches for index in batch]
+    passes = [stream[first : first + 7] for first in range(0, 42, 7)]
+    assert all(sorted(each) == list(range(7)) for each in passes)
+    assert len({tuple(each) for each in passes}) > 1
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 17])
+@pytest.mark.parametrize("start", [0, 1, 5, 9, 10])
+def test_a_resumed_order_is_the_undisturbed_order(batch_size: int, start: int) -> None:
+    whole = list(StepSampler(7, batch_size, 10, seed=4))
+    resumed = StepSampler(7, batch_size, 10, seed=4, start=start)
+    assert list(resumed) == whole[start:]
+    assert len(resumed) == 10
+
+
+def test_seeds_and_repetition() -> None:
+    assert list(StepSampler(7, 2, 9, seed=0)) != list(StepSampler(7, 2, 9, seed=1))
+    sampler = StepSampler(7, 2, 9, seed=0)
+    assert list(sampler) == list(sampler)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 6])
+def test_ranks_share_every_global_batch(world: int) -> None:
+    whole = list(StepSampler(7, 6, 5, seed=2))
+    ranks = [list(StepSampler(7, 6, 5, seed=2, rank=rank, world=world)) for rank in range(world)]
+    assert [[index for part in parts for index in part] for parts in zip(*ranks, strict=True)] == whole
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": 0}, "`size` to be a positive integer, but got 0"),
+        ({"batch_size": 0}, "`batch_size`"),
+        ({"steps": 0}, "`steps`"),
+        ({"start": -1}, "`start`"),
+        ({"rank": 2, "world": 2}, "`rank` to be from 0 to 1"),
+        ({"batch_size": 3, "world": 2}, "divisible by their number 2, but got 3"),
+    ],
+)
+def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        StepSampler(**{"size": 7, "batch_size": 2, "steps": 5, "seed": 0, **arguments})
+
+
+def test_a_loader_resumes_its_own_order_only() -> None:
+    loader = ResumableLoader(Numbers(), StepSampler(7, 2, 5, seed=0))
+    assert [batch["index"].tolist() for batch in loader] == list(StepSampler(7, 2, 5, seed=0))
+    state = loader.state_dict()
+    ResumableLoader(Numbers(), StepSampler(7, 2, 9, seed=0, start=3)).load_state_dict(state)
+    with pytest.raises(ValueError, match="seed 0 in the checkpoint, 1 now"):
+        ResumableLoader(Numbers(), StepSampler(7, 2, 5, seed=1)).load_state_dict(state)
+    with pytest.raises(ValueError, match="batch_size 2 in the checkpoint, 1 now"):
+        ResumableLoader(Numbers(), StepSampler(7, 1, 5, seed=0)).load_state_dict(state)

@@ -1,0 +1,140 @@
+import pandas as pd
+import pytest
+
+from reproduce.claims import Claim, Evidence, Finding, Quantity, Truth, all_of, any_of, check_claims, maximum, not_
+from reproduce.published import load
+
+A, B, C, NONE = ("a", "x"), ("b", "x"), ("c", "y"), ("none", "x")
+YES, NO = Finding(Truth.YES, ("yes",)), Finding(Truth.NO, ("no",))
+UNDECIDED, UNTESTED = Finding(Truth.UNDECIDED, ("undecided",)), Finding(Truth.NOT_TESTED, ("not tested",))
+
+
+def evidence(a: float, b: float, error: float | None = 0.0) -> Evidence:
+    cells = {A: Quantity(a, error, f"{a:g}"), B: Quantity(b, error, f"{b:g}"), C: Quantity(2.0, 0.0, "2"), NONE: None}
+    return Evidence(dict(cells))
+
+
+@pytest.mark.parametrize(("a", "b", "expected"), [(2, 1, "yes"), (1, 2, "no"), (1, 1, "no")])
+def test_numbers_without_spread_compare_plainly(a: float, b: float, expected: str) -> None:
+    assert evidence(a, b).greater(A, B).truth == expected
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"), [(0.29, "yes"), (0.28, "undecided"), (0, "undecided"), (-0.28, "undecided"), (-0.29, "no")]
+)
+def test_spread_decides_beyond_twice_the_standard_error(difference: float, expected: str) -> None:
+    # 2 sqrt(0.1^2 + 0.1^2) = 0.283
+    assert evidence(1 + difference, 1, 0.1).greater(A, B).truth == expected
+
+
+def test_one_seed_is_undecided() -> None:
+    assert evidence(2, 1, None).greater(A, B) == Finding(Truth.UNDECIDED, ("a 2 against b 1 from one seed",))
+
+
+def test_no_number_is_not_tested() -> None:
+    assert evidence(2, 1).greater(A, NONE) == Finding(Truth.NOT_TESTED, ("none x has no number",))
+    assert evidence(2, 1).greater(NONE, NONE).truth == "not tested"
+
+
+def test_constants_and_margins() -> None:
+    assert evidence(2, 1).greater(A, 1.5) == Finding(Truth.YES, ("a x 2 > 1.5",))
+    assert evidence(2, 1).greater(1.5, A) == Finding(Truth.NO, ("1.5 <= a x 2",))
+    assert evidence(2, 1, 0.4).greater(A, 1.5).truth == "undecided"
+    assert evidence(2, 1).greater(A, B, margin=0.5) == Finding(Truth.YES, ("a 2 > b 1 + 0.5",))
+    assert evidence(2, 1).greater(A, B, margin=1.5).truth == "no"
+
+
+def test_cells_of_different_columns_are_named_in_full() -> None:
+    assert evidence(1, 1).greater(A, C).reason == "a x 1 <= c y 2"
+
+
+def test_unknown_cell_is_an_error() -> None:
+    with pytest.raises(ValueError, match=r"one of the table's, but got \('d', 'x'\)"):
+        evidence(1, 1).greater(A, ("d", "x"))
+
+
+def test_maximum_on_either_side() -> None:
+    assert evidence(3, 1).greater(A, maximum(B, C)).truth == "yes"
+    assert evidence(1.5, 1).greater(A, maximum(B, C)) == Finding(Truth.NO, ("a x 1.5 <= c y 2",))
+    assert evidence(3, 1).greater(maximum(A, B), C).truth == "yes"
+    assert evidence(3, 1).greater(maximum(A, B), maximum(C, 2.5)) == Finding(Truth.YES, ("a x 3 > c y 2", "a x 3 > 2.5"))
+    with pytest.raises(ValueError, match="at least one cell"):
+        maximum()
+
+
+@pytest.mark.parametrize(
+    ("findings", "every", "some"),
+    [
+        ((YES, YES), YES, YES),
+        ((YES, NO), NO, YES),
+        ((NO, NO), NO, NO),
+        ((YES, UNDECIDED), UNDECIDED, YES),
+        ((NO, UNDECIDED), NO, UNDECIDED),
+        ((YES, UNTESTED), UNTESTED, YES),
+        ((NO, UNTESTED), NO, UNTESTED),
+        ((UNDECIDED, UNTESTED), UNTESTED, UNTESTED),
+    ],
+)
+def test_kleene(findings: tuple[Finding, ...], every: Finding, some: Finding) -> None:
+    assert all_of(*findings) == all_of(*reversed(findings)) == every
+    assert any_of(*findings) == any_of(*reversed(findings)) == some
+    # De Morgan
+    assert not_(any_of(*(not_(finding) for finding in findings))).truth == every.truth
+
+
+def test_not_keeps_what_is_unknown() -> None:
+    assert [not_(finding).truth for finding in (YES, NO, UNDECIDED, UNTESTED)] == ["no", "yes", "undecided", "not tested"]
+
+
+def test_no_findings_is_an_error() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        all_of()
+
+
+def test_long_reasons_are_counted() -> None:
+    assert Finding(Truth.NO, tuple("abcdefghij")).reason == "a; b; c; d; e; f; g; h; and 2 more"
+
+
+def cells(**scores: tuple[float | None, float | None, int]) -> pd.DataFrame:
+    records = [
+        {"row_key": row.replace("_", "-"), "column": "f_score", "kind": "trained", "mean": mean, "std": std, "n": n}
+        for row, (mean, std, n) in scores.items()
+    ]
+    return pd.DataFrame(records, dtype=object)
+
+
+def improves(evidence: Evidence) -> Finding:
+    pairs = (("modified-6", "baseline-6"), ("modified-8", "baseline-8"))
+    return all_of(*(evidence.greater((modified, "f_score"), (baseline, "f_score")) for modified, baseline in pairs))
+
+
+@pytest.mark.parametrize(
+    ("modified", "holds", "ours"),
+    [
+        ((0.95, 0.01, 4), "yes", "modified-6 0.95000 ± 0.01000 > baseline-6 0.90000 ± 0.01000"),
+        ((0.91, 0.01, 4), "undecided", "modified-6 0.91000 ± 0.01000 against baseline-6 0.90000 ± 0.01000 is within the spread"),
+        ((0.85, 0.01, 4), "no", "modified-6 0.85000 ± 0.01000 <= baseline-6 0.90000 ± 0.01000"),
+        ((0.95, None, 1), "undecided", "modified-6 0.9500 against baseline-6 0.90000 ± 0.01000 from one seed"),
+        ((None, None, 0), "not tested", "modified-6 f_score has no number"),
+    ],
+)
+def test_a_claim_is_tested_twice(modified: tuple[float | None, float | None, int], holds: str, ours: str) -> None:
+    frame = cells(modified_6=modified, baseline_6=(0.9, 0.01, 4), modified_8=(0.95, 0.01, 4), baseline_8=(0.9, 0.01, 4))
+    (result,) = check_claims([Claim("improve", "they improve", "section 4.3.1", improves)], load("table1"), frame)
+    assert list(result) == ["id", "text", "printed", "holds", "reason"]
+    assert (result["printed"], result["holds"]) == ("no", holds)
+    assert result["reason"].startswith("Printed: modified-6 0.8995 <= baseline-6 0.9001. Ours: ")
+    assert ours in result["reason"]
+
+
+def test_exact_cells_need_no_seeds() -> None:
+    frame = pd.DataFrame(
+        [
+            {"row_key": row, "column": "rf_fc6", "kind": "exact", "mean": mean, "std": None, "n": 1}
+            for row, mean in (("modified-8", 284.0), ("baseline-8", 404.0))
+        ],
+        dtype=object,
+    )
+    ours = Evidence.ours(load("table1"), frame)
+    assert ours.greater(("baseline-8", "rf_fc6"), ("modified-8", "rf_fc6")) == Finding(Truth.YES, ("baseline-8 404 > modified-8 284",))
+    assert ours.greater(("baseline-4", "rf_fc6"), 0.0).truth == "not tested"

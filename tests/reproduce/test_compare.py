@@ -1,0 +1,136 @@
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reproduce.compare import CELL_FIELDS, compare
+from reproduce.published import PublishedTable, load
+
+ROWS = ["baseline-4"]
+
+
+@pytest.fixture(scope="module")
+def table() -> PublishedTable:
+    return load("table1")
+
+
+def line(value: object = None, *, seed: int = 0, **changes: Any) -> dict[str, Any]:
+    fields = {
+        "row_key": "baseline-4",
+        "column": "f_score",
+        "kind": "trained",
+        "audit": False,
+        "seed": seed,
+        "value": value,
+        "state": "todo" if value is None else "done",
+        "reason": "",
+        "job": f"job-{seed}",
+        "profile": "paper",
+        "data": "Helen",
+        "verified": True,
+        "device": "1 GPU",
+    }
+    return fields | changes
+
+
+def receptive_field(value: float = 308.0) -> dict[str, Any]:
+    return line(value, column="rf_fc6", kind="exact", data="", job="rf")
+
+
+def score(table: PublishedTable, *lines: dict[str, Any]) -> dict[Any, Any]:
+    cells = compare(table, pd.DataFrame([receptive_field(), *lines]), rows=ROWS)
+    return dict(cells[cells["column"] == "f_score"].to_dict("records")[0])
+
+
+def test_a_cell_has_the_fields_of_the_json(table: PublishedTable) -> None:
+    cell = score(table, line(0.9, seed=0), line(0.902, seed=2), line(0.901, seed=1))
+    assert tuple(cell) == CELL_FIELDS
+    assert cell["row"] == "Baseline, dilation 4"
+    assert (cell["published"], cell["values"], cell["mean"], cell["std"], cell["n"]) == (0.9012, [0.9, 0.901, 0.902], 0.901, 0.001, 3)
+    assert cell["difference"] == -0.0002
+    assert (cell["verdict"], cell["data"], cell["device"]) == ("within", "Helen", "1 GPU")
+    assert cell["jobs"] == ["job-0", "job-1", "job-2"]
+
+
+def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
+    cell = score(table, line(0.9))
+    assert (cell["std"], cell["n"], cell["tolerance"]) == (None, 1, 0.01)
+
+
+def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
+    cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
+    assert (cell["n"], cell["mean"], cell["verdict"]) == (1, 0.9, "within")
+    assert cell["reason"].endswith("seed 1 failed: out of memory; seed 2 running: step 7")
+    assert cell["jobs"] == ["job-0", "job-1", "job-2"]
+
+
+def test_a_result_that_is_not_finite_is_a_failure(table: PublishedTable) -> None:
+    cell = score(table, line(math.nan))
+    assert (cell["verdict"], cell["mean"], cell["reason"]) == ("failed", None, "ended without a finite number")
+
+
+def test_unfinished_values_do_not_count(table: PublishedTable) -> None:
+    cell = score(table, line(0.5, state="interrupted", reason="2 of 55,000 steps"))
+    assert (cell["verdict"], cell["values"], cell["mean"]) == ("not run", [], None)
+    assert cell["reason"] == "interrupted: 2 of 55,000 steps"
+
+
+def test_equal_reasons_of_several_seeds_are_said_once(table: PublishedTable) -> None:
+    lines = [line(seed=seed, state="failed", reason="out of memory") for seed in (0, 1)]
+    assert score(table, *lines)["reason"] == "failed: out of memory"
+    assert score(table, *lines, line(0.9, seed=2))["reason"].endswith("seed 0, 1 failed: out of memory")
+
+
+def test_one_unverified_seed_makes_the_cell_not_comparable(table: PublishedTable) -> None:
+    cell = score(table, line(0.9), line(0.9, seed=1, verified=False))
+    assert cell["verdict"] == "not comparable"
+
+
+def test_rows_come_in_the_papers_order_and_own_rows_last(table: PublishedTable) -> None:
+    own = line(0.95, row_key="mine", row="My own network")
+    extra = line(0.93, column="f_score_skin", unit="1")
+    cells = compare(table, pd.DataFrame([own, extra, line(0.9), receptive_field()]), rows=["baseline-4", "mine"])
+    assert list(zip(cells["row_key"], cells["column"], strict=True)) == [
+        ("baseline-4", "rf_fc6"),
+        ("baseline-4", "f_score"),
+        ("baseline-4", "f_score_skin"),
+        ("mine", "f_score"),
+    ]
+    assert cells["verdict"].tolist()[2:] == ["unpublished", "unpublished"]
+    assert cells["row"].tolist()[3] == "My own network"
+
+
+def test_lists_keep_their_numbers(table: PublishedTable) -> None:
+    lists = [line([3.0, 1.0], seed=0, column="fs"), line([4.0, 1.0], seed=1, column="fs")]
+    cells = compare(table, pd.DataFrame([receptive_field(), line(0.9), *lists]), rows=ROWS)
+    cell = cells.to_dict("records")[2]
+    assert (cell["values"], cell["mean"]) == ([[3.0, 1.0], [4.0, 1.0]], [3.5, 1.0])
+
+
+def test_the_input_is_left_alone(table: PublishedTable) -> None:
+    measured = pd.DataFrame([receptive_field(), line(0.9)])
+    before = measured.copy(deep=True)
+    compare(table, measured, rows=ROWS)
+    pd.testing.assert_frame_equal(measured, before)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([line(0.9)], r"a line for every cell, but got none for \[\('baseline-4', 'rf_fc6'\)\]"),
+        ([receptive_field(), line(0.9, profile="demo")], "one profile, but got demo, paper"),
+        ([receptive_field(), line(0.9, data="")], "to say what its number was measured on"),
+        ([receptive_field(), line(0.9, kind="guessed")], "Expected `kind` .* but got 'guessed'"),
+        ([receptive_field(), line(0.9, state="lost")], "Expected `state` .* but got 'lost'"),
+        ([receptive_field(), line(0.9, verified=math.nan)], "Expected `verified` .* to be true or false, but got nan"),
+    ],
+)
+def test_flawed_input_is_refused(table: PublishedTable, lines: list[dict[str, Any]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare(table, pd.DataFrame(lines), rows=ROWS)
+
+
+def test_missing_columns_are_named(table: PublishedTable) -> None:
+    with pytest.raises(ValueError, match="but got no verified"):
+        compare(table, pd.DataFrame([line(0.9)]).drop(columns="verified"), rows=ROWS)

@@ -1,0 +1,204 @@
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from reproduce.claims import Claim, Evidence, Finding, all_of, check_claims, maximum
+from reproduce.compare import CELL_FIELDS, compare
+from reproduce.published import PublishedTable, load
+from reproduce.render import FORMATS, Rendered, render
+from reproduce.verdict import Verdict
+
+GOLDEN = Path(__file__).parent / "golden"
+SPREAD = (-0.0012, 0.0, 0.0015)
+INITIAL_DILATIONS = {"modified-2": 2, "modified-2-late": 2, "modified-6": 6, "modified-8": 8, "modified-10": 10, "modified-12": 12}
+
+
+@dataclass(frozen=True)
+class Departure:
+    id: str
+    text: str
+
+
+def formula(dilation: int, f: float) -> float:
+    return 212.0 + 8.0 * (math.ceil((3 * dilation + 2) / f) - 1)
+
+
+def made_up_lines(table: PublishedTable) -> Iterator[dict[str, Any]]:
+    """Every cell at first as if three seeds had been run on the real data."""
+    for cell in table.cells:
+        line = {
+            "row_key": cell.row_key,
+            "column": cell.column,
+            "kind": "trained",
+            "audit": False,
+            "seed": 0,
+            "value": None,
+            "state": "done",
+            "reason": "",
+            "job": f"{cell.row_key}-s0-0123abcd",
+            "profile": "paper",
+            "data": "Helen, 100 test faces",
+            "verified": True,
+            "device": "1 GPU",
+        }
+        printed = float(cell.printed)
+        if cell.column == "rf_fc6":
+            audit = cell.row_key in INITIAL_DILATIONS
+            f = float(table.by_key[cell.row_key, "f"].printed) if audit else 1.0
+            value = formula(INITIAL_DILATIONS[cell.row_key], f) if audit else printed
+            yield line | {"kind": "exact", "audit": audit, "value": value, "data": "", "device": ""}
+            continue
+        scale = {"f": 60.0, "f_score": 1.0, "rf_fc6_learned": 6000.0}[cell.column]
+        for seed, offset in enumerate(SPREAD):
+            yield line | {"seed": seed, "value": printed + scale * offset, "job": f"{cell.row_key}-s{seed}-0123abcd"}
+
+
+def made_up_frame(table: PublishedTable) -> pd.DataFrame:
+    """The same with every kind of trouble in it."""
+    lines = list(made_up_lines(table))
+
+    def change(row: str, column: str, seeds: tuple[int, ...] = (0, 1, 2), **fields: Any) -> None:
+        for line in lines:
+            if (line["row_key"], line["column"]) == (row, column) and line["seed"] in seeds:
+                line.update(fields)
+
+    change("baseline-14", "rf_fc6", value=547.0)
+    change("baseline-4", "f_score", value=0.8871)
+    change("baseline-6", "f_score", seeds=(2,), state="todo", value=None)
+    change("baseline-8", "f_score", seeds=(1,), state="failed", value=None, reason="CUDA out of memory")
+    change("baseline-10", "f_score", state="failed", value=None, reason="CUDA out of memory")
+    change("baseline-12", "f_score", state="interrupted", value=None, reason="2 of 55,000 steps")
+    missing = "Helen is not under the data root: python -m reproduce prepare helen"
+    change("baseline-14", "f_score", state="todo", value=None, reason=missing)
+    change("modified-2", "f_score", verified=False, data="stand-in faces, 230")
+    change("modified-2-late", "f_score", kind="published", state="todo", value=None)
+    change("modified-6", "f_score", seeds=(0,), value=math.nan)
+    change("modified-8", "f_score", value=0.9102)
+    own = next(line for line in lines if line["row_key"] == "modified-12" and line["column"] == "f_score")
+    lines.append(own | {"column": "f_score_skin", "value": 0.93})
+    lines.append(own | {"row_key": "mine", "row": "My own network", "value": 0.91, "job": "mine-s0-4567cdef"})
+    return pd.DataFrame(lines)
+
+
+def beats_baseline(evidence: Evidence) -> Finding:
+    pairs = ((f"modified-{dilation}", f"baseline-{dilation}") for dilation in (6, 8, 10, 12))
+    return all_of(*(evidence.greater((modified, "f_score"), (baseline, "f_score")) for modified, baseline in pairs))
+
+
+def beats_all(evidence: Evidence) -> Finding:
+    return evidence.greater(("modified-8", "f_score"), maximum(("baseline-2", "f_score"), ("baseline-4", "f_score")))
+
+
+CLAIMS = (
+    Claim("improve", "almost all modified models (except dilation value 2) have witnessed improvement", "section 4.3.1", beats_baseline),
+    Claim("surpass", "their performances even have surpassed the best manually designed model", "section 4.3.1", beats_all),
+)
+DEVIATIONS = (
+    Departure("gamma", "The paper does not give the factor of its one learning-rate step: 0.1."),
+    Departure("landmarks", "The paper detects its landmarks; here they are Helen's annotations, scaled per image to the resized set."),
+)
+
+
+@pytest.fixture(scope="module")
+def rendered() -> Rendered:
+    table = load("table1")
+    cells = compare(table, made_up_frame(table))
+    claims = check_claims(CLAIMS, table, cells)
+    return Rendered(table, "paper", "Helen, 100 test faces (made up)", (0, 1, 2), "1 GPU", cells, claims, DEVIATIONS)
+
+
+def test_made_up_frame_has_every_verdict(rendered: Rendered) -> None:
+    assert set(rendered.cells["verdict"]) == {str(verdict) for verdict in Verdict}
+
+
+@pytest.mark.parametrize(("name", "format", "width"), [("wide.txt", "terminal", 110), ("narrow.txt", "terminal", 80)])
+def test_terminal_is_golden(rendered: Rendered, name: str, format: str, width: int) -> None:
+    text = render(rendered, format, width=width)
+    _same(name, text)
+    assert max(map(len, text.splitlines())) <= width
+    assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("name", "format"), [("table.md", "md"), ("table.json", "json")])
+def test_file_formats_are_golden(rendered: Rendered, name: str, format: str) -> None:
+    _same(name, render(rendered, format))
+
+
+def _same(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("REWRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), f"{name} has changed: REWRITE_GOLDEN=1 accepts it"
+
+
+def test_no_number_is_cut_short(rendered: Rendered) -> None:
+    assert "…" not in render(rendered, "terminal", width=80)
+
+
+def test_ascii_keeps_the_columns_in_line(rendered: Rendered) -> None:
+    text = render(rendered, "terminal", encoding="ascii")
+    assert text.isascii()
+    assert [len(line) for line in text.splitlines()] == [len(line) for line in render(rendered, "terminal").splitlines()]
+
+
+def test_colour_only_on_demand(rendered: Rendered, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[" in render(rendered, "terminal", colour=True)
+
+
+def test_json_has_the_documented_keys(rendered: Rendered) -> None:
+    document = json.loads(render(rendered, "json"))
+    assert list(document) == ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
+    assert document["schema"] == 1
+    assert all(list(cell) == list(CELL_FIELDS) for cell in document["cells"])
+    assert all(list(claim) == ["id", "text", "printed", "holds", "reason"] for claim in document["claims"])
+    assert all(list(deviation) == ["id", "text"] for deviation in document["deviations"])
+
+
+def test_json_turns_what_is_not_finite_into_null(rendered: Rendered) -> None:
+    cells = rendered.cells.head(1).copy()
+    cells["std"] = [math.nan]
+    cells["values"] = [[math.inf, 1.0]]
+    one = Rendered(rendered.table, "paper", "made up", (0,), "cpu", cells)
+    cell = json.loads(render(one, "json"))["cells"][0]
+    assert cell["std"] is None
+    assert cell["values"] == [None, 1.0]
+
+
+@pytest.mark.parametrize("format", ["terminal", "md"])
+def test_lists_are_shown_number_by_number(rendered: Rendered, format: str) -> None:
+    cells = rendered.cells.head(1).copy()
+    lists = {"mean": [268.0, 372.0], "std": [4.6, 8.0], "difference": [0.0, -8.0], "tolerance": [10.6, 18.5]}
+    for name, value in lists.items():
+        cells[name] = pd.Series([value], dtype=object)
+    cells["kind"], cells["n"], cells["verdict"] = "trained", 3, "within"
+    one = Rendered(rendered.table, "paper", "made up", (0,), "cpu", cells)
+    text = render(one, format)
+    assert "268.0 ± 4.6, 372.0 ± 8.0 px (3)" in text
+    assert "0.0, -8.0" in text
+
+
+@pytest.mark.parametrize("format", ["terminal", "md"])
+def test_header_names_profile_and_data(rendered: Rendered, format: str) -> None:
+    text = render(rendered, format)
+    assert "profile paper" in text
+    assert "data: Helen, 100 test faces (made up)" in text
+
+
+def test_numbers_without_data_are_refused(rendered: Rendered) -> None:
+    with pytest.raises(ValueError, match="Expected `profile` and `data`"):
+        Rendered(rendered.table, "paper", "", (0,), "cpu", rendered.cells)
+
+
+def test_unknown_format_is_one_sentence(rendered: Rendered) -> None:
+    with pytest.raises(ValueError, match=r"Expected `format` to be one of terminal, md, json, but got 'tex'\."):
+        render(rendered, "tex")
+    assert FORMATS == ("terminal", "md", "json")
