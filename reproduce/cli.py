@@ -170,7 +170,7 @@ def _show(options: argparse.Namespace, setting: Setting, store: Store, table: Ta
     command = f"python -m reproduce {table.id} --profile {setting.profile}{rows}"
     measured = measure(cells, store, setting.profile, command)
     published = load(table.id)
-    compared = compare(published, measured)
+    compared = compare(published, measured, rows={cell.row_key for cell in cells})
     done = measured[(measured["state"] == "done") & (measured["job"] != "")]
     data = "; ".join(dict.fromkeys(text for text in done["data"] if text)) or "none yet"
     device = "; ".join(dict.fromkeys(text for text in done["device"] if text)) or "none yet"

@@ -20,6 +20,7 @@ class AdaptiveVGG:
     dilation: int
     kernel_size: int = 4
     inflated: bool = True
+    norm: bool = True
     width: float = 1.0
     head_channels: int = 4096
     strides: tuple[int, ...] = (2, 2, 2, 1, 1)

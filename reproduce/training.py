@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     pl.seed_everything(job.seed, verbose=False)
     task, data = build_task(job), build_data(job)
     start_weights(job, task.network, store)
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     logger = JsonLines(run.folder / "metrics.jsonl")
     trainer = build_trainer(job, run, progress, logger)
     checkpoint = latest_checkpoint(run.folder / "checkpoints")
@@ -120,11 +122,14 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     with warnings.catch_warnings():
         # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True if checkpoint else None)
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
+        # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         progress.write("train", step=trainer.global_step)
         if trainer.global_step < job.recipe.steps:
             return None
-        trainer.test(task, datamodule=data, verbose=False)
+        trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
     return _measured(task, data)
 

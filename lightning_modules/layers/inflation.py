@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -98,7 +99,8 @@ def resample(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         B C H' W', in the type of `features`.
     """
     height, width = features.shape[-2:]
-    with torch.autocast(features.device.type, enabled=False):
+    kind = features.device.type
+    with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
         values = features.to(rows.dtype)
         sampled = bilinear_weights(rows, height) @ values @ bilinear_weights(columns, width).T
     return sampled.to(features.dtype)

@@ -14,16 +14,17 @@ from lightning_modules.networks.vgg import CHANNELS, imagenet_weights, initialis
 class AdaptiveVGG(nn.Module):
     """VGG-16 with a dilated fc6 and, where `inflated`, a learned receptive field.
 
-    Inflated: batch norm and the inflation layer before fc6, the interpolation layer after fc8.
+    Inflated: the inflation layer before fc6, the interpolation layer after fc8.
 
     Source: Wei et al. 2017, section 3.1 and figure 1 (a); pool5 has a receptive field of 212 pixels at a stride of 8.
-    Not in paper: 2x2 pooling windows; pool4's and pool5's padding, which keeps 62 cells for 500 pixels; that baselines have no batch norm.
+    Not in paper: 2x2 pooling windows; pool4's and pool5's padding, which keeps 62 cells for 500 pixels.
 
     Args:
         num_classes: background included.
         dilation: of fc6.
         kernel_size: of fc6; 4 on Helen and 3 on VOC, by the receptive fields that the tables print.
         inflated: whether the receptive field is learned.
+        norm: batch norm before fc6, or before the inflation layer.
         width: channels of conv1_1 to conv5_3 as a share of VGG-16's.
         head_channels: of fc6 and fc7.
         strides: of pool1 to pool5.
@@ -39,6 +40,7 @@ class AdaptiveVGG(nn.Module):
         dilation: int,
         kernel_size: int = 4,
         inflated: bool = True,
+        norm: bool = True,
         width: float = 1.0,
         head_channels: int = 4096,
         strides: Sequence[int] = (2, 2, 2, 1, 1),
@@ -53,7 +55,7 @@ class AdaptiveVGG(nn.Module):
                 raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
         channels = round(CHANNELS[-1] * width)
         self.features = vgg16_features(strides, dilations, pool_dilations, width, batch_norm)
-        self.norm = nn.BatchNorm2d(channels) if inflated else None
+        self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
         self.factor = InflationFactor() if inflated else None
         self.head = vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm)
         self.num_classes, self.kernel_size, self.kernel_extent = num_classes, kernel_size, dilation * (kernel_size - 1) + 1
@@ -63,19 +65,19 @@ class AdaptiveVGG(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """B 3 H W to scores B num_classes H W."""
         size = (image.shape[-2], image.shape[-1])
-        features = self.features(image)
+        features = self.norm(self.features(image))
         source = (features.shape[-2], features.shape[-1])
-        if self.factor is None or self.norm is None:
+        if self.factor is None:
             scores = self.head(features)
             return interpolate(scores, scores.new_ones((), dtype=image.dtype), source, size)
-        scores = self.head(self.factor.inflate(self.norm(features)))
+        scores = self.head(self.factor.inflate(features))
         return self.factor.interpolate(scores, source, size)
 
     def receptive_field(self) -> int:
         """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""
         if self.factor is None:
             return receptive_field([*windows(self.features), *windows(self.head)])[0]
-        return inflated_receptive_field(float(self.factor.value), self.kernel_extent, self.pool5_receptive_field, self.stride)
+        return inflated_receptive_field(float(self.factor.value.detach()), self.kernel_extent, self.pool5_receptive_field, self.stride)
 
     def trajectory(self) -> dict[str, float]:
         """Return what is learned about the receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
@@ -83,7 +85,7 @@ class AdaptiveVGG(nn.Module):
             return {}
         share = self.factor.shares
         return {
-            "f": float(self.factor.value),
+            "f": float(self.factor.value.detach()),
             "gradient_inflation": float(share[0]),
             "gradient_interpolation": float(share[1]),
             "receptive_field": float(self.receptive_field()),

@@ -1,0 +1,172 @@
+"""Inflation and interpolation against identities, an outside sampler and finite differences."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lightning_modules.layers.inflation import InflationFactor, bilinear_weights, inflate, inflated_size, interpolate
+
+FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
+
+
+def features(height: int = 7, width: int = 9) -> Tensor:
+    return torch.randn(2, 3, height, width, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def factor(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64, requires_grad=True)
+
+
+def sampled(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """torch's own sampler at the crossings of rows and columns, in cells."""
+    height, width = values.shape[-2:]
+    y, x = torch.meshgrid(2 * rows / (height - 1) - 1, 2 * columns / (width - 1) - 1, indexing="ij")
+    grid = torch.stack([x, y], dim=-1).expand(len(values), -1, -1, -1)
+    return functional.grid_sample(values, grid, align_corners=True, padding_mode="border")
+
+
+def test_inflation_by_1_is_the_identity() -> None:
+    values = features()
+    assert torch.equal(inflate(values, factor(1.0)), values)
+
+
+@pytest.mark.parametrize("value", FACTORS)
+def test_inflation_samples_bilinearly_at_t_over_f(value: float) -> None:
+    values = features()
+    result = inflate(values, factor(value))
+    assert result.shape[-2:] == (int(value * 6) + 1, int(value * 8) + 1)
+    rows, columns = (torch.arange(size, dtype=torch.float64) / value for size in result.shape[-2:])
+    torch.testing.assert_close(result, sampled(values, rows, columns))
+
+
+def test_inflating_by_a_whole_number_keeps_every_cell() -> None:
+    values = features()
+    torch.testing.assert_close(inflate(values, factor(3.0))[:, :, ::3, ::3], values)
+
+
+def test_interpolation_at_f_1_is_aligned_resizing() -> None:
+    scores = features()
+    expected = functional.interpolate(scores, size=(50, 61), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(interpolate(scores, factor(1.0), (7, 9), (50, 61)), expected)
+
+
+@pytest.mark.parametrize("value", FACTORS)
+def test_interpolation_undoes_the_inflation_of_a_plane(value: float) -> None:
+    """A plane is bilinear everywhere, so inflating and interpolating it by any f is resizing it, but for the floor at the far border."""
+    y, x = torch.meshgrid(torch.arange(9.0).double(), torch.arange(13.0).double(), indexing="ij")
+    plane = (2 * x - 3 * y + 1)[None, None]
+    inflated = inflate(plane, factor(value))
+    result = interpolate(inflated, factor(value), (9, 13), (33, 49))
+    expected = functional.interpolate(plane, size=(33, 49), mode="bilinear", align_corners=True)
+    rows = int((inflated.shape[-2] - 1) / value / 8 * 32) + 1
+    columns = int((inflated.shape[-1] - 1) / value / 12 * 48) + 1
+    assert rows > 24
+    torch.testing.assert_close(result[..., :rows, :columns], expected[..., :rows, :columns])
+
+
+def weight(size: tuple[int, int]) -> Tensor:
+    """A fixed direction in which the loss looks at the output."""
+    return torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+
+
+# At 1 every sample lies on a kink. There the second derivatives of the two sides differ, so the finite difference is off by O(step).
+@pytest.mark.parametrize("value", [*FACTORS, 1.0])
+def test_inflation_share_is_the_finite_difference_over_the_target_cells(value: float) -> None:
+    values, size, step = features(), (inflated_size(7, value), inflated_size(9, value)), 1e-6
+    direction = weight(size)
+    f = factor(value)
+    (inflate(values, f, size) * direction).sum().backward()
+    up, down = ((inflate(values, factor(value + sign * step), size) * direction).sum() for sign in (1, -1))
+    assert f.grad is not None
+    torch.testing.assert_close(f.grad, (up - down) / (2 * step) / (size[0] * size[1]), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("value", FACTORS)
+def test_interpolation_share_is_the_finite_difference_over_the_target_pixels(value: float) -> None:
+    scores, size, step = features(inflated_size(7, value), inflated_size(9, value)), (51, 61), 1e-6
+    direction = weight(size)
+    f = factor(value)
+    (interpolate(scores, f, (7, 9), size) * direction).sum().backward()
+    up, down = ((interpolate(scores, factor(value + sign * step), (7, 9), size) * direction).sum() for sign in (1, -1))
+    assert f.grad is not None
+    torch.testing.assert_close(f.grad, (up - down) / (2 * step) / (51 * 61), rtol=1e-5, atol=1e-8)
+
+
+def test_equation_9_is_the_chain_rule_through_f_prime() -> None:
+    """dLoss/df' (-F / f^2) with f' = F / f, over the target pixels, is the share that `interpolate` gives."""
+    value, step, target = 1.3, 1e-6, 50
+    scores, full, direction = features(inflated_size(7, value), inflated_size(7, value)), 49 / 6, weight((target, target))
+
+    def loss(resize: float) -> Tensor:
+        weights = bilinear_weights(torch.arange(target, dtype=torch.float64) / resize, scores.shape[-1])
+        return (weights @ scores @ weights.T * direction).sum()
+
+    by_paper = (loss(full / value + step) - loss(full / value - step)) / (2 * step) * (-full / value**2) / target**2
+    f = factor(value)
+    (interpolate(scores, f, (7, 7), (target, target)) * direction).sum().backward()
+    assert f.grad is not None
+    torch.testing.assert_close(f.grad, by_paper, rtol=1e-6, atol=1e-9)
+
+
+def test_features_have_the_outside_samplers_gradient() -> None:
+    values, reference = features().requires_grad_(), features().requires_grad_()
+    result = inflate(values, factor(1.3))
+    rows, columns = (torch.arange(size, dtype=torch.float64) / 1.3 for size in result.shape[-2:])
+    direction = weight((result.shape[-2], result.shape[-1]))
+    (result * direction).sum().backward()
+    (sampled(reference, rows, columns) * direction).sum().backward()
+    torch.testing.assert_close(values.grad, reference.grad)
+
+
+def test_the_derivative_at_a_kink_is_the_mean_of_both_sides() -> None:
+    positions = torch.tensor([2.0], dtype=torch.float64, requires_grad=True)
+    line = torch.tensor([0.0, 1.0, 5.0, 7.0], dtype=torch.float64)
+    (bilinear_weights(positions, 4) @ line).backward(torch.ones(1, dtype=torch.float64))
+    assert positions.grad is not None
+    assert positions.grad.item() == (5 - 1 + 7 - 5) / 2  # equation 5, literally, would give -5
+
+
+def test_beyond_the_last_cell_nothing_changes() -> None:
+    positions = torch.tensor([3.5], dtype=torch.float64, requires_grad=True)
+    line = torch.tensor([0.0, 1.0, 5.0, 7.0], dtype=torch.float64)
+    value = bilinear_weights(positions, 4) @ line
+    value.backward(torch.ones(1, dtype=torch.float64))
+    assert positions.grad is not None
+    assert (value.item(), positions.grad.item()) == (7.0, 0.0)
+
+
+def test_a_single_cell_is_spread_everywhere() -> None:
+    values = torch.full((1, 1, 1, 1), 3.0)
+    assert torch.equal(interpolate(values, torch.tensor(1.0), (1, 1), (4, 5)), torch.full((1, 1, 4, 5), 3.0))
+
+
+def test_bfloat16_features_are_sampled_at_exact_positions() -> None:
+    values = features(62, 62).to(torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        result = interpolate(values, torch.tensor(1.0), (62, 62), (500, 500))
+    assert result.dtype == torch.bfloat16
+    exact = interpolate(values.float(), torch.tensor(1.0), (62, 62), (500, 500))
+    torch.testing.assert_close(result.float(), exact, rtol=2**-8, atol=0)
+
+
+def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
+    module = InflationFactor().double()
+    inflated = module.inflate(features())
+    (module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum().backward()
+    assert module.value.item() == 1.0
+    assert module.value.grad is not None
+    torch.testing.assert_close(module.shares.sum(), module.value.grad)
+    assert module.shares.abs().min() > 0
+    for pushed, kept in ((9.0, 4.0), (0.1, 0.25), (2.5, 2.5)):
+        with torch.no_grad():
+            module.value.fill_(pushed)
+        module.clamp_()
+        assert module.value.item() == kept
+
+
+def test_a_range_that_leaves_out_1_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Expected `minimum` and `maximum` .* but got 2 and 4"):
+        InflationFactor(2, 4)

@@ -1,0 +1,125 @@
+"""The engine with launchers that only pretend: order, skipping, retries, adoption."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reproduce.engine import Status, in_order, run
+from reproduce.job import Job
+from reproduce.store import Run, Store
+
+
+class Pretending:
+    """Ends every submitted job at the next look, as `outcome` says: a result, an error, or nothing."""
+
+    def __init__(self, slots: int = 2, outcome: Callable[[Run], None] = lambda run: run.finish({})) -> None:
+        self.slots, self.outcome = slots, outcome
+        self.order: list[str] = []
+        self.pending: list[Path] = []
+        self.most, self.stopped = 0, False
+
+    def submit(self, folder: Path) -> None:
+        self.order.append(folder.name)
+        self.pending.append(folder)
+
+    def active(self) -> set[str]:
+        self.most = max(self.most, len(self.pending))
+        for folder in self.pending:
+            self.outcome(Run(folder))
+        self.pending.clear()
+        return set()
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reproduce.engine.POLL_SECONDS", 0.0)
+
+
+def phases(statuses: list[Status]) -> list[str]:
+    return [status.phase for status in statuses]
+
+
+def test_what_is_needed_comes_first_and_once(store: Store, tiny: Callable[..., Job]) -> None:
+    parent = tiny(seed=1)
+    children = [tiny(seed=seed, start=parent) for seed in (2, 3)]
+    launcher = Pretending()
+    assert phases(run([*children, parent, children[0]], store, launcher)) == ["done"] * 3
+    assert launcher.order == [parent.name, children[0].name, children[1].name]
+    assert in_order([children[0]]) == [parent, children[0]]
+
+
+def test_no_more_jobs_at_a_time_than_slots(store: Store, tiny: Callable[..., Job]) -> None:
+    launcher = Pretending(slots=2)
+    run([tiny(seed=seed) for seed in range(7)], store, launcher)
+    assert launcher.most == 2
+
+
+def test_what_is_done_is_not_run_again(store: Store, tiny: Callable[..., Job]) -> None:
+    jobs = [tiny(seed=seed) for seed in range(3)]
+    store.prepare(jobs[1]).finish({})
+    launcher = Pretending()
+    run(jobs, store, launcher)
+    assert jobs[1].name not in launcher.order
+
+
+def test_a_failure_costs_its_own_cell_and_what_needs_it(store: Store, tiny: Callable[..., Job]) -> None:
+    bad, good = tiny(seed=1), tiny(seed=2)
+    child = tiny(seed=3, start=bad)
+    fail = Pretending(outcome=lambda run: run.fail("no memory", "") if run.name == bad.name else run.finish({}))
+    statuses = {status.job.name: status for status in run([bad, good, child], store, fail)}
+    assert [statuses[job.name].phase for job in (bad, good, child)] == ["failed", "done", "blocked"]
+    assert statuses[bad.name].reason == "no memory"
+    assert fail.order.count(bad.name) == 1
+    # The next command tries again.
+    (store.run(bad).folder / "error.json").unlink()
+    assert phases(run([child], store, Pretending())) == ["done", "done"]
+
+
+def test_a_process_that_dies_silently_is_a_failure(store: Store, tiny: Callable[..., Job]) -> None:
+    (status,) = run([tiny()], store, Pretending(outcome=lambda run: None))
+    assert status.phase == "failed"
+    assert "log.txt" in status.reason
+
+
+def test_a_job_of_another_command_is_waited_for_and_taken_over(store: Store, tiny: Callable[..., Job]) -> None:
+    job = tiny()
+    lock = store.prepare(job).lock()
+    lock.__enter__()
+    seen: list[str] = []
+
+    def watch(statuses: list[Status]) -> None:
+        seen.append(statuses[0].phase)
+        if len(seen) == 3:
+            lock.__exit__(None, None, None)  # the other process dies
+
+    launcher = Pretending()
+    assert phases(run([job], store, launcher, watch)) == ["done"]
+    assert seen[:3] == ["elsewhere"] * 3
+    assert launcher.order == [job.name]
+
+
+def test_ctrl_c_ends_the_jobs(store: Store, tiny: Callable[..., Job]) -> None:
+    def interrupt(_: list[Status]) -> None:
+        raise KeyboardInterrupt
+
+    launcher = Pretending()
+    with pytest.raises(KeyboardInterrupt):
+        run([tiny()], store, launcher, interrupt)
+    assert launcher.stopped
+
+
+def test_a_stop_that_was_asked_for_is_no_failure(store: Store, tiny: Callable[..., Job]) -> None:
+    job = tiny(stop_after=2)
+
+    def stop(run: Run) -> None:
+        (run.folder / "progress.json").write_text('{"stage": "train", "step": 2, "steps": 55000}')
+
+    (status,) = run([replace(job)], store, Pretending(outcome=stop))
+    assert (status.phase, status.reason) == ("stopped", "2 of 55,000 steps")

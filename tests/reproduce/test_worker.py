@@ -1,0 +1,157 @@
+"""A job's own process: killed and resumed, stopped and resumed, failed, started from another's weights."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reproduce.job import Job
+from reproduce.store import Run, Store
+from reproduce.worker import work
+
+pytestmark = pytest.mark.slow
+
+
+def start(run: Run) -> subprocess.Popen[bytes]:
+    with (run.folder / "log.txt").open("ab") as log:
+        return subprocess.Popen([sys.executable, "-m", "reproduce", "job", run.folder], stdout=log, stderr=log)
+
+
+def finish(run: Run) -> dict[str, Any]:
+    assert start(run).wait(timeout=120) == 0, (run.folder / "log.txt").read_text()
+    assert run.result is not None
+    return run.result
+
+
+def lines(run: Run) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.005)
+
+
+def same(run: Run, other: Run) -> None:
+    """Two runs measured the same numbers, kept the same curves and the same weights."""
+    assert run.result is not None
+    assert other.result is not None
+    assert run.result["metrics"] == other.result["metrics"]
+    assert run.result["confusion"] == other.result["confusion"]
+    assert lines(run) == lines(other)
+    ours, theirs = load_file(run.folder / "weights.safetensors"), load_file(other.folder / "weights.safetensors")
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_killed_three_times_is_the_undisturbed_run(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    job = tiny(steps=200, milestones=(150,), dropout=0.5, factor_start=20, checkpoint_every=15)
+    undisturbed, killed = Store(tmp_path / "undisturbed").prepare(job), Store(tmp_path / "killed").prepare(job)
+    finish(undisturbed)
+    for steps in (30, 80, 140):
+        process = start(killed)
+        curve = killed.folder / "metrics.jsonl"
+        wait_for(lambda steps=steps, curve=curve: curve.exists() and curve.read_text().count("\n") >= steps)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert killed.state == "interrupted"
+    result = finish(killed)
+    assert result["provenance"]["resumed"] == 3
+    same(killed, undisturbed)
+    assert [line["step"] for line in lines(killed)][:200] == list(range(200))
+    assert {line["trajectory/f"] for line in lines(killed)[:20]} == {1.0}  # held still until factor_start
+    assert lines(killed)[21]["trajectory/f"] != 1.0
+
+
+def test_a_terminated_run_writes_its_checkpoint_and_goes_on(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    job = tiny(steps=400, checkpoint_every=1000)
+    run = Store(tmp_path).prepare(job)
+    process = start(run)
+    wait_for(lambda: run.progress.get("stage") == "train" and run.progress.get("step", 0) > 20)
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    assert run.state == "interrupted"
+    (checkpoint,) = (run.folder / "checkpoints").glob("step-*.ckpt")
+    assert 20 < int(checkpoint.stem.split("-")[1]) < 400
+    # Plain types only: it loads without running code.
+    torch.load(checkpoint, weights_only=True)
+
+
+def test_two_steps_and_two_more_are_four(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    run = Store(tmp_path / "parts").prepare(tiny(steps=4, stop_after=2))
+    assert work(run.folder) == 0
+    assert run.state == "interrupted"
+    assert (run.progress["step"], run.progress["steps"]) == (2, 4)
+    assert work(run.folder) == 0
+    whole = Store(tmp_path / "whole").prepare(tiny(steps=4))
+    assert work(whole.folder) == 0
+    same(run, whole)
+
+
+def test_a_corrupt_checkpoint_is_set_aside_for_the_one_before(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    run = Store(tmp_path / "parts").prepare(tiny(stop_after=8))
+    assert work(run.folder) == 0
+    newest = sorted((run.folder / "checkpoints").glob("*.ckpt"))[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    result = finish(Store(tmp_path / "parts").prepare(tiny()))
+    assert f"{newest.name} cannot be read" in (run.folder / "log.txt").read_text()
+    whole = Store(tmp_path / "whole").prepare(tiny())
+    assert result["metrics"] == finish(whole)["metrics"]
+
+
+def test_a_result_says_where_it_is_from(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    run = Store(tmp_path).prepare(tiny())
+    result = finish(run)
+    assert result["images"] == 3
+    assert result["data"]["status"] == "synthetic"
+    assert sum(map(sum, result["confusion"])) == 3 * 40 * 40
+    provenance = result["provenance"]
+    assert {"code", "versions", "device", "seconds", "peak_memory", "seed", "finished"} <= provenance.keys()
+    assert provenance["versions"]["torch"] == torch.__version__
+    assert {"f", "f_score", "f_eyes", "f_skin", "mean_iou"} <= result["metrics"].keys()
+    trajectory = {"trajectory/f", "trajectory/gradient_inflation", "trajectory/gradient_interpolation", "trajectory/receptive_field"}
+    assert all(trajectory <= line.keys() for line in lines(run)[:-1])
+
+
+def test_a_done_run_is_left_alone_and_a_held_one_too(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    run = Store(tmp_path).prepare(tiny())
+    run.finish({"metrics": {}})
+    assert work(run.folder) == 0
+    other = Store(tmp_path).prepare(tiny(seed=1))
+    with other.lock():
+        assert work(other.folder) == 0
+    assert other.state == "interrupted"
+
+
+def test_a_failure_is_a_sentence_in_the_run_and_is_tried_again(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    run = Store(tmp_path).prepare(tiny(learning_rate=1e6))
+    assert work(run.folder) == 1
+    assert run.state == "failed"
+    assert "Expected a finite training loss, but got" in run.error
+    assert "with f = " in run.error
+
+
+def test_a_job_starts_from_another_jobs_weights(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    store = Store(tmp_path)
+    parent = tiny()
+    assert work(store.prepare(parent).folder) == 0
+    # Without a step of its own weight, the child ends where its parent did.
+    child = store.prepare(tiny(start=parent, steps=1, milestones=(), learning_rate=0.0, factor_multiplier=0.0, seed=5))
+    assert work(child.folder) == 0
+    ours, theirs = load_file(child.folder / "weights.safetensors"), load_file(store.run(parent).folder / "weights.safetensors")
+    learned = [name for name in ours if name.endswith(("weight", "bias", "value"))]
+    assert learned
+    assert all(torch.equal(ours[name], theirs[name]) for name in learned)
