@@ -6,12 +6,12 @@ Coordinates are x, y in pixels; whole numbers are pixel centres.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.errors import DataError
 from datamodules.layouts.helen import GROUPS
+from datamodules.opencv import cv2
 
 # Left to right in the picture: eye, eye, nose, mouth corner, mouth corner, relative to the centre of a crop of 250 x 250 pixels.
 # Source: Liu et al. 2015, public code, for Helen.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from datamodules.layouts.helen import CLASSES
+from datamodules.opencv import cv2
 
 Points = NDArray[np.float64]
 Bytes = NDArray[np.uint8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,9 @@ def _setting(options: argparse.Namespace) -> Setting:
             raise UsageError(f"Expected --{name} to be a positive integer, but got {value}.")
     if options.stop_after < 0:
         raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
-    root: Path | None = options.data_root or (Path(os.environ["REPRODUCE_DATA"]) if os.environ.get("REPRODUCE_DATA") else None)
+    root: Path | None = options.data_root
+    if root is None and options.profile != "demo" and os.environ.get("REPRODUCE_DATA"):
+        root = Path(os.environ["REPRODUCE_DATA"])
     if root is not None and not root.is_dir():
         source = "--data-root" if options.data_root else "REPRODUCE_DATA"
         raise UsageError(f"Expected {source} to be a folder of data sets, but got {root}; correct it, or leave it out for the demo.")
@@ -155,7 +158,14 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
 
     launcher, runtime = launcher_for(options.accelerator, options.jobs)
     jobs = [replace(job, runtime=replace(job.runtime, accelerator=runtime.accelerator, threads=runtime.threads)) for job in jobs]
-    options.runs_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        options.runs_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.runs_dir):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"Expected --runs-dir to be a folder that can be written, but got {options.runs_dir} ({error.strerror})."
+        ) from error
     with Display(store, ", ".join(table.id for table in tables)) as display:
         run(jobs, store, launcher, display.watch)
 

@@ -32,7 +32,7 @@ class Display:
         self.store, self.title = store, title
         self.console = Console(stderr=True)
         self.seen: dict[str, str] = {}
-        self.last_line = time.monotonic()
+        self.begun = self.last_line = time.monotonic()
         self.bars: Progress | None = None
         self.tasks: dict[str, TaskID] = {}
 
@@ -46,6 +46,8 @@ class Display:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.bars:
             self.bars.stop()
+        if kind is None and self.seen:
+            print(f"{self.title}: {len(self.seen)} jobs in {time.monotonic() - self.begun:.0f} s", file=sys.stderr)
 
     def watch(self, statuses: list[Status]) -> None:
         """Show what changed."""

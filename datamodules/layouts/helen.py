@@ -154,7 +154,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, cut short or no JPEG.
     """
-    import cv2
+    from datamodules.opencv import cv2
 
     data = _bytes(path)
     # A decoder fills the rest of a truncated JPEG with grey and carries on; what such a file lacks is the end marker after its last scan.
@@ -178,8 +178,9 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
     Raises:
         DataError: a map is missing, unreadable, or not of the picture's size.
     """
-    import cv2
     import numpy as np
+
+    from datamodules.opencv import cv2
 
     height, width = read_image(layout.image(name)).shape[:2] if size is None else size
     maps = np.empty((len(CLASSES), height, width), np.uint8)

@@ -1,0 +1,94 @@
+"""The task: its loss, its optimiser's treatment of f, its evaluation at the labels' size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.segmentation import SemanticSegmentation
+
+
+def task(**options: Any) -> SemanticSegmentation:
+    torch.manual_seed(0)
+    network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0)
+    made = SemanticSegmentation(network, 5, **{"learning_rate": 1e-3, **options})
+    made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+    return made
+
+
+def batch() -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(1)
+    mask = torch.randint(5, (2, 64, 64), generator=generator)
+    mask[:, :3] = 255
+    return {"image": torch.randn(2, 3, 64, 64, generator=generator), "mask": mask, "name": ["a", "b"]}
+
+
+def test_the_loss_is_summed_over_labelled_pixels_and_divided_by_the_batch() -> None:
+    made, data = task(), batch()
+    loss = made.training_step(data)
+    scores = functional.log_softmax(made(data["image"]), 1)
+    kept = data["mask"] != 255
+    picked = scores.gather(1, data["mask"].where(kept, torch.tensor(0))[:, None])[:, 0]
+    torch.testing.assert_close(loss, -picked[kept].sum() / 2)
+
+
+def test_f_has_its_own_rate_and_no_decay() -> None:
+    optimizer = task(factor_multiplier=6e4, learning_rate=1e-7).configure_optimizers()["optimizer"]
+    weights, factor = optimizer.param_groups
+    assert (weights["lr"], weights["weight_decay"], weights["momentum"]) == (1e-7, 5e-4, 0.9)
+    assert (factor["lr"], factor["weight_decay"], len(factor["params"])) == (pytest.approx(6e-3), 0.0, 1)
+    parameters = sum(len(group["params"]) for group in optimizer.param_groups)
+    assert parameters == len(list(task().network.parameters()))
+
+
+def test_f_stays_in_its_range_through_the_optimiser() -> None:
+    made = task(factor_multiplier=1e9)
+    optimizer = made.configure_optimizers()["optimizer"]
+    made.training_step(batch()).backward()
+    optimizer.step()
+    assert made.network.factor.value.item() in (0.25, 4.0)
+
+
+def test_before_its_start_neither_f_nor_its_momentum_moves() -> None:
+    made = task(factor_start=10)
+    optimizer = made.configure_optimizers()["optimizer"]
+    made.training_step(batch()).backward()
+    made.on_before_optimizer_step(optimizer)
+    optimizer.step()
+    factor = made.network.factor.value
+    assert factor.item() == 1.0
+    assert factor not in optimizer.state
+
+
+def test_the_rate_steps_by_optimiser_steps_for_both_groups() -> None:
+    configured = task(milestones=(2,), gamma=0.1, factor_multiplier=10.0).configure_optimizers()
+    optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]
+    assert schedule["interval"] == "step"
+    rates = []
+    for _ in range(4):
+        rates.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        schedule["scheduler"].step()
+    assert rates == [pytest.approx([1e-3, 1e-2])] * 2 + [pytest.approx([1e-4, 1e-3])] * 2
+
+
+def test_evaluation_resizes_scores_and_never_labels() -> None:
+    class Coarse(nn.Module):
+        """Scores at an eighth of the size, class 1 on the right half."""
+
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            right = torch.linspace(-1, 1, image.shape[-1] // 8).expand(len(image), 1, image.shape[-2] // 8, -1)
+            return torch.cat([-right, right], 1)
+
+    made = SemanticSegmentation(Coarse(), 2, learning_rate=1.0)
+    mask = torch.zeros(1, 61, 64, dtype=torch.long)  # of its own size
+    mask[:, :, 32:] = 1
+    made.test_step({"image": torch.zeros(1, 3, 64, 64), "mask": mask, "name": ["a"]})
+    matrix, images = made.confusion.compute()
+    assert matrix.tolist() == [[61 * 32, 0], [0, 61 * 32]]
+    assert int(images) == 1

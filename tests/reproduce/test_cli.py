@@ -1,0 +1,178 @@
+"""The command line as a user types it: lists, runs, shows, refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from datamodules.synthetic import write_helen
+from reproduce.cli import main
+from reproduce.render import FORMATS
+
+HEADER = ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
+CELL = [
+    "row",
+    "row_key",
+    "column",
+    "kind",
+    "unit",
+    "published",
+    "values",
+    "mean",
+    "std",
+    "n",
+    "difference",
+    "tolerance",
+    "verdict",
+    "reason",
+    "data",
+    "device",
+    "jobs",
+]
+
+
+def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, without what this one's environment says of data."""
+    inherited = {name: value for name, value in os.environ.items() if name != "REPRODUCE_DATA"}
+    root = str(Path(__file__).parents[2])
+    return subprocess.run(
+        [sys.executable, "-m", "reproduce", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=inherited | {"PYTHONPATH": root} | environment,
+    )
+
+
+@pytest.fixture(autouse=True)
+def no_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("REPRODUCE_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_listing_names_every_table_with_cells_and_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    out = capsys.readouterr().out
+    assert "adaptive_rf.table1" in out
+    assert "38" in out
+
+
+@pytest.mark.parametrize("words", [[], ["show", "table1"], ["show", "table1", "--format", "json"]])
+def test_listing_and_showing_import_no_torch(words: list[str]) -> None:
+    code = (
+        "import sys; from reproduce.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or bool({'torch', 'lightning', 'cv2'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_show_renders_without_running(format: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["show", "table1", "--format", format]) == 0
+    out = capsys.readouterr().out
+    assert "not run" in out
+    assert "paper inconsistent" in out
+    assert not list(tmp_path.iterdir())
+
+
+def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "adaptive_rf.table1", "--format", "json"])
+    table = json.loads(capsys.readouterr().out)
+    assert list(table) == HEADER
+    assert (table["schema"], table["table"], table["profile"]) == (1, "adaptive_rf.table1", "demo")
+    assert all(list(cell) == CELL for cell in table["cells"])
+    assert len({(cell["row_key"], cell["column"]) for cell in table["cells"]}) == 38
+    assert all(list(claim) == ["id", "text", "printed", "holds", "reason"] for claim in table["claims"])
+    assert {claim["printed"] for claim in table["claims"]} <= {"yes", "no", "undecided", "not tested"}
+    assert all(list(deviation) == ["id", "text"] for deviation in table["deviations"])
+
+
+def test_rows_chooses_rows(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "table1", "--rows", "modified-8, baseline-8", "--format", "json"])
+    assert {cell["row_key"] for cell in json.loads(capsys.readouterr().out)["cells"]} == {"baseline-8", "modified-8"}
+
+
+WRONG = {
+    "an unknown table": (["tabel1"], "but got 'tabel1'"),
+    "an unknown row": (["table1", "--rows", "baseline-3"], "but got 'baseline-3'"),
+    "an empty row": (["table1", "--rows", ""], "but got ''"),
+    "no seeds": (["table1", "--seeds", "0"], "--seeds to be a positive integer, but got 0"),
+    "seeds in words": (["table1", "--seeds", "three"], "invalid int value: 'three'"),
+    "no jobs": (["table1", "--jobs", "0"], "--jobs to be a positive integer, but got 0"),
+    "an unknown profile": (["table1", "--profile", "big"], "invalid choice: 'big'"),
+    "an unknown format": (["table1", "--format", "xml"], "invalid choice: 'xml'"),
+    "an unknown option": (["table1", "--bogus"], "--bogus"),
+    "a negative stop": (["table1", "--stop-after", "-1"], "--stop-after to be zero or a positive integer, but got -1"),
+    "nothing to show": (["show"], "Expected a table after `show`"),
+    "no data": (["table1", "--profile", "small"], "Expected --data-root or REPRODUCE_DATA"),
+    "no data root": (["table1", "--data-root", "nowhere"], "but got nowhere"),
+    "an empty data root": (["table1", "--data-root", ".", "--profile", "small"], "SmithCVPR2013_dataset_resized is not a folder"),
+    "a runs folder below a file": (["table1", "--runs-dir", "/dev/null/x"], "folder that can be written, but got /dev/null/x"),
+    "no run folder": (["job"], "Expected one RUN_DIR after `job`, but got 0"),
+    "no job in the run folder": (["job", "."], "Expected a run folder with a job.json"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_input_is_one_sentence_and_exit_code_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words, expected = WRONG[name]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert expected in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.err.rstrip().endswith(".")
+
+
+def test_a_wrong_data_root_in_the_environment_is_an_error_but_for_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPRODUCE_DATA", "/nowhere")
+    assert main(["show", "table1"]) == 2
+    assert main(["show", "table1", "--profile", "demo"]) == 0
+
+
+def test_with_data_the_profile_is_paper_unless_it_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_helen(tmp_path, exemplars=4, tuning=1, testing=1, size=64, seed=0)
+    main(["show", "table1", "--data-root", str(tmp_path), "--format", "json"])
+    table = json.loads(capsys.readouterr().out)
+    assert table["profile"] == "paper"
+    reasons = {cell["reason"] for cell in table["cells"] if cell["kind"] == "trained"}
+    assert any("vgg16-397923af.pth" in reason for reason in reasons)
+
+
+@pytest.mark.slow
+def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A real run through the fork server on made-up faces, its recipe cut down from outside; then one of its jobs fails."""
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    rows, options = ("--rows", "baseline-2,modified-2"), ("--profile", "demo", "--stop-after", "1")
+    first = run("table1", *rows, *options, cwd=tmp_path)
+    assert first.returncode == 1, first.stderr
+    assert "1 of 300 steps" in first.stdout
+    assert first.stdout.count("260 px") == 2  # printed and computed
+    assert "stopped (1 of 300 steps)" in first.stderr
+    second = run("table1", *rows, *options, cwd=tmp_path)
+    assert "2 of 300 steps" in second.stdout
+    # A folder in the place of the curves makes the job fail, and only that one.
+    (broken,) = (tmp_path / "runs").glob("adaptive-rf-modified-2-demo-*")
+    (broken / "metrics.jsonl").unlink(missing_ok=True)
+    (broken / "metrics.jsonl").mkdir()
+    third = run("table1", *rows, *options, cwd=tmp_path)
+    assert third.returncode == 1
+    assert "failed: [Errno 21] Is a directory" in third.stdout
+    assert "3 of 300 steps" in third.stdout
+
+
+def test_starting_takes_little_more_than_python_itself() -> None:
+    """No timing here (benchmarks/ measures it): the listing must do without pandas, the slowest import of showing."""
+    code = "import sys; from reproduce.cli import main; main([]); sys.exit('pandas' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    )
+    assert done.returncode == 0, done.stderr
