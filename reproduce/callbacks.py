@@ -143,6 +143,8 @@ class ResumableStop(Callback):
         path = checkpoint_path(self.folder, trainer.global_step)
         if not path.exists():
             trainer.save_checkpoint(path)
+        for old in checkpoints(self.folder)[2:]:
+            old.unlink()
 
 
 class FiniteLoss(Callback):
@@ -157,6 +159,11 @@ class FiniteLoss(Callback):
                 f"Expected a finite training loss, but got {float(outputs['loss'])} at step {trainer.global_step}{factor}: "
                 f"lower `learning_rate` or `factor_multiplier`."
             )
+
+
+def checkpoints(folder: Path) -> list[Path]:
+    """List a run's checkpoints, the newest first."""
+    return sorted(folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.split("-")[1]), reverse=True)
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Cell = tuple[str, str]
 
-MOST_PARTS = 8  # findings named in one reason; the rest is counted
+MOST_PARTS = 3  # findings named in one reason; the rest is counted
 
 
 class Truth(StrEnum):

@@ -23,7 +23,7 @@ from lightning_modules.metrics.confusion import f_scores, overall_f, segmentatio
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import specs
-from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop
+from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
 from reproduce.store import Run, Store
 
@@ -36,20 +36,23 @@ def build_network(spec: specs.AdaptiveVGG) -> nn.Module:
     return NETWORKS[type(spec)](**arguments)
 
 
+def training_of(job: Job) -> tuple[specs.Helen, specs.Recipe]:
+    """Return the data and the recipe of a job that trains."""
+    if job.data is None or job.recipe is None:
+        raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {job.data} and {job.recipe}.")
+    return job.data, job.recipe
+
+
 def build_task(job: Job) -> SemanticSegmentation:
     """Build a job's network inside the task that trains it."""
-    recipe = job.recipe
-    if recipe is None:
-        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
+    _, recipe = training_of(job)
     options = {item.name: getattr(recipe, item.name) for item in dataclasses.fields(recipe) if item.name not in ("steps", "batch_size")}
     return SemanticSegmentation(build_network(job.network), job.network.num_classes, **options)
 
 
 def build_data(job: Job) -> HelenDataModule:
     """Build a job's datamodule; made-up data is made first, once for all jobs."""
-    data, recipe = job.data, job.recipe
-    if data is None or recipe is None:
-        raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {data} and {recipe}.")
+    data, recipe = training_of(job)
     root, cache = Path(job.runtime.data_root), Path(job.runtime.cache)
     if data.made is not None:
         made = dataclasses.asdict(data.made)
@@ -75,26 +78,24 @@ def start_weights(job: Job, network: nn.Module, store: Store) -> None:
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
     """Build the Trainer of a job, with everything that a resumed run needs to be the undisturbed one."""
-    if job.recipe is None:
-        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
-    runtime, checkpoints = job.runtime, run.folder / "checkpoints"
+    runtime, folder = job.runtime, run.folder / "checkpoints"
     keep = ModelCheckpoint(
-        checkpoints, "{step}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
+        folder, "{step}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
         save_on_train_epoch_end=False,
     )  # fmt: skip
     keep.CHECKPOINT_EQUALS_CHAR = "-"
     return pl.Trainer(
         accelerator=runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
-        max_steps=job.recipe.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(checkpoints, runtime.stop_after), progress, keep],
+        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(folder, runtime.stop_after), progress, keep],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint of a run that can be read; one that cannot is named in the log and set aside."""
-    for path in sorted(folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.split("-")[1]), reverse=True):
+    for path in checkpoints(folder):
         try:
             torch.load(path, map_location="meta", weights_only=True, mmap=True)
         except Exception as error:
@@ -107,9 +108,8 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
-    if job.recipe is None:
-        raise ValueError(f"Expected a `recipe` in the job {job.slug}, but got none.")
-    progress = Progress(run.folder / "progress.json", job.recipe.steps)
+    _, recipe = training_of(job)
+    progress = Progress(run.folder / "progress.json", recipe.steps)
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
     task, data = build_task(job), build_data(job)
@@ -127,7 +127,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         progress.write("train", step=trainer.global_step)
-        if trainer.global_step < job.recipe.steps:
+        if trainer.global_step < recipe.steps:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))

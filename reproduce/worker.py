@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -47,6 +48,7 @@ def _work(job: Job, run: Run) -> int:
         result = TASKS[job.task](job, run, Store(run.folder.parent))
         if result is not None:
             run.finish({"job": job.name} | result | {"provenance": provenance(job.runtime.accelerator, job.seed, started, attempts)})
+            shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
     except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
         print(traceback.format_exc(), flush=True)

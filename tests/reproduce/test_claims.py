@@ -92,7 +92,7 @@ def test_no_findings_is_an_error() -> None:
 
 
 def test_long_reasons_are_counted() -> None:
-    assert Finding(Truth.NO, tuple("abcdefghij")).reason == "a; b; c; d; e; f; g; h; and 2 more"
+    assert Finding(Truth.NO, tuple("abcdefghij")).reason == "a; b; c; and 7 more"
 
 
 def cells(**scores: tuple[float | None, float | None, int]) -> pd.DataFrame:
