@@ -54,16 +54,21 @@ class Run:
         return self.folder.name
 
     @property
+    def done(self) -> bool:
+        """Whether there is a result."""
+        return (self.folder / "result.json").exists()
+
+    @property
     def state(self) -> State:
         """What the files say."""
-        if (self.folder / "result.json").exists():
+        if self.done:
             return "done"
         if not self.folder.exists():
             return "todo"
         if self.locked:
             return "running"
         # The worker may have written its result between the first look and the lock's.
-        if (self.folder / "result.json").exists():
+        if self.done:
             return "done"
         if (self.folder / "error.json").exists():
             return "failed"

@@ -25,7 +25,7 @@ def work(folder: Path) -> int:
     for _ in range(20):  # whoever only looks at the lock holds it for an instant
         with run.lock() as mine:
             if mine:
-                return 0 if run.state == "done" else _work(job, run)
+                return 0 if run.done else _work(job, run)
         time.sleep(0.05)
     return 0
 

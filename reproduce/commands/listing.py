@@ -1,0 +1,28 @@
+"""`python -m reproduce`: list the tables."""
+
+from __future__ import annotations
+
+import argparse
+
+from reproduce.options import setting_from
+from reproduce.published import load, table_ids
+from reproduce.store import Store
+
+
+def list_tables(options: argparse.Namespace) -> int:
+    """Print every table with its paper, its cells and how many are done."""
+    from rich.console import Console
+    from rich.table import Table as Lines
+
+    from reproduce.papers import TABLES
+
+    setting, store = setting_from(options), Store(options.runs_dir)
+    lines = Lines("table", "paper", "title", "cells", "done", box=None, header_style="bold")
+    for id in table_ids():
+        published, cells = load(id), TABLES[id].cells(setting)
+        done = sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells)
+        lines.add_row(id, published.paper.short, published.title, str(len(cells)), str(done))
+    console = Console()
+    console.print(lines)
+    console.print(f"Done: in the profile `{setting.profile}`, seeds {setting.seeds}. `python -m reproduce TABLE` runs and shows one.")
+    return 0

@@ -1,0 +1,72 @@
+"""`python -m reproduce TABLE...`: run the jobs behind tables, and show them."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+
+from reproduce.commands.listing import list_tables
+from reproduce.commands.show import add_format, show
+from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
+from reproduce.published import resolve
+from reproduce.store import Store
+from reproduce.table import Cell, Setting, Table
+
+
+def parser() -> Parser:
+    """Return the parser of the command that runs tables."""
+    result = add_format(table_parser())
+    result.add_argument("--jobs", type=int, help="jobs at a time (default: a GPU each, or up to 4 on a processor)")
+    result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
+    result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
+    return result
+
+
+def main(words: Sequence[str]) -> int:
+    """Run and show tables; without any, list them."""
+    options = parser().parse_args(words)
+    if not options.tables:
+        return list_tables(options)
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"Expected --jobs to be a positive integer, but got {options.jobs}.")
+    if options.stop_after < 0:
+        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
+    from reproduce.papers import TABLES
+
+    setting, store = setting_from(options), Store(options.runs_dir)
+    tables = [TABLES[resolve(name)] for name in options.tables]
+    chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
+    _run(options, setting, store, tables, chosen)
+    complete = [show(options, setting, store, table, chosen[table.id]) for table in tables]
+    return 0 if all(complete) else 1
+
+
+def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> None:
+    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once."""
+    from reproduce.display import Display
+    from reproduce.engine import run
+
+    if setting.profile != "demo" and setting.data_root is None:
+        raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
+    jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
+    if all(store.run(job).done for job in jobs):
+        return
+    from reproduce.devices import launcher_for
+
+    launcher, shared = launcher_for(options.accelerator, options.jobs)
+    jobs = [
+        replace(job, runtime=replace(job.runtime, accelerator=shared.accelerator, threads=shared.threads, stop_after=options.stop_after))
+        for job in jobs
+    ]
+    try:
+        options.runs_dir.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.runs_dir):
+            pass
+    except OSError as error:
+        raise UsageError(
+            f"Expected --runs-dir to be a folder that can be written, but got {options.runs_dir} ({error.strerror})."
+        ) from error
+    with Display(store, ", ".join(table.id for table in tables)) as display:
+        run(jobs, store, launcher, display.watch)

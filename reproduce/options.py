@@ -1,0 +1,69 @@
+"""Options that commands share, and how they become a setting."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import NoReturn
+
+from reproduce.specs import Runtime
+from reproduce.table import PROFILES, Cell, Profile, Setting, Table
+
+USAGE = """python -m reproduce                     list the tables
+       python -m reproduce TABLE... [options]  run tables and show them
+       python -m reproduce show TABLE...       show without running
+       python -m reproduce job RUN_DIR         do one prepared job"""
+
+
+class UsageError(Exception):
+    """A wrong command line, in one sentence."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the sentence for `main` to print."""
+        raise UsageError(f"{message[0].upper()}{message[1:]}; `python -m reproduce --help` lists the options.")
+
+
+def table_parser(usage: str = USAGE) -> Parser:
+    """Return a parser of tables, and of what is chosen of them: profile, rows, seeds, data, runs."""
+    parser = Parser(prog="python -m reproduce", usage=usage, description="Reproduce published tables, cell by cell.")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1 or adaptive_rf.table1")
+    parser.add_argument("--profile", choices=PROFILES, help="how big: as published, small on real pictures, or a demo on made-up ones")
+    parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
+    parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
+    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
+    return parser
+
+
+def setting_from(options: argparse.Namespace) -> Setting:
+    """Check the options and turn them into a setting."""
+    if options.seeds < 1:
+        raise UsageError(f"Expected --seeds to be a positive integer, but got {options.seeds}.")
+    root: Path | None = options.data_root
+    if root is None and options.profile != "demo" and os.environ.get("REPRODUCE_DATA"):
+        root = Path(os.environ["REPRODUCE_DATA"])
+    if root is not None and not root.is_dir():
+        source = "--data-root" if options.data_root else "REPRODUCE_DATA"
+        raise UsageError(f"Expected {source} to be a folder of data sets, but got {root}; correct it, or leave it out for the demo.")
+    profile: Profile = options.profile or ("demo" if root is None else "paper")
+    if profile == "demo":
+        root = None
+    runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=str((options.runs_dir / "cache").resolve()))
+    return Setting(profile, options.seeds, root, runtime)
+
+
+def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
+    """Return the cells of the rows that were asked for."""
+    cells = list(table.cells(setting))
+    if rows is None:
+        return cells
+    wanted, known = [row.strip() for row in rows.split(",")], list(dict.fromkeys(cell.row_key for cell in cells))
+    for row in wanted:
+        if row not in known:
+            raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
+    return [cell for cell in cells if cell.row_key in wanted]
