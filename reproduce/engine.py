@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,7 @@ from reproduce.job import Job
 from reproduce.store import State, Store
 
 POLL_SECONDS = 0.1
+Phase = Literal["waiting", "running", "elsewhere", "done", "failed", "stopped", "blocked"]
 
 
 class Launcher(Protocol):
@@ -34,9 +36,8 @@ class Status:
     """What the engine knows of a job."""
 
     job: Job
-    phase: Literal["waiting", "running", "elsewhere", "done", "failed", "stopped", "blocked"] = "waiting"
+    phase: Phase = "waiting"
     reason: str = ""
-    submitted: bool = False
     seconds: float = 0.0
     begun: float = field(default=0.0, repr=False)
 
@@ -73,56 +74,97 @@ def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[
         launcher: where they run.
         watch: told the state of all jobs after every look.
     """
-    statuses = {job.name: Status(job) for job in in_order(jobs)}
+    schedule = _Schedule(in_order(jobs), store)
+    statuses = list(schedule.statuses.values())
     try:
         while True:
             active = launcher.active()
-            for status in statuses.values():
-                if not status.ended:
-                    _look(status, statuses, store, active)
-                    if status.phase == "waiting" and len(active) < launcher.slots and _ready(status, statuses):
-                        launcher.submit(store.prepare(status.job).folder)
-                        active.add(status.job.name)
-                        status.submitted, status.phase, status.begun = True, "running", time.monotonic()
-            watch(list(statuses.values()))
-            if all(status.ended for status in statuses.values()):
-                return list(statuses.values())
+            schedule.settle(active)
+            while schedule.ready and len(active) < launcher.slots:
+                folder = schedule.next_to_submit()
+                if folder is not None:
+                    launcher.submit(folder)
+                    active.add(folder.name)
+            watch(statuses)
+            if not schedule.ready and not schedule.pending:
+                return statuses
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         launcher.stop()
         raise
 
 
-def _ready(status: Status, statuses: dict[str, Status]) -> bool:
-    return all(statuses[parent.name].phase == "done" for parent in status.job.parents)
+class _Schedule:
+    """What can be started, and what is under way; each job is looked at when something may have changed, not at every turn."""
 
+    def __init__(self, jobs: list[Job], store: Store) -> None:
+        self.store = store
+        self.statuses = {job.name: Status(job) for job in jobs}
+        self.ready: deque[str] = deque()
+        self.pending: set[str] = set()
+        self.children: dict[str, list[str]] = {}
+        self.waits_for = {job.name: len(job.parents) for job in jobs}
+        for job in jobs:
+            for parent in job.parents:
+                self.children.setdefault(parent.name, []).append(job.name)
+        for name, status in self.statuses.items():
+            if store.run(status.job).done:
+                self._end(name, "done")
+            elif not self.waits_for[name]:
+                self.ready.append(name)
 
-def _look(status: Status, statuses: dict[str, Status], store: Store, active: set[str]) -> None:
-    """Bring a status up to date with the files."""
-    lost = [parent.name for parent in status.job.parents if statuses[parent.name].phase in ("failed", "stopped", "blocked")]
-    if lost:
-        status.phase, status.reason = "blocked", f"needs {lost[0]}, which did not finish"
-        return
-    run = store.run(status.job)
-    if status.job.name in active:
-        return
-    state: State = run.state
-    if status.submitted:
-        status.seconds = time.monotonic() - status.begun
-    if state == "done":
-        status.phase = "done"
-    elif state == "running":
-        status.phase = "elsewhere"
-    elif not status.submitted:
-        status.phase = "waiting"
-    elif state == "failed":
-        status.phase, status.reason = "failed", run.error
-    elif status.phase == "elsewhere":
-        status.phase, status.submitted = "waiting", False
-    elif status.job.runtime.stop_after and run.progress.get("stage") == "train":
-        status.phase, status.reason = "stopped", interrupted_reason(run.progress)
-    else:
-        status.phase, status.reason = "failed", f"its process ended without a result; {run.folder / 'log.txt'} may say why"
+    def next_to_submit(self) -> Path | None:
+        """Take the next ready job; return its folder, or None where it is done or runs elsewhere."""
+        name = self.ready.popleft()
+        status = self.statuses[name]
+        if status.ended:
+            return None
+        state = self.store.run(status.job).state
+        if state == "done":
+            self._end(name, "done")
+            return None
+        self.pending.add(name)
+        if state == "running":
+            status.phase = "elsewhere"
+            return None
+        status.phase, status.begun = "running", time.monotonic()
+        return self.store.prepare(status.job).folder
+
+    def settle(self, active: set[str]) -> None:
+        """See what became of the jobs that are under way and no longer active."""
+        for name in sorted(self.pending - active):
+            status, run = self.statuses[name], self.store.run(self.statuses[name].job)
+            state: State = run.state
+            if status.phase == "running":
+                status.seconds = time.monotonic() - status.begun
+            if state == "running":
+                status.phase = "elsewhere"
+            elif state == "done":
+                self._end(name, "done")
+            elif state == "failed":
+                self._end(name, "failed", run.error)
+            elif status.phase == "elsewhere":  # whoever ran it is gone: it is ours now
+                self.pending.discard(name)
+                status.phase = "waiting"
+                self.ready.appendleft(name)
+            elif status.job.runtime.stop_after and run.progress.get("stage") == "train":
+                self._end(name, "stopped", interrupted_reason(run.progress))
+            else:
+                self._end(name, "failed", f"its process ended without a result; {run.folder / 'log.txt'} may say why")
+
+    def _end(self, name: str, phase: Phase, reason: str = "") -> None:
+        """Note how a job ended, and what that means for those that need it."""
+        status = self.statuses[name]
+        status.phase, status.reason = phase, reason
+        self.pending.discard(name)
+        for child in self.children.get(name, ()):
+            self.waits_for[child] -= 1
+            if self.statuses[child].ended:
+                continue
+            if phase != "done":
+                self._end(child, "blocked", f"needs {name}, which did not finish")
+            elif not self.waits_for[child]:
+                self.ready.append(child)
 
 
 def interrupted_reason(progress: dict[str, object]) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 from dataclasses import MISSING, dataclass, field
+from functools import cached_property
 from typing import Any
 
 from reproduce import specs
@@ -42,13 +43,13 @@ class Job:
     revision: int = 1
     runtime: Runtime = field(default=Runtime(), metadata=NOT_IDENTITY)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Sixty-four hexadecimal digits that change with every field that changes the result."""
         text = json.dumps(identity(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The run folder's name."""
         return f"{self.slug}-s{self.seed}-{self.digest[:8]}"

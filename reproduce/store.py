@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,14 +17,21 @@ from reproduce.job import Job, to_plain
 State = Literal["done", "failed", "running", "interrupted", "todo"]
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that at every moment it holds either all of the old text or all of the new."""
+def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
+    """Write a file so that at every moment it holds either all of the old text or all of the new.
+
+    Args:
+        path: of the file.
+        text: of the file.
+        durable: survive a power failure too, which costs a wait for the disk.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("w") as file:
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
@@ -95,6 +103,9 @@ class Run:
             except BlockingIOError:
                 yield False
                 return
+            file.truncate(0)
+            file.write(f"{os.getpid()} on {socket.gethostname()}\n".encode())
+            file.flush()
             yield True
 
     @property
@@ -114,7 +125,7 @@ class Run:
 
     def finish(self, result: dict[str, Any]) -> None:
         """Write the result, the last thing that a worker writes."""
-        write_atomically(self.folder / "result.json", json.dumps(result, indent=1))
+        write_atomically(self.folder / "result.json", json.dumps(result, indent=1), durable=True)
 
     def fail(self, message: str, details: str) -> None:
         """Write why the run failed."""

@@ -123,3 +123,23 @@ def test_a_stop_that_was_asked_for_is_no_failure(store: Store, tiny: Callable[..
 
     (status,) = run([replace(job)], store, Pretending(outcome=stop))
     assert (status.phase, status.reason) == ("stopped", "2 of 55,000 steps")
+
+
+def test_each_job_is_looked_at_a_few_times_however_many_there_are(
+    store: Store, monkeypatch: pytest.MonkeyPatch, tiny: Callable[..., Job]
+) -> None:
+    """Scheduling must not grow with the square of the number of jobs; benchmarks/scheduling.py measures what it costs."""
+    looks = 0
+    state = Run.state.fget
+    assert state is not None
+
+    def counted(run: Run) -> str:
+        nonlocal looks
+        looks += 1
+        return str(state(run))
+
+    monkeypatch.setattr(Run, "state", property(counted))
+    first = tiny(seed=0)
+    jobs = [first, *(tiny(seed=seed, start=first if seed % 2 else None) for seed in range(1, 300))]
+    assert phases(run(jobs, store, Pretending(slots=4))) == ["done"] * 300
+    assert looks <= 2 * len(jobs)

@@ -46,13 +46,13 @@ def test_a_lock_dies_with_its_process(store: Store, tiny: Callable[..., Job]) ->
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "result.json"
-    write_atomically(path, '{"a": 1}')
+    write_atomically(path, '{"a": 1}', durable=True)
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write_atomically(path, '{"a": 2}')
+        write_atomically(path, '{"a": 2}', durable=True)
     assert read_json(path) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
