@@ -1,0 +1,191 @@
+"""Commands and jobs killed at any moment, and two commands at once, on a table whose trainings take seconds."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reproduce.store import Run
+
+pytestmark = pytest.mark.slow
+
+STEPS = 1000  # of each training, enough to be killed in twenty times
+ROWS = "baseline-2,modified-2,modified-2-late"
+# Table 1's demo, made small. The guard is for the fork server, which imports the main module of whoever starts it.
+COMMAND = """
+import sys
+from dataclasses import replace
+from reproduce.cli import main
+from reproduce.papers import adaptive_rf
+from reproduce.specs import MadeFaces
+
+if __name__ == "__main__":
+    demo = adaptive_rf.SCALES["demo"]
+    network = replace(demo.network, width=1 / 32, head_channels=4, dropout=0.5)
+    recipe = replace(demo.recipe, steps=int(sys.argv[1]), milestones=(50,), batch_size=2)
+    made = MadeFaces(exemplars=9, tuning=2, testing=3, size=64)
+    adaptive_rf.SCALES["demo"] = replace(demo, network=network, recipe=recipe, size=62, made=made, checkpoint_every=20, log_every=1)
+    raise SystemExit(main(sys.argv[2:]))
+"""
+
+
+def command(folder: Path, steps: int = 60) -> subprocess.Popen[bytes]:
+    """Start the command in a session of its own."""
+    (folder / "command.py").write_text(COMMAND)
+    environment = {name: value for name, value in os.environ.items() if name != "REPRODUCE_DATA"}
+    root = str(Path(__file__).parents[2])
+    with (folder / "out.json").open("wb") as out, (folder / "log.txt").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "command.py", str(steps), "table1", "--profile", "demo", "--rows", ROWS, "--format", "json"],
+            cwd=folder,
+            stdout=out,
+            stderr=log,
+            env=environment | {"PYTHONPATH": root},
+            start_new_session=True,
+        )
+
+
+def runs(folder: Path) -> list[Run]:
+    return [Run(path) for path in sorted((folder / "runs").glob("adaptive-rf-*"))]
+
+
+def workers(folder: Path) -> list[int]:
+    """Processes that hold a run's lock."""
+    return [int((run.folder / "lock").read_text().split()[0]) for run in runs(folder) if run.state == "running"]
+
+
+def table(folder: Path) -> list[dict[str, Any]]:
+    """The rendered table without what names the machine's moment."""
+    cells: list[dict[str, Any]] = json.loads((folder / "out.json").read_text())["cells"]
+    return cells
+
+
+def kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def wait(process: subprocess.Popen[bytes], folder: Path) -> int:
+    try:
+        return process.wait(timeout=300)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError((folder / "log.txt").read_text()) from None
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    assert wait(command(folder), folder) == 0, (folder / "log.txt").read_text()
+    return folder
+
+
+def curves(folder: Path) -> dict[str, str]:
+    return {run.name: (run.folder / "metrics.jsonl").read_text() for run in runs(folder) if (run.folder / "metrics.jsonl").exists()}
+
+
+def test_twenty_kills_leave_the_undisturbed_table(tmp_path: Path) -> None:
+    """At random moments the command, a job, or both are killed, and the same command is given again."""
+    draw, kills, finished = random.Random(0), 0, {}
+    reference = tmp_path / "reference"
+    reference.mkdir()
+    assert wait(command(reference, STEPS), reference) == 0
+    while kills < 20:
+        process = command(tmp_path, STEPS)
+        deadline = time.monotonic() + draw.uniform(0.3, 8.0)
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.02)
+        target = draw.choice(["command", "job", "both"])
+        jobs = workers(tmp_path)
+        if target in ("job", "both") and jobs:
+            kill(draw.choice(jobs))
+            kills += 1
+        if target in ("command", "both") and process.poll() is None:
+            kill(process.pid)
+            kills += target == "command"
+        if process.poll() is None and target == "job":  # one more, of the command that saw its job die
+            kill(process.pid)
+        process.wait()
+        for run in runs(tmp_path):
+            if run.done:  # a finished job is not touched again
+                stamp = (run.folder / "result.json").stat().st_mtime_ns
+                assert finished.setdefault(run.name, stamp) == stamp
+        assert kills >= 20 or not all(run.done for run in runs(tmp_path)) or len(runs(tmp_path)) < 4, "too little work for 20 kills"
+    assert wait(command(tmp_path, STEPS), tmp_path) == 0, (tmp_path / "log.txt").read_text()
+    assert table(tmp_path) == table(reference)
+    assert curves(tmp_path) == curves(reference)
+    attempts = [json.loads((run.folder / "attempts.json").read_text())["attempts"] for run in runs(tmp_path)]
+    assert sum(attempts) > len(attempts)  # some were interrupted and went on
+
+
+def test_an_orphaned_job_is_adopted(tmp_path: Path, undisturbed: Path) -> None:
+    process = command(tmp_path)
+    deadline = time.monotonic() + 60
+    while not any(run.progress.get("step", 0) > 3 for run in runs(tmp_path) if run.state == "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    (orphan, *_) = workers(tmp_path)
+    kill(process.pid)
+    process.wait()
+    os.kill(orphan, 0)  # it lives on
+    assert wait(command(tmp_path), tmp_path) == 0
+    assert "elsewhere" in (tmp_path / "log.txt").read_text()
+    assert [json.loads((run.folder / "attempts.json").read_text())["attempts"] for run in runs(tmp_path)] == [1] * len(runs(tmp_path))
+    assert table(tmp_path) == table(undisturbed)
+
+
+def test_ctrl_c_ends_the_jobs_and_the_command_goes_on(tmp_path: Path, undisturbed: Path) -> None:
+    process = command(tmp_path)
+    deadline = time.monotonic() + 60
+    while not any(run.progress.get("step", 0) > 3 for run in runs(tmp_path) if run.state == "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
+    assert process.wait(timeout=60) == 130
+    assert workers(tmp_path) == []
+    assert "Stopped; what was computed is kept" in (tmp_path / "log.txt").read_text()
+    assert wait(command(tmp_path), tmp_path) == 0
+    assert table(tmp_path) == table(undisturbed)
+
+
+def test_two_commands_share_the_work(tmp_path: Path, undisturbed: Path) -> None:
+    """On the same runs folder at once, no job is done twice and none is lost, also when one of the two dies."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "runs").symlink_to(tmp_path / "runs")
+    (tmp_path / "runs").mkdir()
+    first, second = command(tmp_path), command(other)
+    assert (wait(first, tmp_path), wait(second, other)) == (0, 0)
+    assert table(tmp_path) == table(other) == table(undisturbed)
+    assert [json.loads((run.folder / "attempts.json").read_text())["attempts"] for run in runs(tmp_path)] == [1] * len(runs(tmp_path))
+
+
+def test_of_two_commands_one_takes_over_what_the_other_leaves(tmp_path: Path, undisturbed: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "runs").mkdir()
+    (other / "runs").symlink_to(tmp_path / "runs")
+    first, second = command(tmp_path), command(other)
+    deadline = time.monotonic() + 60
+    while not any(run.progress.get("step", 0) > 8 for run in runs(tmp_path) if run.state == "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    jobs = workers(tmp_path)
+    kill(first.pid)
+    for job in jobs:
+        kill(job)
+    first.wait()
+    assert wait(second, other) in (0, 1)
+    # Jobs of the second command itself may have been among the killed: those it reports as failed, and the same command goes on.
+    assert wait(command(other), other) == 0
+    assert table(other) == table(undisturbed)
