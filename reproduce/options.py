@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the sentence for `main` to print."""
-        raise UsageError(f"{message[0].upper()}{message[1:]}; `python -m reproduce --help` lists the options.")
+        raise UsageError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` lists the options.")
 
 
 def table_parser(usage: str = USAGE) -> Parser:

@@ -170,7 +170,7 @@ def test_wrong_input_is_one_sentence(
         ("tiny-s0", str(tmp_path / "note.txt")): "note.txt is none, or is cut short.",
         ("tiny-s0", some, str(twin)): "but got 'some face' twice",
         ("tiny-s0", some, "--output", str(tmp_path / "file")): "Expected --output to be a folder that can be written",
-        ("tiny-s0",): "the following arguments are required: IMAGE",
+        ("tiny-s0",): "The following arguments are required: IMAGE; `python -m reproduce predict --help` lists the options.",
     }
     for words, expected in cases.items():
         assert main(["predict", *words, "--runs-dir", str(store.root)]) == 2
