@@ -56,7 +56,7 @@ def setting_from(options: argparse.Namespace) -> Setting:
     if profile == "demo":
         root = None
     runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=str((options.runs_dir / "cache").resolve()))
-    return Setting(profile, options.seeds, root, runtime, options.own)
+    return Setting(profile, options.seeds, root, runtime, own=options.own)
 
 
 def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
