@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -129,6 +129,8 @@ class HelenDataModule(pl.LightningDataModule):
 
     classes: tuple[str, ...] = helen.CLASSES
     num_classes: int = len(helen.CLASSES)
+    parts: Mapping[str, tuple[int, ...]] = helen.PARTS
+    counted: Mapping[str, tuple[int, ...]] = helen.COUNTED
     vouch: Vouch
 
     def __init__(

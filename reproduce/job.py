@@ -10,9 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from reproduce import specs
-from reproduce.specs import NOT_IDENTITY, AdaptiveVGG, Helen, Recipe, Runtime, Weights
+from reproduce.specs import NOT_IDENTITY, Data, Network, Recipe, Runtime, Weights
 
-SPECS = {spec.__name__: spec for spec in (specs.AdaptiveVGG, specs.MadeFaces, specs.Helen, specs.Weights, specs.Recipe, specs.Runtime)}
+SPECS: dict[str, Any] = {
+    spec.__name__: spec
+    for spec in (
+        *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.OwnData),
+        *(specs.Weights, specs.Recipe, specs.Runtime),
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -34,8 +40,8 @@ class Job:
 
     task: str
     slug: str = field(metadata=NOT_IDENTITY)
-    network: AdaptiveVGG
-    data: Helen | None = None
+    network: Network
+    data: Data | None = None
     recipe: Recipe | None = None
     seed: int = 0
     start: Weights | Job | None = None

@@ -13,6 +13,7 @@ from reproduce.table import PROFILES, Cell, Profile, Setting, Table
 USAGE = """python -m reproduce                     list the tables
        python -m reproduce TABLE... [options]  run tables and show them
        python -m reproduce show TABLE...       show without running
+       python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
        python -m reproduce job RUN_DIR         do one prepared job"""
 
 
@@ -25,7 +26,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the sentence for `main` to print."""
-        raise UsageError(f"{message[0].upper()}{message[1:]}; `python -m reproduce --help` lists the options.")
+        raise UsageError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` lists the options.")
 
 
 def table_parser(usage: str = USAGE) -> Parser:
@@ -34,6 +35,7 @@ def table_parser(usage: str = USAGE) -> Parser:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1 or adaptive_rf.table1")
     parser.add_argument("--profile", choices=PROFILES, help="how big: as published, small on real pictures, or a demo on made-up ones")
     parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")
+    parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add the rows of a Python file of your own")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
     parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
@@ -54,12 +56,16 @@ def setting_from(options: argparse.Namespace) -> Setting:
     if profile == "demo":
         root = None
     runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=str((options.runs_dir / "cache").resolve()))
-    return Setting(profile, options.seeds, root, runtime)
+    return Setting(profile, options.seeds, root, runtime, own=options.own)
 
 
 def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
     """Return the cells of the rows that were asked for."""
     cells = list(table.cells(setting))
+    if setting.own is not None:
+        from reproduce.own import own_cells
+
+        cells += own_cells(setting, cells)
     if rows is None:
         return cells
     wanted, known = [row.strip() for row in rows.split(",")], list(dict.fromkeys(cell.row_key for cell in cells))

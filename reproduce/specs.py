@@ -6,7 +6,9 @@ classes' arguments. Defaults are left out of a job's identity, so a new field wi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 # Metadata of a field that does not change a result: a readable name, where things lie, what computes them.
 NOT_IDENTITY = {"identity": False}
@@ -28,6 +30,70 @@ class AdaptiveVGG:
     pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
     batch_norm: bool = False
     dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class OwnNetwork:
+    """A user's network: a class or a function in a file of theirs, called with `num_classes` and `arguments` by name.
+
+    Args:
+        name: of the class or function.
+        num_classes: background included.
+        arguments: plain values by name; a dict will do.
+        file: where it is; a relative path begins at the file of rows, and without one it is that file itself. The path is no part of a
+            job's identity.
+        sha256: of the file's content, filled in when rows are read.
+    """
+
+    name: str
+    num_classes: int
+    arguments: Any = ()
+    file: str = field(default="", metadata=NOT_IDENTITY)
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arguments", pairs(self.arguments))
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """A user's data: a LightningDataModule in a file of theirs, called with `batch_size`, `steps`, `seed` and `arguments` by name.
+
+    Args:
+        name: of the class or function.
+        arguments: plain values by name; a dict will do.
+        root: a folder of files, if there is one, given as `root`; relative as `file` is, and like it no part of a job's identity.
+        file: as in `OwnNetwork`.
+        sha256: as in `OwnNetwork`.
+        fingerprint: of the names and sizes of the files below `root`, filled in when rows are read.
+    """
+
+    name: str
+    arguments: Any = ()
+    root: str = field(default="", metadata=NOT_IDENTITY)
+    file: str = field(default="", metadata=NOT_IDENTITY)
+    sha256: str = ""
+    fingerprint: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "arguments", pairs(self.arguments))
+
+
+def pairs(arguments: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
+    """Return arguments by name as sorted pairs of plain values, which a job can be identified and stored by.
+
+    Raises:
+        ValueError: where a value is not plain.
+    """
+    return tuple(sorted((name, _plain(name, value)) for name, value in dict(arguments).items()))
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_plain(name, member) for member in value)
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    raise ValueError(f"Expected `arguments` to be numbers, texts, None or lists of them, but got {name}={value!r}.")
 
 
 @dataclass(frozen=True)
@@ -100,3 +166,7 @@ class Runtime:
     stop_after: int = 0
     checkpoint_every: int = 500
     log_every: int = 10
+
+
+Network = AdaptiveVGG | OwnNetwork
+Data = Helen | OwnData

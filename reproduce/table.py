@@ -31,12 +31,13 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user chose for a table: how big, which data, how many seeds, where."""
+    """What a user chose for a table: how big, which data, how many seeds, where, and a file with rows of their own."""
 
     profile: Profile
     seeds: int = 1
     data_root: Path | None = None
     runtime: Runtime = field(default=Runtime())
+    own: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Cell:
         value: from a job's metrics to the number.
         audit: whether the printed number is held against the paper's own formula.
         missing: what has to be had before the jobs can run, and how.
+        label: of a row that the paper lacks.
     """
 
     row_key: str
@@ -60,6 +62,7 @@ class Cell:
     value: Callable[[Mapping[str, Any]], Value]
     audit: bool = False
     missing: str = ""
+    label: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> 
 
     rows = []
     for cell in cells:
-        base = {"row_key": cell.row_key, "column": cell.column, "kind": cell.kind, "audit": cell.audit, "profile": profile}
+        base: dict[str, Any] = {"row_key": cell.row_key, "row": cell.label, "column": cell.column, "kind": cell.kind}
+        base |= {"audit": cell.audit, "profile": profile}
         if not cell.jobs and not cell.missing:
             value = cell.value({})
             rows.append(

@@ -18,11 +18,11 @@ from torch import Tensor, nn
 from datamodules import synthetic
 from datamodules.cache import build_once
 from datamodules.helen import HelenDataModule
-from datamodules.layouts import helen
+from datamodules.vouch import Vouch
 from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.segmentation import SemanticSegmentation
-from reproduce import specs
+from reproduce import own, specs
 from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
 from reproduce.store import Run, Store
@@ -30,13 +30,18 @@ from reproduce.store import Run, Store
 NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG}
 
 
-def build_network(spec: specs.AdaptiveVGG) -> nn.Module:
+def build_network(spec: specs.Network) -> nn.Module:
     """Build the network that a spec describes."""
+    if isinstance(spec, specs.OwnNetwork):
+        network = own.build(spec, num_classes=spec.num_classes)
+        if not isinstance(network, nn.Module):
+            raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
+        return network
     arguments = {item.name: getattr(spec, item.name) for item in dataclasses.fields(spec)}
     return NETWORKS[type(spec)](**arguments)
 
 
-def training_of(job: Job) -> tuple[specs.Helen, specs.Recipe]:
+def training_of(job: Job) -> tuple[specs.Data, specs.Recipe]:
     """Return the data and the recipe of a job that trains."""
     if job.data is None or job.recipe is None:
         raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {job.data} and {job.recipe}.")
@@ -50,9 +55,18 @@ def build_task(job: Job) -> SemanticSegmentation:
     return SemanticSegmentation(build_network(job.network), job.network.num_classes, **options)
 
 
-def build_data(job: Job) -> HelenDataModule:
+def build_data(job: Job) -> pl.LightningDataModule:
     """Build a job's datamodule; made-up data is made first, once for all jobs."""
     data, recipe = training_of(job)
+    if isinstance(data, specs.OwnData):
+        root_given = {"root": data.root} if data.root else {}
+        module: pl.LightningDataModule = own.build(data, batch_size=recipe.batch_size, steps=recipe.steps, seed=job.seed, **root_given)
+        classes = getattr(module, "num_classes", None)
+        if classes != job.network.num_classes:
+            raise ValueError(
+                f"Expected `{data.name}` in {data.file} to have the network's `num_classes`, {job.network.num_classes}, but got {classes}."
+            )
+        return module
     root, cache = Path(job.runtime.data_root), Path(job.runtime.cache)
     if data.made is not None:
         made = dataclasses.asdict(data.made)
@@ -108,7 +122,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
 
 def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
-    _, recipe = training_of(job)
+    spec, recipe = training_of(job)
     progress = Progress(run.folder / "progress.json", recipe.steps)
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
@@ -122,6 +136,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     with warnings.catch_warnings():
         # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # nothing is validated: own data may have none
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
         # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
@@ -131,24 +146,30 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
-    return _measured(task, data)
+    return _measured(task, data, spec)
 
 
-def _measured(task: SemanticSegmentation, data: HelenDataModule) -> dict[str, Any]:
-    expected = len(data.layout.splits["testing"])
+def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
+    if isinstance(data, HelenDataModule):
+        expected, name, vouch = len(data.layout.splits["testing"]), "Helen", data.vouch
+    else:
+        expected, name = len(data.test_dataloader().dataset), spec.name if isinstance(spec, specs.OwnData) else ""
+        vouch = getattr(data, "vouch", Vouch("not official", "the user's own"))
     if int(task.last_images) != expected:
         raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
     matrix = task.last_confusion.cpu()
+    # A user's data that does not say what F is taken of: every class but the first, the background.
+    each = {str(index): (index,) for index in range(1, len(matrix))}
     metrics: dict[str, Any] = segmentation_scores(matrix)
-    metrics |= {f"f_{name}": value for name, value in f_scores(matrix, helen.PARTS).items()}
-    metrics["f_score"] = overall_f(matrix, list(helen.COUNTED.values()))
+    metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
+    metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
     metrics["f_score_all_classes"] = overall_f(matrix, [(index,) for index in range(len(matrix))])
     metrics |= getattr(task.network, "trajectory", dict)()
     return {
         "metrics": metrics,
         "confusion": matrix.tolist(),
         "images": expected,
-        "data": dataclasses.asdict(data.vouch) | {"set": "Helen", "fingerprint": data.fingerprint},
+        "data": dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)},
     }
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from datamodules.synthetic import write_helen
-from reproduce.commands.run import parser
+from reproduce.commands import predict, run
 from reproduce.render import FORMATS
 from reproduce.verdict import Verdict
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+CODE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.mark.slow
@@ -20,7 +25,7 @@ def test_the_parts_work_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     """The example, word for word, on made-up faces in the folder that it names."""
     write_helen(tmp_path / "data", exemplars=8, tuning=2, testing=2, size=64, seed=0)
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = (code for code in CODE if "HelenDataModule" in code)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     trainer = names["trainer"]
@@ -28,8 +33,23 @@ def test_the_parts_work_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert 0 <= trainer.callback_metrics["test/mean_iou"] <= 1  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
+def test_own_rows_stand_beside_the_published_ones(tmp_path: Path) -> None:
+    """The example, word for word, by the command under it."""
+    (code,) = (code for code in CODE if "my_rows.py" in code)
+    (command,) = re.findall(r"^python -m (reproduce .*--with my_rows\.py.*)$", README, re.MULTILINE)
+    (tmp_path / "my_rows.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-m", *command.split()], cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    own = done.stdout[done.stdout.index("Rows beside the paper's") :]
+    for label in ("Two convolutions", "Baseline, dilation 3"):
+        assert re.search(rf"{label} +F-score +- +0\.\d{{4}} \(1\) +- +unpublished", own), own
+
+
 def test_every_option_of_the_examples_exists() -> None:
-    known = {option for action in parser()._actions for option in action.option_strings}
+    known = {option for command in (run, predict) for action in command.parser()._actions for option in action.option_strings}
     used = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README))
     assert used - {"--help"} <= known
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Sequence
 
@@ -41,7 +42,8 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
     from reproduce.render import Rendered, render
 
     rows = f" --rows {options.rows}" if options.rows else ""
-    command = f"python -m reproduce {table.id} --profile {setting.profile}{rows}"
+    own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
+    command = f"python -m reproduce {table.id} --profile {setting.profile}{rows}{own}"
     measured = measure(cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})

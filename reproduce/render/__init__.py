@@ -1,10 +1,10 @@
-"""A compared table as text: for a terminal, for GitHub, for machines."""
+"""A compared table as text: for a terminal, for GitHub, for a browser, for a paper, for machines."""
 
 from __future__ import annotations
 
 from reproduce.render.rendered import Deviation, Rendered
 
-FORMATS = ("terminal", "md", "json")
+FORMATS = ("terminal", "md", "html", "tex", "csv", "json")
 
 __all__ = ["FORMATS", "Deviation", "Rendered", "render"]
 
@@ -14,7 +14,7 @@ def render(rendered: Rendered, format: str, *, width: int = 110, colour: bool = 
 
     Args:
         rendered: the table with everything that is said of it.
-        format: `terminal`, `md` or `json`.
+        format: one of `FORMATS`.
         width: of the terminal in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
         colour: whether the terminal shows colour.
         encoding: what the text has to be written in; outside Unicode, the signs beyond ASCII are replaced.
@@ -33,10 +33,22 @@ def render(rendered: Rendered, format: str, *, width: int = 110, colour: bool = 
         from reproduce.render.markdown import markdown
 
         text = markdown(rendered)
+    elif format == "html":
+        from reproduce.render.page import page
+
+        return page(rendered).encode(encoding, "xmlcharrefreplace").decode(encoding)
+    elif format == "tex":
+        from reproduce.render.latex import latex
+
+        text = latex(rendered)
+    elif format == "csv":
+        from reproduce.render.machine import lines
+
+        text = lines(rendered)
     elif format == "json":
         from reproduce.render.machine import machine
 
-        return machine(rendered)
+        text = machine(rendered)
     else:
         raise ValueError(f"Expected `format` to be one of {', '.join(FORMATS)}, but got '{format}'.")
     if encoding.lower().replace("-", "").startswith("utf"):

@@ -1,4 +1,4 @@
-"""The machine's form of a table: one json object, the same keys in the same order always."""
+"""The machine's forms of a table: one json object or csv, the same keys in the same order always."""
 
 from __future__ import annotations
 
@@ -36,6 +36,29 @@ def machine(rendered: Rendered) -> str:
         "deviations": [{"id": deviation.id, "text": deviation.text} for deviation in rendered.deviations],
     }
     return json.dumps(_clean(document), indent=2, allow_nan=False) + "\n"
+
+
+def lines(rendered: Rendered) -> str:
+    """Write a table's cells as csv, one line a cell.
+
+    Args:
+        rendered: the table.
+
+    Returns:
+        A header and the cells: the json's fields after the table's name and the profile, so that files may be put together. Members of a
+        list are separated by semicolons, those of a list within a list by commas.
+    """
+    frame = rendered.cells[list(CELL_FIELDS)].map(_flat)
+    frame.insert(0, "table", rendered.table.id)
+    frame.insert(1, "profile", rendered.profile)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def _flat(value: Any) -> Any:
+    value = _clean(value)
+    if not isinstance(value, list):
+        return value
+    return "; ".join(", ".join(map(str, member)) if isinstance(member, list) else str(member) for member in value)
 
 
 def _clean(value: Any) -> Any:

@@ -1,8 +1,12 @@
 import json
 import math
 import os
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ from reproduce.claims import Claim, Evidence, Finding, all_of, check_claims, max
 from reproduce.compare import CELL_FIELDS, compare
 from reproduce.published import PublishedTable, load
 from reproduce.render import FORMATS, Rendered, render
+from reproduce.render.latex import escaped
 from reproduce.verdict import Verdict
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -126,7 +131,10 @@ def test_terminal_is_golden(rendered: Rendered, name: str, format: str, width: i
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize(("name", "format"), [("table.md", "md"), ("table.json", "json")])
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("table.md", "md"), ("table.html", "html"), ("table.tex", "tex"), ("table.csv", "csv"), ("table.json", "json")],
+)
 def test_file_formats_are_golden(rendered: Rendered, name: str, format: str) -> None:
     _same(name, render(rendered, format))
 
@@ -186,7 +194,7 @@ def test_lists_are_shown_number_by_number(rendered: Rendered, format: str) -> No
     assert "0.0, -8.0" in text
 
 
-@pytest.mark.parametrize("format", ["terminal", "md"])
+@pytest.mark.parametrize("format", ["terminal", "md", "html", "tex"])
 def test_header_names_profile_and_data(rendered: Rendered, format: str) -> None:
     text = render(rendered, format)
     assert "profile paper" in text
@@ -199,6 +207,124 @@ def test_numbers_without_data_are_refused(rendered: Rendered) -> None:
 
 
 def test_unknown_format_is_one_sentence(rendered: Rendered) -> None:
-    with pytest.raises(ValueError, match=r"Expected `format` to be one of terminal, md, json, but got 'tex'\."):
-        render(rendered, "tex")
-    assert FORMATS == ("terminal", "md", "json")
+    with pytest.raises(ValueError, match=r"Expected `format` to be one of terminal, md, html, tex, csv, json, but got 'doc'\."):
+        render(rendered, "doc")
+    assert FORMATS == ("terminal", "md", "html", "tex", "csv", "json")
+
+
+AWKWARD = r"50 % of $x_1$ & \y{z} #1 ~ ^ <b>bold</b> | \"q\" 'r' `s` -- π ≤ 日 café ± 3 Ł ß µ ° \input{x}" + "\n\ttab"
+
+
+@pytest.fixture
+def awkward(rendered: Rendered) -> Rendered:
+    """A table whose every text is full of what formats take for their own signs."""
+    cells = rendered.cells.copy()
+    own = cells["row_key"] == "mine"
+    cells.loc[own, ["row", "reason", "data", "device"]] = AWKWARD
+    claims = [claim | {"text": AWKWARD, "reason": AWKWARD} for claim in rendered.claims]
+    deviations = (Departure("odd", AWKWARD),)
+    return replace(rendered, cells=cells, data=AWKWARD, device=AWKWARD, claims=claims, deviations=deviations)  # type: ignore[arg-type]
+
+
+class Tags(HTMLParser):
+    """Follows the nesting of a page, and collects its text and what it refers to."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.names: set[str] = set()
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.add(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize("which", ["rendered", "awkward"])
+def test_html_is_one_well_formed_page_that_needs_nothing_else(which: str, request: pytest.FixtureRequest) -> None:
+    page = render(request.getfixturevalue(which), "html")
+    tags = Tags(page)
+    assert not tags.open
+    assert not tags.names & {"script", "link", "img", "iframe", "b"}
+    assert not re.search(r"https?:|url\(|@import", page)
+    ids = [value for name, value in tags.attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    links = [value for name, value in tags.attributes if name == "href"]
+    assert links
+    assert all(link is not None and link[1:] in ids for link in links)
+
+
+def test_html_says_each_verdict_in_words_and_colours_it(rendered: Rendered) -> None:
+    page = render(rendered, "html")
+    style = page[page.index("<style>") : page.index("</style>")]
+    for verdict in Verdict:
+        kind = str(verdict).replace(" ", "-")
+        assert f"<span class='pill {kind}'>{verdict}</span>" in page
+        assert f".{kind}" in style or kind in ("unpublished", "published-only", "not-run")
+
+
+def test_html_keeps_awkward_text_and_any_encoding(awkward: Rendered) -> None:
+    page = render(awkward, "html", encoding="ascii")
+    assert page.isascii()
+    assert AWKWARD in Tags(page).texts
+
+
+def test_csv_holds_what_the_json_holds(rendered: Rendered, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text(render(rendered, "csv"))
+    frame = pd.read_csv(path, keep_default_na=False, dtype=str)
+    assert list(frame.columns) == ["table", "profile", *CELL_FIELDS]
+    cells = json.loads(render(rendered, "json"))["cells"]
+    assert len(frame) == len(cells)
+    for line, cell in zip(frame.to_dict("records"), cells, strict=True):
+        for field in CELL_FIELDS:
+            value = cell[field]
+            joined = "; ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+            assert line[field] == joined
+
+
+def test_csv_joins_lists_within_lists(rendered: Rendered) -> None:
+    cells = rendered.cells.head(1).copy()
+    cells["values"] = [[[268.0, 372.0], [270.0, 374.0]]]
+    assert "268.0, 372.0; 270.0, 374.0" in render(replace(rendered, cells=cells), "csv")
+
+
+def test_tex_escapes_everything() -> None:
+    assert escaped("a_b & 5 % {x} \\y") == r"a\_b \& 5 \% \{x\} \textbackslash{}y"
+    assert escaped("-0.1 rf-fc6 ± <= é Ł 日 ﬁ") == r"$-$0.1 rf{-}fc6 $\pm$ \textless{}= é ? ? fi"
+    assert escaped(AWKWARD).count("{") == escaped(AWKWARD).count("}")
+
+
+@pytest.mark.parametrize("which", ["rendered", "awkward"])
+def test_tex_is_balanced(which: str, request: pytest.FixtureRequest) -> None:
+    text = render(request.getfixturevalue(which), "tex")
+    unescaped = re.sub(r"\\[\\{}&%$#_]", "", text)
+    assert unescaped.count("{") == unescaped.count("}")
+    assert unescaped.count("$") % 2 == 0
+    begun, ended = re.findall(r"\\begin{(\w+)}", text), re.findall(r"\\end{(\w+)}", text)
+    assert sorted(begun) == sorted(ended)
+    table = text[text.index(r"\endlastfoot") : text.index(r"\end{longtable}")].splitlines()[1:]
+    assert {re.sub(r"\\[&%$#_{}]", "", line).count("&") for line in table} == {5}
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex: apt-get install texlive-latex-recommended")
+@pytest.mark.parametrize("which", ["rendered", "awkward"])
+def test_tex_compiles_without_a_box_too_wide(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    (tmp_path / "table.tex").write_text(render(request.getfixturevalue(which), "tex"), encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace")
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "table.pdf").stat().st_size > 10_000
+    if which == "rendered":
+        assert "Overfull" not in done.stdout

@@ -1,0 +1,92 @@
+"""`python -m reproduce predict RUN IMAGE...`: segment pictures with a finished run's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from reproduce.job import Job, from_plain
+from reproduce.options import Parser, UsageError
+from reproduce.store import Run, read_json
+
+USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
+
+
+def parser() -> Parser:
+    """Return the parser of this command."""
+    result = Parser(prog="python -m reproduce predict", usage=USAGE, description="Segment pictures with a finished run.")
+    result.add_argument("run", metavar="RUN", help="a run's folder, its name in the runs folder, or how that name begins")
+    result.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, such as JPEGs or PNGs")
+    result.add_argument("--output", type=Path, default=Path("predictions"), help="folder of what is written (default predictions)")
+    result.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
+    return result
+
+
+def main(words: Sequence[str]) -> int:
+    """Write two files for each picture: the picture beside its overlay and legend, and the mask."""
+    options = parser().parse_args(words)
+    run = find_run(options.run, options.runs_dir)
+    job = usable(run)
+    stems = [image.stem for image in options.images]
+    for stem in stems:
+        if stems.count(stem) > 1:
+            raise UsageError(f"Expected every IMAGE to have a name of its own, but got '{stem}' twice: segment them one by one.")
+    from reproduce.picture import colours_of, mask_png, picture_png, read_picture, side_by_side
+    from reproduce.prediction import load_segmenter
+
+    segmenter = load_segmenter(job, run.folder / "weights.safetensors")
+    for image in options.images:
+        picture = read_picture(image)
+        height, width = picture.shape[:2]
+        inner = segmenter.shown(height, width)
+        mask = segmenter(picture)
+        # Training faces are brought to a mean shape by their landmarks, which a picture of the user's does not come with.
+        shown = f"seen at {inner[1]} x {inner[0]} pixels{', face not aligned' if type(job.data).__name__ == 'Helen' else ''}"
+        board = side_by_side(picture, mask, segmenter.classes, (run.name, shown))
+        written = options.output / f"{image.stem}-{run.name}.png"
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+            written.write_bytes(picture_png(board))
+            written.with_name(f"{written.stem}-mask.png").write_bytes(mask_png(mask, colours_of(segmenter.classes)))
+        except OSError as error:
+            raise UsageError(
+                f"Expected --output to be a folder that can be written, but got {options.output} ({error.strerror})."
+            ) from error
+        print(f"{written}  ({width} x {height} pixels, {shown})")
+    return 0
+
+
+def find_run(text: str, runs: Path) -> Run:
+    """Return the run that a user means.
+
+    Args:
+        text: a run's folder, its name below `runs`, or the beginning of one name.
+        runs: the folder of all runs.
+
+    Raises:
+        UsageError: none is meant, or several are.
+    """
+    if (Path(text) / "job.json").exists():
+        return Run(Path(text).resolve())
+    names = sorted(path.parent.name for path in runs.glob("*/job.json"))
+    found = [name for name in names if name == text] or [name for name in names if name.startswith(text)]
+    if len(found) != 1:
+        what = f"begins {len(found)} runs ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})" if found else "is none"
+        raise UsageError(f"Expected RUN to be a run's folder, or how one run's name in {runs} begins, but '{text}' {what}.")
+    return Run(runs / found[0])
+
+
+def usable(run: Run) -> Job:
+    """Return the job of a run that has weights to segment with.
+
+    Raises:
+        UsageError: it segments nothing, is not done, or came without its weights.
+    """
+    job: Job = from_plain(read_json(run.folder / "job.json"))
+    if job.task != "segmentation":
+        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} computes sizes.")
+    if not run.done:
+        raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
+    if not (run.folder / "weights.safetensors").exists():
+        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
+    return job

@@ -1,0 +1,113 @@
+"""A finished run's network on pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from torch import nn
+from torch.nn import functional
+
+from datamodules.alignment import OUTSIDE_COLOUR
+from datamodules.helen import normalise
+from datamodules.layouts import helen
+from datamodules.opencv import cv2
+from reproduce import own, specs
+from reproduce.job import Job
+from reproduce.picture import Pixels
+from reproduce.training import build_network
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """A network with its weights, the size of the pictures that it was trained on, and the names of its classes.
+
+    Args:
+        network: B 3 H W to scores B classes h w.
+        size: edge of the square that the network sees in pixels; 0 shows it pictures as they are.
+        classes: their names.
+    """
+
+    network: nn.Module
+    size: int
+    classes: tuple[str, ...]
+
+    def shown(self, height: int, width: int) -> tuple[int, int]:
+        """Return to which height and width a picture is brought, its longer edge to `size`."""
+        if not self.size:
+            return height, width
+        scale = self.size / max(height, width)
+        return max(1, round(height * scale)), max(1, round(width * scale))
+
+    def __call__(self, picture: Pixels) -> Pixels:
+        """Return the class of each pixel of a picture.
+
+        The picture is brought into the square that the network was trained on, its aspect kept, and the rest is filled as training pictures
+        are beyond their borders; the scores are brought back to the picture's own size. Own data is normalised as Helen is.
+
+        Args:
+            picture: H W 3, RGB.
+
+        Returns:
+            H W.
+        """
+        height, width = picture.shape[:2]
+        inner = self.shown(height, width)
+        size = (self.size, self.size) if self.size else inner
+        smooth = cv2.INTER_AREA if inner[0] < height else cv2.INTER_LINEAR
+        seen = cv2.resize(picture, dsize=inner[::-1], interpolation=smooth)
+        top, left = (size[0] - inner[0]) // 2, (size[1] - inner[1]) // 2
+        seen = cv2.copyMakeBorder(
+            seen, top, size[0] - inner[0] - top, left, size[1] - inner[1] - left, cv2.BORDER_CONSTANT, value=OUTSIDE_COLOUR
+        )
+        with torch.inference_mode():
+            scores = self.network(normalise(torch.from_numpy(seen).permute(2, 0, 1)[None]))
+            if scores.shape[-2:] != size:  # as in the evaluation
+                scores = functional.interpolate(scores, size=size, mode="bilinear", align_corners=True)
+        return _best(scores[0, :, top : top + inner[0], left : left + inner[1]].numpy(), height, width)
+
+
+def _best(scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]], height: int, width: int) -> Pixels:
+    """Return the class of the highest score at H W, a class at a time: photographs are too large for all scores at once."""
+    best = np.full((height, width), -np.inf, np.float32)
+    mask = np.zeros((height, width), np.uint8)
+    for index, score in enumerate(scores):
+        enlarged = cv2.resize(np.ascontiguousarray(score), dsize=(width, height), interpolation=cv2.INTER_LINEAR)
+        mask[enlarged > best] = index
+        np.maximum(best, enlarged, out=best)
+    return mask
+
+
+def load_segmenter(job: Job, weights: Path) -> Segmenter:
+    """Build a job's network with the weights of its run.
+
+    Raises:
+        ValueError: the weights cannot be read, or are another network's.
+    """
+    network = build_network(job.network)
+    try:
+        safetensors.torch.load_model(network, weights)
+    except (safetensors.SafetensorError, RuntimeError, OSError) as error:
+        said = " ".join(str(error).split()).rstrip(".")
+        raise ValueError(f"Expected {weights} to hold the weights of its run, but it cannot be read: {said}.") from error
+    return Segmenter(network.eval(), _size(job.data), _classes(job))
+
+
+def _size(data: specs.Data | None) -> int:
+    if isinstance(data, specs.Helen):
+        return data.size
+    size = dict(data.arguments).get("size", 0) if data else 0
+    return size if isinstance(size, int) else 0
+
+
+def _classes(job: Job) -> tuple[str, ...]:
+    if isinstance(job.data, specs.Helen):
+        return helen.CLASSES
+    names = tuple(f"class {index}" for index in range(job.network.num_classes))
+    if isinstance(job.data, specs.OwnData):
+        found = getattr(getattr(own.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)
+        names = tuple(map(str, found)) if len(found) == len(names) else names
+    return names
