@@ -29,6 +29,11 @@ class AdaptiveVGG:
     batch_norm: bool = False
     dropout: float = 0.5
 
+    @property
+    def trains_batch_norm(self) -> bool:
+        """Whether there is any batch norm in it."""
+        return self.norm or self.batch_norm
+
 
 @dataclass(frozen=True)
 class MadeFaces:
@@ -87,7 +92,9 @@ class Runtime:
         data_root: folder of the data sets.
         cache: folder for what is built from them.
         accelerator: Lightning's name, `cpu` or `cuda`.
-        threads: CPU threads of the process; 0 leaves torch's own choice.
+        devices: of each machine; a rank each.
+        num_nodes: machines.
+        threads: CPU threads of a rank; 0 leaves torch's own choice.
         stop_after: stop, resumable, after so many further steps; 0 goes to the end.
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of metrics.jsonl.
@@ -96,7 +103,14 @@ class Runtime:
     data_root: str = ""
     cache: str = ""
     accelerator: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
     threads: int = 0
     stop_after: int = 0
     checkpoint_every: int = 500
     log_every: int = 10
+
+    @property
+    def world(self) -> int:
+        """How many ranks share a job."""
+        return self.devices * self.num_nodes
