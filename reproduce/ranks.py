@@ -16,6 +16,8 @@ from pathlib import Path
 from reproduce.job import Job
 from reproduce.specs import Runtime
 
+# Seconds for ranks to end by themselves after one has failed: the kernel may show a killed one's closed connection before its end.
+GRACE = 2.0
 PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
 # By these Lightning takes a process for one that a cluster started; the ranks that are started here inherit them from whoever drives.
 CLUSTERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "LSB_JOBID", "RANK", "WORLD_SIZE", "GROUP_RANK")
@@ -54,16 +56,14 @@ def launched(runtime: Runtime) -> int | None:
     """Return which rank of a job srun, torchrun or the like started this process as; None where its ranks are still to be started."""
     if runtime.world == 1:
         return None
-    from lightning.pytorch.plugins.environments import (  # type: ignore[attr-defined]  # Lightning names them so, without `as`
-        LightningEnvironment, LSFEnvironment, SLURMEnvironment, TorchElasticEnvironment,
-    )  # fmt: skip
+    from lightning.pytorch.plugins import environments
 
-    for cluster in (TorchElasticEnvironment, SLURMEnvironment, LSFEnvironment):
+    clusters = (environments.TorchElasticEnvironment, environments.SLURMEnvironment, environments.LSFEnvironment)  # type: ignore[attr-defined]
+    for cluster in clusters:
         if cluster.detect() and cluster().world_size() == runtime.world:
             return cluster().global_rank()
-    if LightningEnvironment().creates_processes_externally:
-        return LightningEnvironment().node_rank() * runtime.devices + LightningEnvironment().local_rank()
-    return None
+    local = os.environ.get("LOCAL_RANK")  # what Lightning takes for a start by hand
+    return None if local is None else node_rank(runtime) * runtime.devices + int(local)
 
 
 def node_rank(runtime: Runtime) -> int:
@@ -102,17 +102,15 @@ def start(work: Callable[[int], int], runtime: Runtime) -> list[int]:
 
 
 def _wait(processes: Sequence[BaseProcess]) -> list[int]:
-    living = processes
-    while living:
-        wait([process.sentinel for process in living])
-        failed = [process.exitcode for process in living if process.exitcode]
-        if failed:
-            for process in living:
-                process.kill()
-                process.join()
-            return failed
+    living, failed, patience = list(processes), [], None
+    while living and wait([process.sentinel for process in living], patience):
+        failed += [process.exitcode for process in living if process.exitcode]
         living = [process for process in living if process.exitcode is None]
-    return []
+        patience = GRACE if failed else None
+    for process in living:
+        process.kill()
+        process.join()
+    return failed
 
 
 def _enter(work: Callable[[int], int], runtime: Runtime, local: int, meeting: Path, parent: int) -> None:
