@@ -181,6 +181,15 @@ def test_a_rank_that_is_killed_or_terminated_ends_the_job_which_goes_on(
 
 
 @pytest.mark.slow
+def test_a_run_goes_on_with_another_number_of_devices(tmp_path: Path, plain: Callable[..., Job], launcher: LocalLauncher) -> None:
+    job, store = plain(), Store(tmp_path / "parts")
+    for devices, step in ((2, 5), (1, 10)):
+        run = do(launcher, store, on(job, devices=devices, stop_after=5))
+        assert (run.state, run.progress["step"]) == ("interrupted", step)
+    close(do(launcher, store, on(job, devices=2)), do(launcher, Store(tmp_path / "whole"), job))
+
+
+@pytest.mark.slow
 def test_twenty_runs_in_a_row_end_cleanly(tmp_path: Path, plain: Callable[..., Job], launcher: LocalLauncher) -> None:
     for seed in range(20):
         run, process = begin(launcher, Store(tmp_path), on(plain(seed=seed, steps=1, milestones=()), devices=2))
