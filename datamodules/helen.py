@@ -224,6 +224,8 @@ class HelenDataModule(pl.LightningDataModule):
     def _in_order(self, split: str) -> DataLoader[dict[str, Any]]:
         faces = self._split(split)
         rank, world = _rank_and_world()
+        if len(faces) < world:
+            raise ValueError(f"Expected at most {len(faces)} devices, one a face of `{split}`, but got {world}.")
         share = max(1, self.batch_size // world)
         return DataLoader(faces, batch_size=share, sampler=RankSampler(len(faces), rank, world), num_workers=self.workers)
 

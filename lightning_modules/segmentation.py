@@ -65,9 +65,11 @@ class SemanticSegmentation(LightningModule):
             self.confusion.update(scores.argmax(1), mask)
             return scores
         ignored = self.hparams["ignore_index"]
+        # DDP averages the gradients of ranks, which have equal parts of the batch: together they follow the loss of the whole batch.
         loss = functional.cross_entropy(scores.float(), mask, ignore_index=ignored, reduction="sum") / len(mask)
-        self.log("train/loss", loss, batch_size=len(mask))
-        self.log("train/loss_per_pixel", loss.detach() / mask[0].numel(), batch_size=len(mask), prog_bar=True)
+        whole = _mean_over_ranks(loss.detach())
+        self.log("train/loss", whole, batch_size=len(mask))
+        self.log("train/loss_per_pixel", whole / mask[0].numel(), batch_size=len(mask), prog_bar=True)
         return loss
 
     def training_step(self, batch: dict[str, Any]) -> Tensor:
@@ -94,18 +96,26 @@ class SemanticSegmentation(LightningModule):
         self.last_confusion, self.last_images = self.confusion.compute()
         self.confusion.reset()
         scores = segmentation_scores(self.last_confusion)
-        self.log_dict({f"{stage}/{name}": value for name, value in scores.items() if value is not None})
+        # The matrix is every rank's: nothing is left to be reduced, but Lightning warns where it is not said.
+        self.log_dict({f"{stage}/{name}": value for name, value in scores.items() if value is not None}, sync_dist=True)
 
     def _factors(self) -> list[InflationFactor]:
         return [module for module in self.network.modules() if isinstance(module, InflationFactor)]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log f with the gradient that it is about to follow, or hold it still before `factor_start`."""
+        for factor in self._factors():
+            # Each rank recorded its own, of the scaled loss where the precision is half; f's gradient itself is reduced and unscaled here.
+            factor.shares.copy_(_mean_over_ranks(factor.shares) / self._loss_scale())
         trajectory: dict[str, float] = getattr(self.network, "trajectory", dict)()
         self.log_dict({f"trajectory/{name}": value for name, value in trajectory.items()})
         if self.global_step < self.hparams["factor_start"]:
             for factor in self._factors():
                 factor.value.grad = None  # SGD then leaves the value and its momentum alone
+
+    def _loss_scale(self) -> float:
+        scaler = getattr(self._trainer.precision_plugin, "scaler", None) if self._trainer else None
+        return scaler.get_scale() if scaler else 1.0
 
     def configure_optimizers(self) -> Any:
         """Return SGD, with inflation factors in a group of their own, and its steps."""
@@ -121,3 +131,11 @@ class SemanticSegmentation(LightningModule):
             optimizer.register_step_post_hook(lambda *_, factor=factor: factor.clamp_())
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(options["milestones"]), options["gamma"])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _mean_over_ranks(value: Tensor) -> Tensor:
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return value
+    total = value.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()

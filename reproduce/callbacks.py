@@ -67,6 +67,7 @@ class Progress(Callback):
     def __init__(self, path: Path, steps: int) -> None:
         self.path, self.steps, self.last = path, steps, 0.0
 
+    @rank_zero_only
     def write(self, stage: str, **values: Any) -> None:
         """Write a state now."""
         self.last = time.monotonic()
@@ -86,13 +87,23 @@ class Progress(Callback):
 
 
 class RandomStates(Callback):
-    """Carry the random states in the checkpoint, as plain types, so that a resumed run draws what the undisturbed one draws."""
+    """Carry the random states in the checkpoint, as plain types, so that a resumed run draws what the undisturbed one draws.
 
-    def __init__(self) -> None:
+    Several ranks carry none: each is seeded at every step by the job's seed, its rank and the step, so that none draws another's numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.alone = seed, True
         self.restored: dict[str, Any] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Note whether there are other ranks."""
+        self.alone = trainer.world_size == 1
 
     def state_dict(self) -> dict[str, Any]:
         """Return the states of torch, its CUDA devices, numpy and Python."""
+        if not self.alone:
+            return {}
         name, keys, *rest = np.random.get_state(legacy=True)
         return {
             "torch": torch.get_rng_state(),
@@ -106,7 +117,11 @@ class RandomStates(Callback):
         self.restored = state_dict
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Put the states back before the first step."""
+        """Put the states back before the first step, or seed every step."""
+        if not self.alone:
+            source = np.random.SeedSequence((self.seed, trainer.global_rank, trainer.global_step))
+            torch.manual_seed(int(source.generate_state(1)[0]))
+            return
         if not self.restored:
             return
         states, self.restored = self.restored, {}
@@ -134,29 +149,32 @@ class ResumableStop(Callback):
         self.asked = True
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Stop where it is time."""
-        if self.asked or 0 < self.steps <= trainer.global_step - self.begun:
+        """Stop where it is time; a signal may have reached one rank only, and all stop at the same step."""
+        due = self.asked or 0 < self.steps <= trainer.global_step - self.begun
+        if trainer.strategy.reduce_boolean_decision(due, all=False):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the checkpoint of the last step, whatever made it the last."""
         path = checkpoint_path(self.folder, trainer.global_step)
-        if not path.exists():
+        if not trainer.strategy.broadcast(path.exists()):  # as the first rank sees it: all save, or none
             trainer.save_checkpoint(path)
-        for old in checkpoints(self.folder)[2:]:
-            old.unlink()
+        if trainer.is_global_zero:
+            for old in checkpoints(self.folder)[2:]:
+                old.unlink()
 
 
 class FiniteLoss(Callback):
     """Stop a training whose loss is no number, and say when."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Look at every step's loss."""
-        if not torch.isfinite(outputs["loss"]):
+        """Look at every step's loss: the mean over ranks, so that all stop."""
+        loss = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
+        if not torch.isfinite(loss):
             metrics = trainer.callback_metrics
             factor = f" with f = {float(metrics['trajectory/f']):.3f}" if "trajectory/f" in metrics else ""
             raise FloatingPointError(
-                f"Expected a finite training loss, but got {float(outputs['loss'])} at step {trainer.global_step}{factor}: "
+                f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{factor}: "
                 f"lower `learning_rate` or `factor_multiplier`."
             )
 

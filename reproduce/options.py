@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from reproduce.specs import Runtime
-from reproduce.table import PROFILES, Cell, Profile, Setting, Table
+from reproduce.table import PRECISIONS, PROFILES, Cell, Profile, Setting, Table
 
 USAGE = """python -m reproduce                     list the tables
        python -m reproduce TABLE... [options]  run tables and show them
@@ -37,6 +37,7 @@ def table_parser(usage: str = USAGE) -> Parser:
     parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")
     parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add the rows of a Python file of your own")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
+    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"of trainings (default {PRECISIONS[0]})")
     parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
     return parser
@@ -56,7 +57,7 @@ def setting_from(options: argparse.Namespace) -> Setting:
     if profile == "demo":
         root = None
     runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=str((options.runs_dir / "cache").resolve()))
-    return Setting(profile, options.seeds, root, runtime, own=options.own)
+    return Setting(profile, options.seeds, root, runtime, options.precision, options.own)
 
 
 def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:

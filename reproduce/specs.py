@@ -31,6 +31,11 @@ class AdaptiveVGG:
     batch_norm: bool = False
     dropout: float = 0.5
 
+    @property
+    def trains_batch_norm(self) -> bool:
+        """Whether there is any batch norm in it."""
+        return self.norm or self.batch_norm
+
 
 @dataclass(frozen=True)
 class OwnNetwork:
@@ -53,6 +58,11 @@ class OwnNetwork:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arguments", pairs(self.arguments))
+
+    @property
+    def trains_batch_norm(self) -> bool:
+        """Whether it is known to have batch norm: only once it is built, in its job."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -153,7 +163,9 @@ class Runtime:
         data_root: folder of the data sets.
         cache: folder for what is built from them.
         accelerator: Lightning's name, `cpu` or `cuda`.
-        threads: CPU threads of the process; 0 leaves torch's own choice.
+        devices: of each machine; a rank each.
+        num_nodes: machines.
+        threads: CPU threads of a rank; 0 leaves torch's own choice.
         stop_after: stop, resumable, after so many further steps; 0 goes to the end.
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of metrics.jsonl.
@@ -162,10 +174,17 @@ class Runtime:
     data_root: str = ""
     cache: str = ""
     accelerator: str = "cpu"
+    devices: int = 1
+    num_nodes: int = 1
     threads: int = 0
     stop_after: int = 0
     checkpoint_every: int = 500
     log_every: int = 10
+
+    @property
+    def world(self) -> int:
+        """How many ranks share a job."""
+        return self.devices * self.num_nodes
 
 
 Network = AdaptiveVGG | OwnNetwork

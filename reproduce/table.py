@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PROFILES = ("paper", "small", "demo")
+PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")  # Lightning's names, the default first
 Profile = Literal["paper", "small", "demo"]
 Value = float | list[float] | None
 
@@ -37,6 +38,7 @@ class Setting:
     seeds: int = 1
     data_root: Path | None = None
     runtime: Runtime = field(default=Runtime())
+    precision: str = PRECISIONS[0]
     own: Path | None = None
 
 

@@ -22,7 +22,7 @@ from datamodules.vouch import Vouch
 from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.segmentation import SemanticSegmentation
-from reproduce import own, specs
+from reproduce import own, ranks, specs
 from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
 from reproduce.store import Run, Store
@@ -98,11 +98,13 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         save_on_train_epoch_end=False,
     )  # fmt: skip
     keep.CHECKPOINT_EQUALS_CHAR = "-"
+    several = runtime.world > 1
     return pl.Trainer(
-        accelerator=runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
+        accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp" if several else "auto",
+        sync_batchnorm=several and runtime.accelerator == "cuda", precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
         max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(folder, runtime.stop_after), progress, keep],
+        callbacks=[FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.stop_after), progress, keep],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
 
@@ -123,15 +125,18 @@ def latest_checkpoint(folder: Path) -> Path | None:
 def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
     spec, recipe = training_of(job)
-    progress = Progress(run.folder / "progress.json", recipe.steps)
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl")
+    trainer = build_trainer(job, run, progress, logger)
+    trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
     task, data = build_task(job), build_data(job)
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in task.network.modules()):
+        ranks.check_batch_norm(job)
     start_weights(job, task.network, store)
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    logger = JsonLines(run.folder / "metrics.jsonl")
-    trainer = build_trainer(job, run, progress, logger)
-    checkpoint = latest_checkpoint(run.folder / "checkpoints")
+    checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
     logger.truncate(0 if checkpoint is None else int(checkpoint.stem.split("-")[1]))
     with warnings.catch_warnings():
         # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
@@ -145,7 +150,8 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
         if trainer.global_step < recipe.steps:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
-    safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
+    if trainer.is_global_zero:
+        safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
     return _measured(task, data, spec)
 
 

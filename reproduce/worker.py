@@ -9,34 +9,67 @@ import signal
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 
+from reproduce import ranks
 from reproduce.job import Job, from_plain
 from reproduce.store import Run, Store, read_json, write_atomically
 
 
-def work(folder: Path) -> int:
-    """Do the job of a run folder, unless it is done or another process does it; return an exit code."""
+def work(folder: Path, cluster: bool = False) -> int:
+    """Do the job of a run folder, unless it is done or another process does it; return an exit code.
+
+    Args:
+        folder: holds `job.json`.
+        cluster: whether this process may be one of the job's ranks, started by srun, torchrun or the like.
+    """
     run = Run(folder)
     plain = read_json(folder / "job.json")
     if plain is None:
         raise ValueError(f"Expected a run folder with a job.json, but got {folder}.")
     job: Job = from_plain(plain)
+    rank = ranks.launched(job.runtime) if cluster else None
+    if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
+        return 0 if run.done else _work(job, run, rank, 0)
     for _ in range(20):  # whoever only looks at the lock holds it for an instant
         with run.lock() as mine:
             if mine:
-                return 0 if run.done else _work(job, run)
+                return 0 if run.done else _work(job, run, rank, _begin(run))
         time.sleep(0.05)
-    return 0
+    if rank is None:
+        return 0
+    # An exit code by which the cluster ends the ranks that wait for this one.
+    print(f"Expected to be the only one to do {run.name}, but another process holds its lock.", file=sys.stderr)
+    return 1
 
 
-def _work(job: Job, run: Run) -> int:
-    started = time.time()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and asks for an end by SIGTERM
+def _begin(run: Run) -> int:
+    """Count an attempt, and return how many there were before."""
     (run.folder / "error.json").unlink(missing_ok=True)
     attempts_file = run.folder / "attempts.json"
-    attempts = (read_json(attempts_file) or {"attempts": 0})["attempts"]
+    attempts: int = (read_json(attempts_file) or {"attempts": 0})["attempts"]
     write_atomically(attempts_file, json.dumps({"attempts": attempts + 1}))
+    return attempts
+
+
+def _work(job: Job, run: Run, rank: int | None, attempts: int) -> int:
+    """Do a job as `rank`, or start its ranks here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and asks for an end by SIGTERM
+    perform = partial(_perform, job, run, time.time(), attempts)
+    if rank is not None or job.runtime.world == 1:
+        return perform(rank or 0)
+    import reproduce.training  # noqa: F401  # imported once, before the ranks are forked
+
+    failed = ranks.start(perform, job.runtime)
+    if any(code < 0 for code in failed):
+        print(f"A rank was ended by signal {-min(failed)}, and the others with it.", flush=True)
+        (run.folder / "error.json").unlink(missing_ok=True)  # another rank may have failed for want of it
+    return 1 if failed else 0
+
+
+def _perform(job: Job, run: Run, started: float, attempts: int, rank: int) -> int:
+    """Do a job, or one rank's part of it."""
     try:
         import torch
 
@@ -45,20 +78,26 @@ def _work(job: Job, run: Run) -> int:
 
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)
+        ranks.check(job)
         result = TASKS[job.task](job, run, Store(run.folder.parent))
-        if result is not None:
-            run.finish({"job": job.name} | result | {"provenance": provenance(job.runtime.accelerator, job.seed, started, attempts)})
+        ranks.leave()
+        if result is not None and rank == 0:
+            origin = provenance(job.runtime.accelerator, job.seed, started, attempts) | {"devices": job.runtime.world}
+            run.finish({"job": job.name} | result | {"provenance": origin})
             shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
     except Exception as error:
         message = " ".join(str(error).split()) or type(error).__name__
         print(traceback.format_exc(), flush=True)
-        run.fail(message, traceback.format_exc())
+        if not run.error:  # the first rank that fails says why: the others then fail because they miss it
+            run.fail(message, traceback.format_exc())
         return 1
     return 0
 
 
-def work_with_log(folder: Path) -> None:
-    """Do the job with what it prints going to the run's `log.txt`, and end the process."""
+def work_with_log(folder: Path, gpus: str = "") -> None:
+    """Do the job on the named GPUs, if any, with what it prints going to the run's `log.txt`, and end the process."""
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -14,4 +14,4 @@ def main(words: Sequence[str]) -> int:
         raise UsageError(f"Expected one RUN_DIR after `job`, but got {len(words)}.")
     from reproduce.worker import work
 
-    return work(Path(words[0]))
+    return work(Path(words[0]), cluster=True)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 
 from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
+from reproduce.engine import Launcher
+from reproduce.job import Job
 from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
 from reproduce.published import resolve
 from reproduce.store import Store
@@ -20,6 +23,8 @@ def parser() -> Parser:
     result = add_format(table_parser())
     result.add_argument("--jobs", type=int, help="jobs at a time (default: a GPU each, or up to 4 on a processor)")
     result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
+    result.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a processor, that share each training (default 1)")
+    result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
     result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
     return result
 
@@ -29,8 +34,13 @@ def main(words: Sequence[str]) -> int:
     options = parser().parse_args(words)
     if not options.tables:
         return list_tables(options)
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"Expected --jobs to be a positive integer, but got {options.jobs}.")
+    for name, value in (("--jobs", options.jobs), ("--devices", options.devices), ("--num-nodes", options.num_nodes)):
+        if value is not None and value < 1:
+            raise UsageError(f"Expected {name} to be a positive integer, but got {value}.")
+    if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+        raise UsageError(
+            f"Expected MASTER_ADDR and MASTER_PORT in the environment, where machines meet, with --num-nodes {options.num_nodes}; set them."
+        )
     if options.stop_after < 0:
         raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
     from reproduce.papers import TABLES
@@ -43,23 +53,31 @@ def main(words: Sequence[str]) -> int:
     return 0 if all(complete) else 1
 
 
+def _placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
+    """Return what runs the jobs, and the jobs with where they run; only what trains has several devices."""
+    from reproduce.devices import launcher_for
+
+    launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
+    alone = {"accelerator": shared.accelerator, "threads": shared.threads, "stop_after": options.stop_after}
+    together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes}
+    return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.recipe else alone))) for job in jobs]
+
+
 def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> None:
     """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once."""
     from reproduce.display import Display
-    from reproduce.engine import run
+    from reproduce.engine import in_order, run
+    from reproduce.ranks import check
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
     jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
     if all(store.run(job).done for job in jobs):
         return
-    from reproduce.devices import launcher_for
-
-    launcher, shared = launcher_for(options.accelerator, options.jobs)
-    jobs = [
-        replace(job, runtime=replace(job.runtime, accelerator=shared.accelerator, threads=shared.threads, stop_after=options.stop_after))
-        for job in jobs
-    ]
+    launcher, jobs = _placed(options, jobs)
+    for job in in_order(jobs):
+        if not store.run(job).done:
+            check(job)
     try:
         options.runs_dir.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=options.runs_dir):

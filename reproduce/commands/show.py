@@ -11,7 +11,7 @@ from reproduce.options import Parser, UsageError, chosen_cells, setting_from, ta
 from reproduce.published import load, resolve, table_ids
 from reproduce.render import FORMATS
 from reproduce.store import Store
-from reproduce.table import Cell, Setting, Table, measure
+from reproduce.table import PRECISIONS, Cell, Setting, Table, measure
 
 
 def add_format(parser: Parser) -> Parser:
@@ -43,7 +43,8 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
 
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
-    command = f"python -m reproduce {table.id} --profile {setting.profile}{rows}{own}"
+    precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
+    command = f"python -m reproduce {table.id} --profile {setting.profile}{precision}{rows}{own}"
     measured = measure(cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -14,17 +15,21 @@ class LocalLauncher:
 
     Args:
         slots: jobs at a time.
+        gpus: what CUDA_VISIBLE_DEVICES is for the jobs of each slot; empty where none computes.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, gpus: Sequence[str] = ()) -> None:
         self.slots = slots
         self.processes: dict[str, BaseProcess] = {}
+        self.gpus = [gpus[slot % len(gpus)] if gpus else "" for slot in range(slots)]
+        self.held: dict[str, str] = {}
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["reproduce.training", "reproduce.provenance"])
 
     def submit(self, folder: Path) -> None:
         """Start the job of a run folder."""
-        process = self.context.Process(target=work_with_log, args=(folder,), name=folder.name)
+        self.held[folder.name] = self.gpus.pop(0)
+        process = self.context.Process(target=work_with_log, args=(folder, self.held[folder.name]), name=folder.name)
         process.start()
         self.processes[folder.name] = process
 
@@ -34,6 +39,7 @@ class LocalLauncher:
             if not process.is_alive():
                 process.join()
                 del self.processes[name]
+                self.gpus.append(self.held.pop(name))
         return set(self.processes)
 
     def stop(self) -> None:

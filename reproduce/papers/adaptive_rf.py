@@ -15,7 +15,7 @@ from reproduce.claims import Claim, Evidence, Finding, all_of, maximum, not_
 from reproduce.job import Job
 from reproduce.published import load
 from reproduce.specs import AdaptiveVGG, Helen, MadeFaces, Recipe, Weights
-from reproduce.table import Cell, Deviation, Profile, Setting, Table, Value
+from reproduce.table import PRECISIONS, Cell, Deviation, Profile, Setting, Table, Value
 
 KERNEL_SIZE = 4  # of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
 BASELINES = (2, 4, 6, 8, 10, 12, 14)
@@ -132,7 +132,7 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
     jobs = tuple(
         Job(
             "segmentation", f"adaptive-rf-{name}-{setting.profile}", network,
-            data, recipe, seed, start, revision=REVISION, runtime=runtime,
+            data, recipe, seed, start, setting.precision, revision=REVISION, runtime=runtime,
         )
         for seed in range(setting.seeds)
     )  # fmt: skip
@@ -258,12 +258,15 @@ SILENT = {
 
 def table1_deviations(setting: Setting) -> list[Deviation]:
     """List where table 1 knowingly differs from the paper."""
+    silent = dict(SILENT)
+    if setting.precision != PRECISIONS[0]:
+        silent["precision"] = f"Trained in {setting.precision}; the paper does not say."
     if setting.profile == "paper":
         texts = {
             "start-weights": "ImageNet weights of torchvision, fc6's 7x7 taps thinned to 4x4 as in DeepLab; the paper names none.",
             "baseline-norm": "Baselines have no batch norm before fc6; the paper does not say.",
         }
-        return [Deviation(id, text) for id, text in (SILENT | texts).items()]
+        return [Deviation(id, text) for id, text in (silent | texts).items()]
     scale = SCALES[setting.profile]
     network, recipe = scale.network, scale.recipe
     texts = {
@@ -292,7 +295,7 @@ def table1_deviations(setting: Setting) -> list[Deviation]:
     }
     if scale.made is not None:
         texts["data"] = f"{scale.made.exemplars} made-up faces to train on and {scale.made.testing} to test on, not Helen."
-    return [Deviation(id, text) for id, text in (SILENT | {f"{setting.profile}-{id}": text for id, text in texts.items()}).items()]
+    return [Deviation(id, text) for id, text in (silent | {f"{setting.profile}-{id}": text for id, text in texts.items()}).items()]
 
 
 TABLES = (Table("adaptive_rf.table1", table1_cells, TABLE1_CLAIMS, table1_deviations),)

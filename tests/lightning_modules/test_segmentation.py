@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -92,3 +93,16 @@ def test_evaluation_resizes_scores_and_never_labels() -> None:
     matrix, images = made.confusion.compute()
     assert matrix.tolist() == [[61 * 32, 0], [0, 61 * 32]]
     assert int(images) == 1
+
+
+def test_shares_of_a_scaled_loss_are_unscaled() -> None:
+    """Half precision multiplies the loss before the backward pass; the curves of f's gradient must not show it."""
+    shares = []
+    for scale in (1.0, 8.0):
+        made = task()
+        scaler = SimpleNamespace(get_scale=lambda scale=scale: scale)
+        made._trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler), global_step=0)  # type: ignore[assignment]
+        (made.training_step(batch()) * scale).backward()
+        made.on_before_optimizer_step(made.configure_optimizers()["optimizer"])
+        shares.append(made.network.factor.shares)
+    torch.testing.assert_close(*shares)

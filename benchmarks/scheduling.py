@@ -1,0 +1,63 @@
+"""What the engine costs per job, on jobs that do nothing; and what listing and showing cost beside many finished runs.
+
+python benchmarks/scheduling.py [JOBS]
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import reproduce.engine
+from reproduce.engine import run
+from reproduce.job import Job
+from reproduce.specs import AdaptiveVGG
+from reproduce.store import Run, Store
+
+ROOT = Path(__file__).parents[1]
+
+
+class Instant:
+    """A launcher whose jobs are done as they are submitted."""
+
+    slots = 8
+
+    def submit(self, folder: Path) -> None:
+        Run(folder).finish({"metrics": {}})
+
+    def active(self) -> set[str]:
+        return set()
+
+    def stop(self) -> None:
+        pass
+
+
+def main(count: int) -> None:
+    reproduce.engine.POLL_SECONDS = 0.0
+    first = Job("describe", "nothing", AdaptiveVGG(11, 2))
+    # Every other job needs the first one's weights, every tenth one that one's: a graph of three layers.
+    jobs = [first]
+    for seed in range(1, count):
+        start = None if seed % 2 else jobs[seed // 10]
+        jobs.append(Job("describe", "nothing", AdaptiveVGG(11, 2), seed=seed, start=start))
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        for label in ("run", "found done"):
+            begun = time.perf_counter()
+            statuses = run(jobs, store, Instant())
+            seconds = time.perf_counter() - begun
+            assert all(status.phase == "done" for status in statuses)
+            print(f"{count} jobs {label}: {seconds:.1f} s, {1000 * seconds / count:.2f} ms each (target: under 5)")
+        for words in ([], ["show", "table1"]):
+            begun = time.perf_counter()
+            subprocess.run(
+                [sys.executable, "-m", "reproduce", *words, "--runs-dir", folder], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
+            )
+            print(f"`reproduce {' '.join(words)}` beside {count} finished runs: {time.perf_counter() - begun:.2f} s (target: under 2)")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
