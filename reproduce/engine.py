@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from reproduce.job import Job
+from reproduce.limit import TimeLimit
 from reproduce.store import State, Store
 
 POLL_SECONDS = 0.1
@@ -61,7 +62,13 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
     return list(ordered.values())
 
 
-def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[list[Status]], None] = lambda _: None) -> list[Status]:
+def run(
+    jobs: Iterable[Job],
+    store: Store,
+    launcher: Launcher,
+    watch: Callable[[list[Status]], None] = lambda _: None,
+    limit: TimeLimit | None = None,
+) -> list[Status]:
     """Run jobs until each has ended; return how.
 
     A job that another command runs is waited for, and taken over where that one dies. One that failed in an earlier command is tried
@@ -72,15 +79,22 @@ def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[
         store: where runs lie.
         launcher: where they run.
         watch: told the state of all jobs after every look.
+        limit: no job begins that would go beyond it, and what still runs shortly before it is ended, resumably.
     """
     statuses = {job.name: Status(job) for job in in_order(jobs)}
     try:
         while True:
+            over = limit is not None and limit.reached
+            if over:
+                launcher.stop()
             active = launcher.active()
             for status in statuses.values():
                 if not status.ended:
-                    _look(status, statuses, store, active)
+                    _look(status, statuses, store, active, over)
                     if status.phase == "waiting" and len(active) < launcher.slots and _ready(status, statuses):
+                        if limit and limit.refuses(status.job):
+                            status.phase, status.reason = "stopped", "it would go beyond the time limit"
+                            continue
                         launcher.submit(store.prepare(status.job).folder)
                         active.add(status.job.name)
                         status.submitted, status.phase, status.begun = True, "running", time.monotonic()
@@ -97,7 +111,7 @@ def _ready(status: Status, statuses: dict[str, Status]) -> bool:
     return all(statuses[parent.name].phase == "done" for parent in status.job.parents)
 
 
-def _look(status: Status, statuses: dict[str, Status], store: Store, active: set[str]) -> None:
+def _look(status: Status, statuses: dict[str, Status], store: Store, active: set[str], over: bool) -> None:
     """Bring a status up to date with the files."""
     lost = [parent.name for parent in status.job.parents if statuses[parent.name].phase in ("failed", "stopped", "blocked")]
     if lost:
@@ -105,6 +119,10 @@ def _look(status: Status, statuses: dict[str, Status], store: Store, active: set
         return
     run = store.run(status.job)
     if status.job.name in active:
+        return
+    if over and run.state != "done":
+        reason = interrupted_reason(run.progress) if run.progress else "time limit"
+        status.phase, status.reason = ("failed", run.error) if run.state == "failed" and status.submitted else ("stopped", reason)
         return
     state: State = run.state
     if status.submitted:

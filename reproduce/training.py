@@ -65,7 +65,10 @@ def build_data(job: Job) -> HelenDataModule:
 def start_weights(job: Job, network: nn.Module, store: Store) -> None:
     """Load the weights that a job starts from: another job's, or an ImageNet file's."""
     if isinstance(job.start, Job):
-        safetensors.torch.load_model(network, store.run(job.start).folder / "weights.safetensors")
+        path = store.run(job.start).folder / "weights.safetensors"
+        if not path.exists():  # as after `runs import`
+            raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
+        safetensors.torch.load_model(network, path)
     elif job.start is not None:
         if not isinstance(network, AdaptiveVGG):
             raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
@@ -86,9 +89,9 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
     keep.CHECKPOINT_EQUALS_CHAR = "-"
     return pl.Trainer(
         accelerator=runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
-        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0, limit_test_batches=runtime.probe or 1.0,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(folder, runtime.stop_after), progress, keep],
+        callbacks=[FiniteLoss(), RandomStates(), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
 
@@ -127,11 +130,13 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         progress.write("train", step=trainer.global_step)
-        if trainer.global_step < recipe.steps:
+        if trainer.global_step < recipe.steps and not job.runtime.probe:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
-    return _measured(task, data)
+    measured = {"metrics": {}} if job.runtime.probe else _measured(task, data)
+    checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
+    return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
 
 
 def _measured(task: SemanticSegmentation, data: HelenDataModule) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import math
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,6 +23,7 @@ def parser() -> Parser:
     result.add_argument("--jobs", type=int, help="jobs at a time (default: a GPU each, or up to 4 on a processor)")
     result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
     result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
+    result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
     return result
 
 
@@ -29,30 +32,42 @@ def main(words: Sequence[str]) -> int:
     options = parser().parse_args(words)
     if not options.tables:
         return list_tables(options)
-    if options.jobs is not None and options.jobs < 1:
-        raise UsageError(f"Expected --jobs to be a positive integer, but got {options.jobs}.")
-    if options.stop_after < 0:
-        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
+    check(options)
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
     tables = [TABLES[resolve(name)] for name in options.tables]
     chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
-    _run(options, setting, store, tables, chosen)
+    out_of_time = _run(options, setting, store, tables, chosen)
     complete = [show(options, setting, store, table, chosen[table.id]) for table in tables]
+    if out_of_time:
+        print(f"Stopped before the limit of {options.max_hours:g} hours; the same command goes on.", file=sys.stderr)
     return 0 if all(complete) else 1
 
 
-def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> None:
-    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once."""
+def check(options: argparse.Namespace) -> None:
+    """Refuse numbers that mean nothing."""
+    if options.jobs is not None and options.jobs < 1:
+        raise UsageError(f"Expected --jobs to be a positive integer, but got {options.jobs}.")
+    if options.stop_after < 0:
+        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
+    if options.max_hours is not None and not 0 < options.max_hours < math.inf:
+        raise UsageError(f"Expected --max-hours to be a positive number of hours, but got {options.max_hours:g}.")
+
+
+def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> bool:
+    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once; return whether time ran out."""
     from reproduce.display import Display
     from reproduce.engine import run
+    from reproduce.forecast import History
+    from reproduce.limit import TimeLimit
+    from reproduce.provenance import expected_device
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
     jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
     if all(store.run(job).done for job in jobs):
-        return
+        return False
     from reproduce.devices import launcher_for
 
     launcher, shared = launcher_for(options.accelerator, options.jobs)
@@ -68,5 +83,10 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
         raise UsageError(
             f"Expected --runs-dir to be a folder that can be written, but got {options.runs_dir} ({error.strerror})."
         ) from error
+    limit = None
+    if options.max_hours is not None:
+        history = History(store, expected_device(shared.accelerator, shared.threads))
+        limit = TimeLimit(options.max_hours * 3600, lambda job: history.forecast(job).seconds)
     with Display(store, ", ".join(table.id for table in tables)) as display:
-        run(jobs, store, launcher, display.watch)
+        statuses = run(jobs, store, launcher, display.watch, limit)
+    return limit is not None and limit.used and any(status.phase == "stopped" for status in statuses)
