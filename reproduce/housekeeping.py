@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from reproduce.job import Job, from_plain
 from reproduce.options import UsageError
@@ -123,13 +122,14 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
     try:
         job = from_plain(json.loads(files["job.json"]))
         found = job.name if isinstance(job, Job) else ""
-        result: Any = json.loads(files.get("result.json", b"{}"))
+        result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
+        complete = {"metrics", "provenance"} <= result.keys()
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UsageError(
             f"Expected {source} to hold jobs of this version, but {name} cannot be read; export and import with one."
         ) from None
-    if found != name or not isinstance(result, dict) or result.get("job", name) != name:
-        raise UsageError(f"Expected {source} to hold runs under the names of their jobs, but {name} holds {found or 'none'}.")
+    if found != name or not complete:
+        raise UsageError(f"Expected {source} to hold whole results under the names of their jobs, but {name} is not one.")
 
 
 def _take(folder: Path, files: Mapping[str, bytes]) -> str:
@@ -145,7 +145,7 @@ def _take(folder: Path, files: Mapping[str, bytes]) -> str:
             return "skipped: it is running here"
         for name in EXPORTED:
             if name in files:
-                write_atomically(folder / name, files[name].decode())
+                write_atomically(folder / name, files[name].decode(errors="replace"))
         if run.done:
             (folder / "error.json").unlink(missing_ok=True)
             (folder / "progress.json").unlink(missing_ok=True)

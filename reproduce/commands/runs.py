@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from reproduce import housekeeping
@@ -60,9 +60,8 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
         spent, used, done = spent + (seconds or 0.0), used + bytes_used, done + (state == "done")
     if runs:
         print_lines(lines)
-    print(
-        f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {store.root}, {done} done, {duration(spent)} of computing, {size(used)} on disk."
-    )
+    counted = f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {store.root}, {done} done"
+    print(f"{counted}; {duration(spent)} of computing, {size(used)} on disk.")
     return 0
 
 
@@ -94,7 +93,7 @@ def rerun(options: argparse.Namespace, store: Store) -> int:
     return 0
 
 
-def _refuse_running(runs: Sequence[Run]) -> None:
+def _refuse_running(runs: Iterable[Run]) -> None:
     for run in runs:
         if run.locked:
             raise UsageError(f"Expected a run that can be removed, but {run.name} is running; stop its command first.")
