@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise the sentence for `main` to print."""
-        raise UsageError(f"{message[0].upper()}{message[1:]}; `python -m reproduce --help` lists the options.")
+        raise UsageError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` lists the options.")
 
 
 def table_parser(usage: str = USAGE) -> Parser:
@@ -79,6 +79,8 @@ def print_lines(lines: Lines) -> None:
     """Print a list; where it does not go to a terminal, no line is broken or cut."""
     from rich.console import Console
 
+    for column in lines.columns:
+        column.overflow = "fold"  # a name that is cut short cannot be copied
     console = Console()
     console = console if console.is_terminal else Console(width=console.measure(lines, options=console.options.update(width=1000)).maximum)
     console.print(lines)
