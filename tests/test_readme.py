@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.synthetic import write_helen
-from reproduce.commands.run import parser
+from reproduce.commands import plan, runs
 from reproduce.render import FORMATS
 from reproduce.verdict import Verdict
 
@@ -29,7 +29,7 @@ def test_the_parts_work_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_every_option_of_the_examples_exists() -> None:
-    known = {option for action in parser()._actions for option in action.option_strings}
+    known = {option for parser in (plan.parser(), runs.parser()) for action in parser._actions for option in action.option_strings}
     used = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README))
     assert used - {"--help"} <= known
 

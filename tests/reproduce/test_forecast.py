@@ -124,7 +124,7 @@ def test_forecasts_come_true(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     """From a probe, and then from the run that was forecast: time within a factor of two, memory and disk closer."""
     launcher, runtime = launcher_for("cpu", 1)
     device = expected_device("cpu", runtime.threads)
-    changes = {"steps": 250, "milestones": (), "width": 1 / 8, "threads": runtime.threads, "log_every": 5, "checkpoint_every": 50}
+    changes = {"steps": 150, "milestones": (), "width": 1 / 16, "threads": runtime.threads, "log_every": 5, "checkpoint_every": 50}
     job = tiny(**changes)
     job = replace(job, data=replace(job.data, size=80))
     store = Store(tmp_path / "runs")
