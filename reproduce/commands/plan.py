@@ -122,7 +122,8 @@ def _notes(plan: Plan) -> list[str]:
     """Return what is said under the list: the totals, what is missing, how far to trust it."""
     todo = [job for job in plan.jobs if plan.states[job.name] != "done"]
     known = [job for job in todo if plan.forecasts.get(job.name, UNKNOWN).seconds is not None]
-    notes = [f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(todo)} done, {len(known)} of the other {len(todo)} with a forecast."]
+    counted = f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(todo)} done"
+    notes = [f"{counted}; a forecast for {len(known)} of the other {len(todo)}." if todo else f"{counted}."]
     if known:
         notes.append(_total(plan, known))
     for sentence in dict.fromkeys(plan.missing.values()):

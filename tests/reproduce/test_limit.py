@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -100,3 +103,19 @@ def test_a_real_job_is_ended_with_a_checkpoint_and_goes_on(tmp_path: Path, tiny:
     reached = int(checkpoint.stem.split("-")[1])
     assert status.reason == f"{reached:,} of 100,000 steps"
     assert reached > 0
+
+
+@pytest.mark.slow
+def test_a_command_ends_within_its_hours_and_shows_the_table(tmp_path: Path) -> None:
+    words = ("table1", "--profile", "demo", "--rows", "baseline-2", "--max-hours", "0.005")
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-m", "reproduce", *words],
+        capture_output=True, text=True, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+    # The limit is of the jobs: 18 s, after Python has started and before the table is shown.
+    assert time.monotonic() - begun < 25
+    assert done.returncode == 1
+    assert done.stderr.endswith("Stopped before the limit of 0.005 hours; the same command goes on.\n")
+    assert "not run" in done.stdout
+    assert [run.state for run in Store(tmp_path / "runs").runs() if "sizes" not in run.name] == ["interrupted"]

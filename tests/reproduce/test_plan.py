@@ -35,7 +35,7 @@ def test_each_job_stands_once_and_nothing_is_written(capsys: pytest.CaptureFixtu
     ]
     assert all(line.split()[-4:] == ["unknown"] * 4 for line in lines[1:6])
     assert "made-up Helen" in lines[2]
-    assert lines[6] == "5 jobs, 0 done, 0 of the other 5 with a forecast."
+    assert lines[6] == "5 jobs, 0 done; a forecast for 0 of the other 5."
     assert not list(tmp_path.iterdir())
 
 
@@ -74,7 +74,7 @@ def test_a_plan_probes_leaves_nothing_behind_and_knows_what_is_done(tmp_path: Pa
     lines = captured.out.splitlines()
     assert all(line.split()[-1] == "probe" for line in lines[1:4])
     assert "Probing 3 kinds of job" in captured.err
-    assert lines[4] == "3 jobs, 0 done, 3 of the other 3 with a forecast."
+    assert lines[4] == "3 jobs, 0 done; a forecast for 3 of the other 3."
     assert lines[5].startswith("In all: ")
     assert "f^2" in lines[6]
     assert not list(tmp_path.iterdir())
@@ -89,4 +89,4 @@ def test_a_done_job_costs_nothing_more(capsys: pytest.CaptureFixture[str]) -> No
     main(["plan", "table1", *ROWS, "--no-probe"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[2].split() == [name, "done", "made-up", "Helen", "yes"]
-    assert lines[4] == "3 jobs, 1 done, 0 of the other 2 with a forecast."
+    assert lines[4] == "3 jobs, 1 done; a forecast for 0 of the other 2."
