@@ -62,10 +62,13 @@ class JsonLines(Logger):
 
 
 class Progress(Callback):
-    """Write `progress.json` about twice a second, for whoever watches."""
+    """Write `progress.json` about twice a second, for whoever watches, and keep how long each stage took, for whoever plans."""
 
     def __init__(self, path: Path, steps: int) -> None:
         self.path, self.steps, self.last = path, steps, 0.0
+        self.begun = time.monotonic()
+        self.ends: list[float] = []
+        self.timing: dict[str, float] = {}
 
     @rank_zero_only
     def write(self, stage: str, **values: Any) -> None:
@@ -73,11 +76,32 @@ class Progress(Callback):
         self.last = time.monotonic()
         write_atomically(self.path, json.dumps({"stage": stage, "steps": self.steps, **values}))
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that the data is there."""
+        self.timing["data_seconds"] = time.monotonic() - self.begun
+
     @rank_zero_only
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Write the step and the loss."""
+        # Where the first step ended and where the latest did: the first also pays for what is set up once.
+        self.ends = [*self.ends[:1], time.monotonic()]
+        self.timing["steps"] = self.timing.get("steps", -1) + 1
         if time.monotonic() - self.last > 0.5 or trainer.global_step == self.steps:
             self.write("train", step=trainer.global_step, loss=float(trainer.callback_metrics["train/loss_per_pixel"]))
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note how long a step took."""
+        if self.timing.get("steps"):
+            self.timing["step_seconds"] = (self.ends[-1] - self.ends[0]) / self.timing["steps"]
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note when the evaluation began."""
+        self.begun = time.monotonic()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note how long the evaluation took, and how much of it was done: a probe does a part."""
+        self.timing["test_seconds"] = time.monotonic() - self.begun
+        self.timing["test_share"] = sum(trainer.num_test_batches) / len(trainer.test_dataloaders)  # type: ignore[arg-type, operator]  # one loader
 
     @rank_zero_only
     def on_test_batch_end(self, trainer: Trainer, *args: Any) -> None:
@@ -162,6 +186,7 @@ class ResumableStop(Callback):
         if trainer.is_global_zero:
             for old in checkpoints(self.folder)[2:]:
                 old.unlink()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what follows begins again from this checkpoint: nothing is to be waited for
 
 
 class FiniteLoss(Callback):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from reproduce.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
-VERBS = ("show", "predict", "job")
+VERBS = ("show", "plan", "predict", "runs", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

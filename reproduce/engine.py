@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from reproduce.job import Job
+from reproduce.limit import TimeLimit
 from reproduce.store import State, Store
 
 POLL_SECONDS = 0.1
@@ -62,7 +63,13 @@ def in_order(jobs: Iterable[Job]) -> list[Job]:
     return list(ordered.values())
 
 
-def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[list[Status]], None] = lambda _: None) -> list[Status]:
+def run(
+    jobs: Iterable[Job],
+    store: Store,
+    launcher: Launcher,
+    watch: Callable[[list[Status]], None] = lambda _: None,
+    limit: TimeLimit | None = None,
+) -> list[Status]:
     """Run jobs until each has ended; return how.
 
     A job that another command runs is waited for, and taken over where that one dies. One that failed in an earlier command is tried
@@ -73,11 +80,14 @@ def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[
         store: where runs lie.
         launcher: where they run.
         watch: told the state of all jobs after every look.
+        limit: no job begins that would go beyond it, and what still runs shortly before it is ended, resumably.
     """
-    schedule = _Schedule(in_order(jobs), store)
+    schedule = _Schedule(in_order(jobs), store, limit)
     statuses = list(schedule.statuses.values())
     try:
         while True:
+            if limit is not None and limit.reached:
+                launcher.stop()
             active = launcher.active()
             schedule.settle(active)
             while schedule.ready and len(active) < launcher.slots:
@@ -97,8 +107,8 @@ def run(jobs: Iterable[Job], store: Store, launcher: Launcher, watch: Callable[[
 class _Schedule:
     """What can be started, and what is under way; each job is looked at when something may have changed, not at every turn."""
 
-    def __init__(self, jobs: list[Job], store: Store) -> None:
-        self.store = store
+    def __init__(self, jobs: list[Job], store: Store, limit: TimeLimit | None) -> None:
+        self.store, self.limit = store, limit
         self.statuses = {job.name: Status(job) for job in jobs}
         self.ready: deque[str] = deque()
         self.pending: set[str] = set()
@@ -123,6 +133,9 @@ class _Schedule:
         if state == "done":
             self._end(name, "done")
             return None
+        if self.limit is not None and (self.limit.reached or self.limit.refuses(status.job)):
+            self._end(name, "stopped", "it would go beyond the time limit")
+            return None
         self.pending.add(name)
         if state == "running":
             status.phase = "elsewhere"
@@ -137,12 +150,14 @@ class _Schedule:
             state: State = run.state
             if status.phase == "running":
                 status.seconds = time.monotonic() - status.begun
-            if state == "running":
-                status.phase = "elsewhere"
-            elif state == "done":
+            if state == "done":
                 self._end(name, "done")
             elif state == "failed":
                 self._end(name, "failed", run.error)
+            elif self.limit is not None and self.limit.reached:
+                self._end(name, "stopped", interrupted_reason(run.progress) if run.progress else "the time limit")
+            elif state == "running":
+                status.phase = "elsewhere"
             elif status.phase == "elsewhere":  # whoever ran it is gone: it is ours now
                 self.pending.discard(name)
                 status.phase = "waiting"

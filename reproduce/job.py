@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import MISSING, dataclass, field
 from functools import cached_property
 from typing import Any
@@ -71,6 +72,15 @@ class Job:
         if isinstance(self.start, Job):
             return self.start.start_official
         return self.start is None or self.start.sha256.startswith(self.start.name.partition(".")[0].rpartition("-")[2])
+
+
+def earlier(job: Job) -> Iterator[Job]:
+    """Yield the job as it was before its method's revision moved on, or that of what it starts from; the newest first."""
+    starts = [job.start, *earlier(job.start)] if isinstance(job.start, Job) else [job.start]
+    for start in starts:
+        for revision in range(job.revision, 0, -1):
+            if (start, revision) != (job.start, job.revision):
+                yield dataclasses.replace(job, start=start, revision=revision)
 
 
 def identity(value: Any) -> Any:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from reproduce.specs import Runtime
 from reproduce.table import PRECISIONS, PROFILES, Cell, Profile, Setting, Table
 
+if TYPE_CHECKING:
+    from rich.table import Table as Lines
+
 USAGE = """python -m reproduce                     list the tables
        python -m reproduce TABLE... [options]  run tables and show them
        python -m reproduce show TABLE...       show without running
+       python -m reproduce plan TABLE...       list the jobs, what they need, and what they will cost
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
+       python -m reproduce runs [list|remove|rerun|export|import]
+                                               keep house: `python -m reproduce runs --help`
        python -m reproduce job RUN_DIR         do one prepared job"""
 
 
@@ -74,3 +80,14 @@ def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]
         if row not in known:
             raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
     return [cell for cell in cells if cell.row_key in wanted]
+
+
+def print_lines(lines: Lines) -> None:
+    """Print a list; where it does not go to a terminal, no line is broken or cut."""
+    from rich.console import Console
+
+    for column in lines.columns:
+        column.overflow = "fold"  # a name that is cut short cannot be copied
+    console = Console()
+    console = console if console.is_terminal else Console(width=console.measure(lines, options=console.options.update(width=1000)).maximum)
+    console.print(lines)

@@ -51,9 +51,21 @@ def device(accelerator: str) -> str:
     """Return the name of what computed."""
     import torch
 
-    if accelerator == "cuda":
-        return torch.cuda.get_device_name()
-    return f"{processor()}, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() != 1 else ''} of {os.cpu_count()}"
+    return torch.cuda.get_device_name() if accelerator == "cuda" else processor_share(torch.get_num_threads())
+
+
+def processor_share(threads: int) -> str:
+    """Return the name of the processor, and how much of it a job has."""
+    return f"{processor()}, {threads} thread{'s' if threads != 1 else ''} of {os.cpu_count()}"
+
+
+def expected_device(accelerator: str, threads: int) -> str:
+    """Return what `device` will say in a job, without importing torch."""
+    if accelerator != "cuda":
+        return processor_share(threads)
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    named = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
+    return named[0].strip() if named else ""
 
 
 def peak_memory(accelerator: str) -> dict[str, float]:

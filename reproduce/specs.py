@@ -167,6 +167,7 @@ class Runtime:
         num_nodes: machines.
         threads: CPU threads of a rank; 0 leaves torch's own choice.
         stop_after: stop, resumable, after so many further steps; 0 goes to the end.
+        probe: take so many steps and evaluate so many batches, to keep what they cost instead of a result; 0 is a real run.
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of metrics.jsonl.
     """
@@ -178,6 +179,7 @@ class Runtime:
     num_nodes: int = 1
     threads: int = 0
     stop_after: int = 0
+    probe: int = 0
     checkpoint_every: int = 500
     log_every: int = 10
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from reproduce.job import Job, to_plain
+from reproduce.job import Job, from_plain, to_plain
 
 State = Literal["done", "failed", "running", "interrupted", "todo"]
 
@@ -114,6 +114,27 @@ class Run:
         return read_json(self.folder / "result.json")
 
     @property
+    def job(self) -> Job | None:
+        """What is done here, or None where it cannot be read: cut off, or another version's."""
+        try:
+            plain = read_json(self.folder / "job.json")
+            job = None if plain is None else from_plain(plain)
+        except (ValueError, KeyError, TypeError):
+            return None
+        return job if isinstance(job, Job) else None
+
+    @property
+    def disk_use(self) -> int:
+        """Bytes of its files."""
+        total = 0
+        for path in self.folder.rglob("*"):
+            try:
+                total += path.stat().st_size if path.is_file() else 0
+            except FileNotFoundError:  # a running job replaces its files
+                continue
+        return total
+
+    @property
     def error(self) -> str:
         """The sentence of a failed run."""
         return str((read_json(self.folder / "error.json") or {}).get("message", ""))
@@ -141,6 +162,12 @@ class Store:
     def run(self, job: Job) -> Run:
         """Return a job's run, existing or not."""
         return Run(self.root / job.name)
+
+    def runs(self) -> list[Run]:
+        """Return all runs, by name."""
+        if not self.root.is_dir():
+            return []
+        return [Run(folder) for folder in sorted(self.root.iterdir()) if (folder / "job.json").is_file()]
 
     def prepare(self, job: Job) -> Run:
         """Make a job's folder and write what is to be done there."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from reproduce.claims import Claim
 from reproduce.engine import interrupted_reason
-from reproduce.job import Job
+from reproduce.job import Job, earlier
 from reproduce.specs import Runtime
 from reproduce.store import Store
 
@@ -109,6 +109,9 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
     run = store.run(job)
     state, result = run.state, run.result
     if state != "done" or result is None:
+        stale = next((old.revision for old in earlier(job) if store.run(old).done), None) if state == "todo" else None
+        if stale is not None:
+            return _absent(state, f"an older result (revision {stale}) is stale: {cell.missing or f'`{command}` gets a new one'}", job)
         reasons = {
             "failed": run.error,
             "running": f"running, {interrupted_reason(run.progress)}" if run.progress else "running",

@@ -79,7 +79,10 @@ def build_data(job: Job) -> pl.LightningDataModule:
 def start_weights(job: Job, network: nn.Module, store: Store) -> None:
     """Load the weights that a job starts from: another job's, or an ImageNet file's."""
     if isinstance(job.start, Job):
-        safetensors.torch.load_model(network, store.run(job.start).folder / "weights.safetensors")
+        path = store.run(job.start).folder / "weights.safetensors"
+        if not path.exists():  # as after `runs import`
+            raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
+        safetensors.torch.load_model(network, path)
     elif job.start is not None:
         if not isinstance(network, AdaptiveVGG):
             raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
@@ -102,9 +105,9 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
     return pl.Trainer(
         accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp" if several else "auto",
         sync_batchnorm=several and runtime.accelerator == "cuda", precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
-        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0, limit_test_batches=runtime.probe or 1.0,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        callbacks=[FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.stop_after), progress, keep],
+        callbacks=[FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
 
@@ -147,12 +150,14 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         progress.write("train", step=trainer.global_step)
-        if trainer.global_step < recipe.steps:
+        if trainer.global_step < recipe.steps and not job.runtime.probe:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     if trainer.is_global_zero:
         safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
-    return _measured(task, data, spec)
+    measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, spec)
+    checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
+    return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
 
 
 def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
@@ -26,6 +29,7 @@ def parser() -> Parser:
     result.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a processor, that share each training (default 1)")
     result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
     result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
+    result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
     return result
 
 
@@ -34,26 +38,20 @@ def main(words: Sequence[str]) -> int:
     options = parser().parse_args(words)
     if not options.tables:
         return list_tables(options)
-    for name, value in (("--jobs", options.jobs), ("--devices", options.devices), ("--num-nodes", options.num_nodes)):
-        if value is not None and value < 1:
-            raise UsageError(f"Expected {name} to be a positive integer, but got {value}.")
-    if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
-        raise UsageError(
-            f"Expected MASTER_ADDR and MASTER_PORT in the environment, where machines meet, with --num-nodes {options.num_nodes}; set them."
-        )
-    if options.stop_after < 0:
-        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
+    check(options)
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
     tables = [TABLES[resolve(name)] for name in options.tables]
     chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
-    _run(options, setting, store, tables, chosen)
+    out_of_time = _run(options, setting, store, tables, chosen)
     complete = [show(options, setting, store, table, chosen[table.id]) for table in tables]
+    if out_of_time:
+        print(f"Stopped before the limit of {options.max_hours:g} hours; the same command goes on.", file=sys.stderr)
     return 0 if all(complete) else 1
 
 
-def _placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
+def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
     """Return what runs the jobs, and the jobs with where they run; only what trains has several devices."""
     from reproduce.devices import launcher_for
 
@@ -63,28 +61,54 @@ def _placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, lis
     return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.recipe else alone))) for job in jobs]
 
 
-def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> None:
-    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once."""
+def check(options: argparse.Namespace) -> None:
+    """Refuse numbers that mean nothing."""
+    for name, value in (("--jobs", options.jobs), ("--devices", options.devices), ("--num-nodes", options.num_nodes)):
+        if value is not None and value < 1:
+            raise UsageError(f"Expected {name} to be a positive integer, but got {value}.")
+    if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
+        raise UsageError(
+            f"Expected MASTER_ADDR and MASTER_PORT in the environment, where machines meet, with --num-nodes {options.num_nodes}; set them."
+        )
+    if options.stop_after < 0:
+        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
+    if options.max_hours is not None and not 0 < options.max_hours < math.inf:
+        raise UsageError(f"Expected --max-hours to be a positive number of hours, but got {options.max_hours:g}.")
+
+
+def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> bool:
+    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once; return whether time ran out."""
     from reproduce.display import Display
     from reproduce.engine import in_order, run
-    from reproduce.ranks import check
+    from reproduce.forecast import History
+    from reproduce.limit import TimeLimit
+    from reproduce.provenance import expected_device
+    from reproduce.ranks import check as check_devices
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
     jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
     if all(store.run(job).done for job in jobs):
-        return
-    launcher, jobs = _placed(options, jobs)
+        return False
+    launcher, jobs = placed(options, jobs)
     for job in in_order(jobs):
         if not store.run(job).done:
-            check(job)
+            check_devices(job)
+    _make(options.runs_dir)
+    limit = None
+    if options.max_hours is not None:
+        history = History(store, expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads))
+        limit = TimeLimit(options.max_hours * 3600, lambda job: history.forecast(job).seconds)
+    with Display(store, ", ".join(table.id for table in tables)) as display:
+        statuses = run(jobs, store, launcher, display.watch, limit)
+    return limit is not None and limit.used and any(status.phase == "stopped" for status in statuses)
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of runs, and see that it can be written before anything is computed."""
     try:
-        options.runs_dir.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=options.runs_dir):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UsageError(
-            f"Expected --runs-dir to be a folder that can be written, but got {options.runs_dir} ({error.strerror})."
-        ) from error
-    with Display(store, ", ".join(table.id for table in tables)) as display:
-        run(jobs, store, launcher, display.watch)
+        raise UsageError(f"Expected --runs-dir to be a folder that can be written, but got {folder} ({error.strerror}).") from error

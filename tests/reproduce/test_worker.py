@@ -122,6 +122,9 @@ def test_a_result_says_where_it_is_from(tmp_path: Path, tiny: Callable[..., Job]
     assert {"code", "versions", "device", "seconds", "peak_memory", "seed", "finished"} <= provenance.keys()
     assert provenance["versions"]["torch"] == torch.__version__
     assert {"f", "f_score", "f_eyes", "f_skin", "mean_iou"} <= result["metrics"].keys()
+    assert {"data_seconds", "step_seconds", "test_seconds", "test_share", "checkpoint_bytes"} <= result["timing"].keys()
+    assert (result["timing"]["steps"], result["timing"]["test_share"]) == (11, 1.0)  # the first step is not among them
+    assert sum(result["timing"][f"{part}_seconds"] for part in ("data", "test")) < provenance["seconds"]
     trajectory = {"trajectory/f", "trajectory/gradient_inflation", "trajectory/gradient_interpolation", "trajectory/receptive_field"}
     assert all(trajectory <= line.keys() for line in lines(run)[:-1])
 

@@ -1,0 +1,145 @@
+"""`python -m reproduce plan TABLE...`: what a run would do, what it needs, and what it will cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from reproduce.commands import run
+from reproduce.engine import in_order
+from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
+from reproduce.job import Job
+from reproduce.options import Parser, UsageError, chosen_cells, print_lines, setting_from
+from reproduce.provenance import expected_device
+from reproduce.published import resolve, table_ids
+from reproduce.quantities import duration, size
+from reproduce.specs import Weights
+from reproduce.store import Store
+from reproduce.table import Cell
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The jobs behind chosen cells, each once and what is needed first, with their forecasts.
+
+    Args:
+        jobs: of all chosen cells.
+        missing: by a job's name, what has to be had before it can run.
+        states: by a job's name.
+        forecasts: by a job's name, of those that are not done.
+        slots: jobs at a time.
+    """
+
+    jobs: list[Job]
+    missing: Mapping[str, str]
+    states: Mapping[str, str]
+    forecasts: Mapping[str, Forecast]
+    slots: int
+
+
+def parser() -> Parser:
+    """Return the parser: the same options as of the command that runs, and one more."""
+    result = run.parser()
+    result.add_argument("--no-probe", action="store_true", help="do not try a few steps of what no finished run tells the cost of")
+    return result
+
+
+def main(words: Sequence[str]) -> int:
+    """Print the plan of tables."""
+    options = parser().parse_args(words)
+    if not options.tables:
+        raise UsageError(f"Expected a table after `plan`, but got none; it can be {', '.join(table_ids())}.")
+    run.check(options)
+    from reproduce.papers import TABLES
+
+    setting, store = setting_from(options), Store(options.runs_dir)
+    cells = [cell for name in options.tables for cell in chosen_cells(TABLES[resolve(name)], setting, options.rows)]
+    missing = _missing(cells)
+    launcher, jobs = run.placed(options, in_order(job for cell in cells for job in cell.jobs))
+    device = expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads)
+    states = {job.name: store.run(job).state for job in jobs}
+    history = History(store, device)
+    ready = [job for job in jobs if states[job.name] != "done" and job.name not in missing]
+    forecasts = {job.name: history.forecast(job) for job in ready}
+    unknown = [job for job in ready if forecasts[job.name].seconds is None]
+    if unknown and not options.no_probe:
+        from reproduce.probe import probe
+
+        costs = probe(unknown, launcher, device)
+        probed = {job.name: forecast(job, store.run(job), costs[shape(job)], "probe") for job in unknown if shape(job) in costs}
+        forecasts |= probed
+    _show(Plan(jobs, missing, states, forecasts, launcher.slots))
+    return 0
+
+
+def _missing(cells: Sequence[Cell]) -> dict[str, str]:
+    """Return what the jobs of cells lack, and with them the jobs that need those."""
+    missing = {job.name: cell.missing for cell in cells if cell.missing for job in cell.jobs}
+    for job in in_order(job for cell in cells for job in cell.jobs):
+        for parent in job.parents:
+            if parent.name in missing:
+                missing.setdefault(job.name, missing[parent.name])
+    return missing
+
+
+def needs(job: Job) -> str:
+    """Return the data and the start weights of a job, in words."""
+    made = getattr(job.data, "made", None) is not None
+    data = [] if job.data is None else [f"made-up {type(job.data).__name__}" if made else type(job.data).__name__]
+    start = [job.start.name] if isinstance(job.start, Job | Weights) else []
+    return ", ".join(data + start) or "nothing"
+
+
+def _show(plan: Plan) -> None:
+    from rich.table import Table as Lines
+
+    lines = Lines("job", "state", "needs", "there", "time", "memory", "disk", "from", box=None, header_style="bold")
+    for job in plan.jobs:
+        expected = plan.forecasts.get(job.name, UNKNOWN)
+        there = "no" if job.name in plan.missing else "yes"
+        if plan.states[job.name] == "done":
+            cost = ("", "", "", "")
+        elif expected.seconds is None:
+            cost = ("unknown", "unknown", "unknown", "unknown")
+        else:
+            cost = (duration(expected.seconds), _memory(expected), size(expected.kept), expected.says)
+        lines.add_row(job.name, plan.states[job.name], needs(job), there, *cost)
+    print_lines(lines)
+    print("\n".join(_notes(plan)))
+
+
+def _memory(expected: Forecast) -> str:
+    device = f" + {size(expected.device)} on the device" if expected.device else ""
+    return f"{size(expected.host)}{device}"
+
+
+def _notes(plan: Plan) -> list[str]:
+    """Return what is said under the list: the totals, what is missing, how far to trust it."""
+    todo = [job for job in plan.jobs if plan.states[job.name] != "done"]
+    known = [job for job in todo if plan.forecasts.get(job.name, UNKNOWN).seconds is not None]
+    counted = f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(todo)} done"
+    notes = [f"{counted}; a forecast for {len(known)} of the other {len(todo)}." if todo else f"{counted}."]
+    if known:
+        notes.append(_total(plan, known))
+    for sentence in dict.fromkeys(plan.missing.values()):
+        count = sum(plan.missing.get(job.name) == sentence for job in todo)
+        notes.append(f"{count} job{'s' if count != 1 else ''}: {sentence}.")
+    if any(getattr(job.network, "inflated", False) for job in known):
+        notes.append("Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1.")
+    return notes
+
+
+def _total(plan: Plan, known: Sequence[Job]) -> str:
+    forecasts = [plan.forecasts[job.name] for job in known]
+    names = {job.name for job in known}
+    data = data_once(known, plan.forecasts)
+    seconds = wall(plan.jobs, lambda job: plan.forecasts[job.name].seconds or 0.0 if job.name in names else 0.0, plan.slots)
+    at_once = sorted(forecasts, key=lambda forecast: forecast.host, reverse=True)[: plan.slots]
+    device = max(forecast.device for forecast in forecasts)
+    scratch = sum(sorted((forecast.scratch for forecast in forecasts), reverse=True)[: plan.slots])
+    return (
+        f"In all: {duration(data + seconds)} at {plan.slots} job{'s' if plan.slots != 1 else ''} a time"
+        f"{f', of it {duration(data)} for the data' if data > 1 else ''}; memory {size(sum(forecast.host for forecast in at_once))}"
+        f"{f' and {size(device)} a device' if device else ''}; disk {size(sum(forecast.kept for forecast in forecasts))}"
+        f"{f', and {size(scratch)} while they run' if scratch else ''}."
+    )

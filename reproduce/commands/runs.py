@@ -1,0 +1,149 @@
+"""`python -m reproduce runs [list|remove|rerun|export|import]`: keep the runs in order."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from reproduce import housekeeping
+from reproduce.options import Parser, UsageError, print_lines
+from reproduce.quantities import duration, size
+from reproduce.store import Run, Store
+
+USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
+       python -m reproduce runs remove NAME...            remove runs, by name or pattern ('*-demo-*')
+       python -m reproduce runs remove --failed --stale --unfinished
+       python -m reproduce runs rerun NAME...             remove results, so that the next command runs them again
+       python -m reproduce runs export FILE.tar.gz [NAME...]  write results, without weights, for another machine
+       python -m reproduce runs import FILE.tar.gz        take results from another machine"""
+
+
+def parser() -> Parser:
+    """Return the parser of all actions."""
+    result = Parser(prog="python -m reproduce runs", usage=USAGE, description="Keep house: list, remove, repeat and carry runs.")
+    result.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default list)")
+    result.add_argument("names", nargs="*", metavar="NAME", help="runs, by name or pattern; of export and import first the file")
+    result.add_argument("--failed", action="store_true", help="remove: those that failed")
+    result.add_argument("--stale", action="store_true", help="remove: those of a method whose revision moved on")
+    result.add_argument("--unfinished", action="store_true", help="remove: those that were interrupted, or never begun")
+    result.add_argument("--dry-run", action="store_true", help="remove, rerun: only say what would go")
+    result.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
+    return result
+
+
+def main(words: Sequence[str]) -> int:
+    """Do what is asked with the runs."""
+    options = parser().parse_intermixed_args(words)
+    if options.action != "remove" and (options.failed or options.stale or options.unfinished):
+        raise UsageError(f"Expected --failed, --stale and --unfinished with `runs remove`, but got `runs {options.action}`.")
+    if options.action not in ("remove", "rerun") and options.dry_run:
+        raise UsageError(f"Expected --dry-run with `runs remove` or `runs rerun`, but got `runs {options.action}`.")
+    return ACTIONS[options.action](options, Store(options.runs_dir))
+
+
+def list_runs(options: argparse.Namespace, store: Store) -> int:
+    """Print every run."""
+    from rich.table import Table as Lines
+
+    if options.names:
+        raise UsageError(f"Expected nothing after `runs list`, but got '{options.names[0]}'.")
+    runs, now = store.runs(), housekeeping.revisions()
+    lines = Lines("run", "state", "time", "disk", "finished", "device", box=None, header_style="bold")
+    spent, used, done = 0.0, 0, 0
+    for run in runs:
+        state, provenance, bytes_used = run.state, (run.result or {}).get("provenance", {}), run.disk_use
+        seconds = provenance.get("seconds")
+        mark = ", stale" if housekeeping.stale(run.job, now) else ""
+        cost = duration(seconds) if seconds is not None else ""
+        lines.add_row(run.name, state + mark, cost, size(bytes_used), provenance.get("finished", ""), provenance.get("device", ""))
+        spent, used, done = spent + (seconds or 0.0), used + bytes_used, done + (state == "done")
+    if runs:
+        print_lines(lines)
+    counted = f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {store.root}, {done} done"
+    print(f"{counted}; {duration(spent)} of computing, {size(used)} on disk.")
+    return 0
+
+
+def remove(options: argparse.Namespace, store: Store) -> int:
+    """Remove the runs that are named or asked for."""
+    if not (options.names or options.failed or options.stale or options.unfinished):
+        raise UsageError("Expected NAME, --failed, --stale or --unfinished after `runs remove`, but got none of them.")
+    chosen = {run.name: run for run in housekeeping.select(store, options.names)}
+    _refuse_running(chosen.values())
+    now = housekeeping.revisions() if options.stale else {}
+    unwanted = ("failed",) * options.failed + ("interrupted", "todo") * options.unfinished
+    for run in store.runs() if unwanted or options.stale else ():
+        state = run.state
+        if state in unwanted or (options.stale and state != "running" and housekeeping.stale(run.job, now)):
+            chosen[run.name] = run
+    _remove(list(chosen.values()), options.dry_run)
+    return 0
+
+
+def rerun(options: argparse.Namespace, store: Store) -> int:
+    """Remove results, so that the next command gets new ones."""
+    if not options.names:
+        raise UsageError("Expected NAME after `runs rerun`, but got none; `python -m reproduce runs` lists them.")
+    chosen = housekeeping.select(store, options.names)
+    _refuse_running(chosen)
+    _remove(chosen, options.dry_run)
+    if not options.dry_run:
+        print("The next command that needs them runs them again.")
+    return 0
+
+
+def _refuse_running(runs: Iterable[Run]) -> None:
+    for run in runs:
+        if run.locked:
+            raise UsageError(f"Expected a run that can be removed, but {run.name} is running; stop its command first.")
+
+
+def _remove(runs: Sequence[Run], dry: bool) -> None:
+    freed = 0
+    for run in runs:
+        gone = run.disk_use if dry else housekeeping.remove(run)
+        freed += gone or 0
+        print(f"{run.name}: {'kept, it has just begun to run' if gone is None else size(gone)}")
+    print(f"{'Would remove' if dry else 'Removed'} {len(runs)} run{'s' if len(runs) != 1 else ''}, {size(freed)}.")
+
+
+def _file(options: argparse.Namespace) -> Path:
+    if not options.names or not options.names[0].endswith((".tar.gz", ".tgz")):
+        raise UsageError(f"Expected FILE.tar.gz after `runs {options.action}`, but got {options.names[0] if options.names else 'none'}.")
+    return Path(options.names[0])
+
+
+def export(options: argparse.Namespace, store: Store) -> int:
+    """Write results into an archive: of the named runs, or of all that ended."""
+    target, patterns = _file(options), options.names[1:]
+    if target.exists() or not target.parent.is_dir():
+        raise UsageError(f"Expected FILE.tar.gz to be a new file in a folder that exists, but got {target}.")
+    ended = [run for run in (housekeeping.select(store, patterns) if patterns else store.runs()) if run.state in ("done", "failed")]
+    if not ended:
+        raise UsageError(f"Expected runs that ended in {store.root}, but found none of them; nothing is exported.")
+    count = housekeeping.export(ended, target)
+    print(f"{count} run{'s' if count != 1 else ''} in {target}, {size(target.stat().st_size)}; weights and checkpoints stay here.")
+    return 0
+
+
+def import_runs(options: argparse.Namespace, store: Store) -> int:
+    """Take the results of an archive."""
+    source = _file(options)
+    if not source.is_file() or len(options.names) > 1:
+        raise UsageError(f"Expected one FILE.tar.gz that exists after `runs import`, but got {' '.join(options.names)}.")
+    outcomes = housekeeping.import_runs(source, store)
+    for name, outcome in outcomes.items():
+        print(f"{name}: {outcome}")
+    added = sum(outcome == "added" for outcome in outcomes.values())
+    print(f"{added} added, {len(outcomes) - added} skipped.")
+    return 0
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace, Store], int]] = {
+    "list": list_runs,
+    "remove": remove,
+    "rerun": rerun,
+    "export": export,
+    "import": import_runs,
+}

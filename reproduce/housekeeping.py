@@ -1,0 +1,153 @@
+"""Keeping runs in order: which are stale, removing them, and carrying results from one machine to another."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+
+from reproduce.job import Job, from_plain
+from reproduce.options import UsageError
+from reproduce.store import Run, Store, write_atomically
+
+# What a run is besides its weights and checkpoints, its result last: that is what makes it done.
+EXPORTED = ("job.json", "metrics.jsonl", "log.txt", "error.json", "result.json")
+
+
+def revisions() -> dict[str, int]:
+    """Return the revision that each row's method is at now, by the slug of its jobs, in every profile."""
+    from reproduce.papers import TABLES
+    from reproduce.table import PROFILES, Setting
+
+    now: dict[str, int] = {}
+    for table in TABLES.values():
+        for profile in PROFILES:
+            # Slugs and revisions are the same on any data.
+            for cell in table.cells(Setting(profile)):  # type: ignore[arg-type]  # PROFILES are Profile's
+                now |= {job.slug: job.revision for job in cell.jobs}
+    return now
+
+
+def stale(job: Job | None, now: Mapping[str, int]) -> bool:
+    """Whether a job's method, or that of what it starts from, moved on; a job that no table knows is not stale."""
+    return job is not None and (job.revision < now.get(job.slug, 0) or any(stale(parent, now) for parent in job.parents))
+
+
+def select(store: Store, patterns: Sequence[str]) -> list[Run]:
+    """Return the runs that names or patterns (`*-demo-*`) match, each once."""
+    runs = store.runs()
+    chosen: dict[str, Run] = {}
+    for pattern in patterns:
+        found = [run for run in runs if fnmatchcase(run.name, pattern)]
+        if not found:
+            raise UsageError(f"Expected the name of a run in {store.root}, but got '{pattern}'; `python -m reproduce runs` lists them.")
+        chosen |= {run.name: run for run in found}
+    return list(chosen.values())
+
+
+def remove(run: Run) -> int | None:
+    """Remove a run, and return the bytes that it took, or None where a process holds it."""
+    with run.lock() as mine:
+        if not mine:
+            return None
+        freed = run.disk_use
+        # First what makes it done: whenever this is killed, no result is left without its weights.
+        (run.folder / "result.json").unlink(missing_ok=True)
+        shutil.rmtree(run.folder)
+    return freed
+
+
+def export(runs: Iterable[Run], target: Path) -> int:
+    """Write results into a new tar.gz, without weights and checkpoints, and return how many."""
+    count = 0
+    partial = target.with_name(f".{target.name}.partial")
+    try:
+        with tarfile.open(partial, "w:gz") as archive:
+            for run in runs:
+                count += 1
+                for path in (run.folder / name for name in EXPORTED):
+                    if path.is_file():
+                        _add(archive, f"{run.name}/{path.name}", path)
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return count
+
+
+def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
+    """Add a file as it is at this moment, without whose it is."""
+    content = path.read_bytes()
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mtime = len(content), path.stat().st_mtime
+    archive.addfile(entry, io.BytesIO(content))
+
+
+def import_runs(source: Path, store: Store) -> dict[str, str]:
+    """Take runs from an archive that `export` wrote, and return what became of each.
+
+    Nothing is unpacked by the archive's own paths: only files of known names are read from it, and all of it is looked at before anything
+    is written. A finished run is never overwritten.
+
+    Raises:
+        UsageError: it cannot be read, or it holds anything else.
+    """
+    try:
+        with tarfile.open(source, "r:gz") as archive:
+            contents = _contents(archive, source)
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise UsageError(f"Expected {source} to be a tar.gz of `runs export`, but it cannot be read ({error}).") from error
+    for name, files in contents.items():
+        _check(name, files, source)
+    return {name: _take(store.root / name, files) for name, files in contents.items()}
+
+
+def _contents(archive: tarfile.TarFile, source: Path) -> dict[str, dict[str, bytes]]:
+    contents: dict[str, dict[str, bytes]] = {}
+    for entry in archive:
+        parts = PurePosixPath(entry.name).parts
+        file = archive.extractfile(entry) if entry.isreg() else None
+        if file is None or len(parts) != 2 or parts[0] in ("..", "/") or parts[1] not in EXPORTED:
+            raise UsageError(f"Expected {source} to hold nothing but RUN/{{{','.join(EXPORTED)}}}, but got '{entry.name}'.")
+        contents.setdefault(parts[0], {})[parts[1]] = file.read()
+    return contents
+
+
+def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
+    """Refuse a run whose name is not that of its job: it would be shown as another's result."""
+    try:
+        job = from_plain(json.loads(files["job.json"]))
+        found = job.name if isinstance(job, Job) else ""
+        result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
+        complete = {"metrics", "provenance"} <= result.keys()
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UsageError(
+            f"Expected {source} to hold jobs of this version, but {name} cannot be read; export and import with one."
+        ) from None
+    if found != name or not complete:
+        raise UsageError(f"Expected {source} to hold whole results under the names of their jobs, but {name} is not one.")
+
+
+def _take(folder: Path, files: Mapping[str, bytes]) -> str:
+    run = Run(folder)
+    if run.done:
+        same = (folder / "result.json").read_bytes() == files.get("result.json")
+        return "skipped: it is here already" if same else "skipped: a result of its own is here, and is kept"
+    if "result.json" not in files and run.state != "todo":
+        return f"skipped: it is {run.state} here, and has no result there"
+    folder.mkdir(parents=True, exist_ok=True)
+    with run.lock() as mine:
+        if not mine:
+            return "skipped: it is running here"
+        for name in EXPORTED:
+            if name in files:
+                write_atomically(folder / name, files[name].decode(errors="replace"))
+        if run.done:
+            (folder / "error.json").unlink(missing_ok=True)
+            (folder / "progress.json").unlink(missing_ok=True)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return "added"
