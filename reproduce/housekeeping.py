@@ -52,10 +52,10 @@ def select(store: Store, patterns: Sequence[str]) -> list[Run]:
 
 def remove(run: Run) -> int | None:
     """Remove a run, and return the bytes that it took, or None where a process holds it."""
+    freed = run.disk_use
     with run.lock() as mine:
         if not mine:
             return None
-        freed = run.disk_use
         # First what makes it done: whenever this is killed, no result is left without its weights.
         (run.folder / "result.json").unlink(missing_ok=True)
         shutil.rmtree(run.folder)

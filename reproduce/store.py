@@ -39,11 +39,17 @@ def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return a JSON file's object, or None where there is none."""
+    """Return a JSON file's object, or None where there is none.
+
+    Raises:
+        ValueError: if the file is something else.
+    """
     try:
         content: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         return None
+    except ValueError as error:
+        raise ValueError(f"Expected {path} to be JSON, but it is not ({error}); remove it, and the same command goes on.") from error
     return content
 
 

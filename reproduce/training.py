@@ -87,9 +87,12 @@ def start_weights(job: Job, network: nn.Module, store: Store) -> None:
         if not isinstance(network, AdaptiveVGG):
             raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
         path = Path(job.runtime.data_root) / "weights" / job.start.name
-        state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        try:
+            state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except Exception as error:  # of whatever kind: pickle, zip, mmap
+            raise ValueError(f"Expected {path} to be start weights saved by torch, but it cannot be read; get the file again.") from error
         result = network.load_state_dict(network.imagenet_weights(state), strict=False)
-        if result.unexpected_keys or any(not key.startswith("norm.") and key != "factor.value" for key in result.missing_keys):
+        if result.unexpected_keys or any(not key.startswith(("norm.", "factor.")) for key in result.missing_keys):
             raise ValueError(f"Expected {job.start.name} to fill the network, but {result.missing_keys} are missing.")
 
 
@@ -97,7 +100,7 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
     """Build the Trainer of a job, with everything that a resumed run needs to be the undisturbed one."""
     runtime, folder = job.runtime, run.folder / "checkpoints"
     keep = ModelCheckpoint(
-        folder, "{step}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
+        folder, "{step:08d}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
         save_on_train_epoch_end=False,
     )  # fmt: skip
     keep.CHECKPOINT_EQUALS_CHAR = "-"

@@ -100,38 +100,6 @@ def test_rows_chooses_rows(capsys: pytest.CaptureFixture[str]) -> None:
     assert {cell["row_key"] for cell in json.loads(capsys.readouterr().out)["cells"]} == {"baseline-8", "modified-8"}
 
 
-WRONG = {
-    "an unknown table": (["tabel1"], "but got 'tabel1'"),
-    "an unknown row": (["table1", "--rows", "baseline-3"], "but got 'baseline-3'"),
-    "an empty row": (["table1", "--rows", ""], "but got ''"),
-    "no seeds": (["table1", "--seeds", "0"], "--seeds to be a positive integer, but got 0"),
-    "seeds in words": (["table1", "--seeds", "three"], "invalid int value: 'three'"),
-    "no jobs": (["table1", "--jobs", "0"], "--jobs to be a positive integer, but got 0"),
-    "an unknown profile": (["table1", "--profile", "big"], "invalid choice: 'big'"),
-    "an unknown format": (["table1", "--format", "xml"], "invalid choice: 'xml'"),
-    "an unknown option": (["table1", "--bogus"], "--bogus"),
-    "a negative stop": (["table1", "--stop-after", "-1"], "--stop-after to be zero or a positive integer, but got -1"),
-    "nothing to show": (["show"], "Expected a table after `show`"),
-    "no data": (["table1", "--profile", "small"], "Expected --data-root or REPRODUCE_DATA"),
-    "no data root": (["table1", "--data-root", "nowhere"], "but got nowhere"),
-    "an empty data root": (["table1", "--data-root", ".", "--profile", "small"], "SmithCVPR2013_dataset_resized is not a folder"),
-    "a runs folder below a file": (["table1", "--runs-dir", "/dev/null/x"], "folder that can be written, but got /dev/null/x"),
-    "no run folder": (["job"], "Expected one RUN_DIR after `job`, but got 0"),
-    "no job in the run folder": (["job", "."], "Expected a run folder with a job.json"),
-}
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_input_is_one_sentence_and_exit_code_2(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    words, expected = WRONG[name]
-    assert main(words) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert expected in captured.err
-    assert captured.err.count("\n") == 1
-    assert captured.err.rstrip().endswith(".")
-
-
 def test_a_wrong_data_root_in_the_environment_is_an_error_but_for_the_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPRODUCE_DATA", "/nowhere")
     assert main(["show", "table1"]) == 2
