@@ -94,10 +94,9 @@ def run(
                     if status.phase == "waiting" and len(active) < launcher.slots and _ready(status, statuses):
                         if limit and limit.refuses(status.job):
                             status.phase, status.reason = "stopped", "it would go beyond the time limit"
-                            continue
-                        launcher.submit(store.prepare(status.job).folder)
-                        active.add(status.job.name)
-                        status.submitted, status.phase, status.begun = True, "running", time.monotonic()
+                        else:
+                            _begin(status, store, launcher)
+                            active.add(status.job.name)
             watch(list(statuses.values()))
             if all(status.ended for status in statuses.values()):
                 return list(statuses.values())
@@ -105,6 +104,11 @@ def run(
     except KeyboardInterrupt:
         launcher.stop()
         raise
+
+
+def _begin(status: Status, store: Store, launcher: Launcher) -> None:
+    launcher.submit(store.prepare(status.job).folder)
+    status.submitted, status.phase, status.begun = True, "running", time.monotonic()
 
 
 def _ready(status: Status, statuses: dict[str, Status]) -> bool:
