@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import statistics
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
@@ -19,6 +21,8 @@ SAME_COST = frozenset(
     {"seed", "start", "revision", "dilation", "factor_start", "factor_multiplier", "steps", "milestones", "gamma"}
     | {"learning_rate", "momentum", "weight_decay"}
 )
+ENOUGH = 100  # runs to take a median of
+LOOK_SECONDS = 1.0  # between looks for runs that ended meanwhile
 CHECKPOINTS = 3  # of a running job: two are kept, and one is being written
 
 
@@ -125,28 +129,39 @@ class History:
 
     def __init__(self, store: Store, device: str) -> None:
         self.store, self.device = store, device
+        self.looked = -math.inf
         self.seen: set[str] = set()
-        self.runs: dict[str, list[tuple[Job, Run]]] = {}
+        self.runs: dict[str, list[Run]] = {}
+        self.costs: dict[str, list[Cost]] = {}
 
     def forecast(self, job: Job) -> Forecast:
         """Return what a job will cost, from runs that differ from it by the seed alone, else from any of its shape."""
         self._look()
-        known = self.runs.get(shape(job), [])
-        twins = [run for other, run in known if replace(other, seed=job.seed, revision=job.revision).digest == job.digest]
-        for runs in (twins, [run for _, run in known]):
-            costs = [cost for cost in (cost_of(run, self.device) for run in runs) if cost is not None]
+        for kind in _kinds(job):
+            # Only here are results read: a store may hold thousands that nobody asks about.
+            found = (cost_of(run, self.device) for run in self.runs.pop(kind, []))
+            costs = self.costs.setdefault(kind, [])
+            costs += [cost for cost in found if cost is not None]
             if costs:
                 # The data is where they had it: their `data` seconds will not come again.
-                return forecast(job, self.store.run(job), replace(typical(costs), data=0.0), "stored", len(costs))
+                return forecast(job, self.store.run(job), replace(typical(costs[-ENOUGH:]), data=0.0), "stored", len(costs[-ENOUGH:]))
         return UNKNOWN
 
     def _look(self) -> None:
+        if time.monotonic() - self.looked < LOOK_SECONDS:
+            return
+        self.looked = time.monotonic()
         for run in self.store.runs():
             if run.name not in self.seen and run.done:
                 self.seen.add(run.name)
                 job = run.job
-                if job is not None:
-                    self.runs.setdefault(shape(job), []).append((job, run))
+                for kind in _kinds(job) if job is not None else ():
+                    self.runs.setdefault(kind, []).append(run)
+
+
+def _kinds(job: Job) -> tuple[str, str]:
+    """Return what a job shares with itself under other seeds, and with its shape."""
+    return replace(job, seed=0, revision=1).digest, shape(job)
 
 
 def forecast(job: Job, run: Run, cost: Cost, source: Literal["stored", "probe"], runs: int = 0) -> Forecast:

@@ -51,7 +51,8 @@ def test_a_stored_run_is_scaled_by_steps(store: Store, tiny: Callable[..., Job])
     assert paused.seconds == pytest.approx(5 + 7 * 2)
 
 
-def test_runs_of_other_seeds_go_before_runs_of_the_shape(store: Store, tiny: Callable[..., Job]) -> None:
+def test_runs_of_other_seeds_go_before_runs_of_the_shape(store: Store, tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reproduce.forecast.LOOK_SECONDS", 0.0)
     history = History(store, DEVICE)
     finished(store, tiny(dilation=3), step=9.0)
     assert history.forecast(tiny()).seconds == pytest.approx(5 + 12 * 9 + 4)
