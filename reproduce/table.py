@@ -114,7 +114,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
             return _absent(state, f"an older result (revision {stale}) is stale: {cell.missing or f'`{command}` gets a new one'}", job)
         reasons = {
             "failed": run.error,
-            "running": f"running, {interrupted_reason(run.progress)}" if run.progress else "running",
+            "running": interrupted_reason(run.progress) if run.progress else "just begun",
             "interrupted": f"{interrupted_reason(run.progress)}; `{command}` goes on" if run.progress else f"`{command}` goes on",
             "todo": cell.missing or f"`{command}` gets it",
         }

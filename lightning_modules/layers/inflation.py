@@ -177,7 +177,7 @@ class InflationFactor(nn.Module):
             raise ValueError(f"Expected `minimum` and `maximum` to be positive and to enclose 1, but got {minimum} and {maximum}.")
         self.minimum, self.maximum = minimum, maximum
         self.value = nn.Parameter(torch.ones(()))
-        self.register_buffer("shares", torch.zeros(2))
+        self.register_buffer("shares", torch.zeros(2), persistent=False)
 
     def inflate(self, features: Tensor) -> Tensor:
         """Inflate B C H W; see `inflate`."""
