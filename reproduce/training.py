@@ -179,9 +179,7 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
     metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
     metrics["f_score_all_classes"] = overall_f(matrix, [(index,) for index in range(len(matrix))])
     learned = getattr(task.network, "trajectory", dict)()
-    metrics |= {
-        name: value for name, value in learned.items() if not name.startswith("gradient_")
-    }  # those are a curve's
+    metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
     return {
         "metrics": metrics,
         "confusion": matrix.tolist(),
