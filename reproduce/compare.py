@@ -192,7 +192,10 @@ def _by_seed(texts: Mapping[int, str], seeds: int) -> tuple[str, ...]:
     groups: dict[str, list[int]] = {}
     for seed, text in texts.items():
         groups.setdefault(text, []).append(seed)
-    return tuple(text if len(group) == seeds else f"seed {', '.join(map(str, group))} {text}" for text, group in groups.items())
+    return tuple(
+        text if len(group) == seeds else f"seed{'s' * (len(group) > 1)} {', '.join(map(str, group))}: {text}"
+        for text, group in groups.items()
+    )
 
 
 def _numbers(value: Value | None) -> tuple[float, ...] | None:

@@ -44,7 +44,8 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
-    command = f"python -m reproduce {table.id} --profile {setting.profile}{precision}{rows}{own}"
+    seeds = f" --seeds {setting.seeds}" if setting.seeds > 1 else ""
+    command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}"
     measured = measure(cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})

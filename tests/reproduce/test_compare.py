@@ -61,7 +61,7 @@ def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
 def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
     cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
     assert (cell["n"], cell["mean"], cell["verdict"]) == (1, 0.9, "within")
-    assert cell["reason"].endswith("seed 1 failed: out of memory; seed 2 running: step 7")
+    assert cell["reason"].endswith("seed 1: failed: out of memory; seed 2: running: step 7")
     assert cell["jobs"] == ["job-0", "job-1", "job-2"]
 
 
@@ -79,7 +79,7 @@ def test_unfinished_values_do_not_count(table: PublishedTable) -> None:
 def test_equal_reasons_of_several_seeds_are_said_once(table: PublishedTable) -> None:
     lines = [line(seed=seed, state="failed", reason="out of memory") for seed in (0, 1)]
     assert score(table, *lines)["reason"] == "failed: out of memory"
-    assert score(table, *lines, line(0.9, seed=2))["reason"].endswith("seed 0, 1 failed: out of memory")
+    assert score(table, *lines, line(0.9, seed=2))["reason"].endswith("seeds 0, 1: failed: out of memory")
 
 
 def test_one_unverified_seed_makes_the_cell_not_comparable(table: PublishedTable) -> None:
