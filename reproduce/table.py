@@ -104,6 +104,14 @@ def _absent(state: str, reason: str, job: Job | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _described(data: Mapping[str, Any]) -> str:
+    """Say what was measured on, so that nothing passes for a set that it is not."""
+    if not data:
+        return ""
+    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}"}
+    return f"{kinds.get(data['status'], '{} (' + data['status'] + ')').format(data['set'])}: {data['detail']}"
+
+
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
     """Return one seed's part of a row."""
     run = store.run(job)
@@ -122,7 +130,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
     data = result.get("data") or {}
     return {
         "seed": job.seed, "value": cell.value(result["metrics"]), "state": "done", "reason": "", "job": job.name,
-        "data": f"{data['set']}, {data['status']}: {data['detail']}" if data else "",
+        "data": _described(data),
         "verified": not data or (data["status"] in ("verified", "counts") and job.start_official),
         "device": result["provenance"]["device"],
     }  # fmt: skip
