@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from datamodules.synthetic import write_helen
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.papers import TABLES
-from reproduce.papers.adaptive_rf import FACTOR_RATE, PAPER, SCALES, TABLE1_CLAIMS, training_jobs
+from reproduce.papers.adaptive_rf import FACTOR_RATE, PAPER, SCALES, TABLE1_CLAIMS, _sha256, training_jobs
 from reproduce.published import load, table_ids
 from reproduce.specs import AdaptiveVGG, Helen
 from reproduce.store import Store
@@ -114,3 +116,30 @@ def test_without_weights_the_paper_profile_says_what_is_missing() -> None:
     jobs, missing = training_jobs(Setting("paper"), 8, inflated=True)
     assert "Helen" in missing
     assert len(jobs) == 1
+
+
+def names(root: Path) -> set[str]:
+    return {job.name for cell in TABLES["adaptive_rf.table1"].cells(Setting("small", data_root=root)) for job in cell.jobs}
+
+
+def test_moved_data_keeps_its_runs_and_other_data_never_shares_them(tmp_path: Path) -> None:
+    write_helen(tmp_path / "here", exemplars=3, tuning=1, testing=1, size=64, seed=0)
+    write_helen(tmp_path / "other", exemplars=3, tuning=1, testing=1, size=64, seed=1)
+    shutil.copytree(tmp_path / "here", tmp_path / "there")
+    assert names(tmp_path / "here") == names(tmp_path / "there")
+    shared = names(tmp_path / "here") & names(tmp_path / "other")
+    assert all("sizes" in name for name in shared)  # what is computed without data
+
+
+def test_start_weights_of_another_content_are_another_run(tmp_path: Path) -> None:
+    write_helen(tmp_path, exemplars=3, tuning=1, testing=1, size=64, seed=0)
+    (tmp_path / "weights").mkdir()
+    found = []
+    for content in (b"one", b"other"):
+        (tmp_path / "weights" / "vgg16-397923af.pth").write_bytes(content)
+        _sha256.cache_clear()
+        (job,), missing = training_jobs(Setting("paper", data_root=tmp_path), 8, inflated=True)
+        assert not missing
+        assert not job.start_official
+        found.append(job.name)
+    assert found[0] != found[1]

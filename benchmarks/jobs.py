@@ -1,0 +1,33 @@
+"""What a job's start and end cost on one machine, after the first one: jobs that only compute sizes, through the real launcher.
+
+python benchmarks/jobs.py [JOBS]
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from reproduce.engine import run
+from reproduce.job import Job
+from reproduce.launchers.local import LocalLauncher
+from reproduce.specs import AdaptiveVGG
+from reproduce.store import Store
+
+
+def main(count: int) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        launcher, seconds = LocalLauncher(1), []
+        for seed in range(count):
+            begun = time.perf_counter()
+            (status,) = run([Job("describe", "sizes", AdaptiveVGG(11, 2), seed=seed)], Store(Path(folder)), launcher)
+            assert status.phase == "done", status.reason
+            seconds.append(time.perf_counter() - begun)
+    print(f"first job {seconds[0]:.2f} s; each of the next {count - 1}: median {statistics.median(seconds[1:]):.2f} s (target: under 0.3)")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 11)
