@@ -12,9 +12,9 @@ class Vouch:
 
     Args:
         status: "verified" (the publisher's checksums), "counts" (complete by count), "not official" (counts differ, or the set says so of
-            itself) or "synthetic" (written by `datamodules.synthetic`).
+            itself), "synthetic" (written by `datamodules.synthetic`) or "own" (a user's, of which nothing is known).
         detail: what was found, for people: "838 faces: 688 / 50 / 100".
     """
 
-    status: Literal["verified", "counts", "not official", "synthetic"]
+    status: Literal["verified", "counts", "not official", "synthetic", "own"]
     detail: str

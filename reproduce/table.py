@@ -108,7 +108,7 @@ def _described(data: Mapping[str, Any]) -> str:
     """Say what was measured on, so that nothing passes for a set that it is not."""
     if not data:
         return ""
-    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}"}
+    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}", "own": "{}"}
     return f"{kinds.get(data['status'], '{} (' + data['status'] + ')').format(data['set'])}: {data['detail']}"
 
 

@@ -168,7 +168,7 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
         expected, name, vouch = len(data.layout.splits["testing"]), "Helen", data.vouch
     else:
         expected, name = len(data.test_dataloader().dataset), spec.name if isinstance(spec, specs.OwnData) else ""
-        vouch = getattr(data, "vouch", Vouch("not official", "the user's own"))
+        vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
     if int(task.last_images) != expected:
         raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
     matrix = task.last_confusion.cpu()

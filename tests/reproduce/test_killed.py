@@ -19,7 +19,6 @@ from reproduce.store import Run
 
 pytestmark = pytest.mark.slow
 
-STEPS = 1000  # of each training, enough to be killed in twenty times
 ROWS = "baseline-2,modified-2,modified-2-late"
 # Table 1's demo, made small. The guard is for the fork server, which imports the main module of whoever starts it.
 COMMAND = """
@@ -32,21 +31,21 @@ from reproduce.specs import MadeFaces
 if __name__ == "__main__":
     demo = adaptive_rf.SCALES["demo"]
     network = replace(demo.network, width=1 / 32, head_channels=4, dropout=0.5)
-    recipe = replace(demo.recipe, steps=int(sys.argv[1]), milestones=(50,), batch_size=2)
+    recipe = replace(demo.recipe, steps=400, milestones=(350,), batch_size=2)
     made = MadeFaces(exemplars=9, tuning=2, testing=3, size=64)
     adaptive_rf.SCALES["demo"] = replace(demo, network=network, recipe=recipe, size=62, made=made, checkpoint_every=20, log_every=1)
-    raise SystemExit(main(sys.argv[2:]))
+    raise SystemExit(main(sys.argv[1:]))
 """
 
 
-def command(folder: Path, steps: int = 60) -> subprocess.Popen[bytes]:
+def command(folder: Path) -> subprocess.Popen[bytes]:
     """Start the command in a session of its own."""
     (folder / "command.py").write_text(COMMAND)
     environment = {name: value for name, value in os.environ.items() if name != "REPRODUCE_DATA"}
     root = str(Path(__file__).parents[2])
     with (folder / "out.json").open("wb") as out, (folder / "log.txt").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "command.py", str(steps), "table1", "--profile", "demo", "--rows", ROWS, "--format", "json"],
+            [sys.executable, "command.py", "table1", "--profile", "demo", "--rows", ROWS, "--format", "json"],
             cwd=folder,
             stdout=out,
             stderr=log,
@@ -94,38 +93,41 @@ def curves(folder: Path) -> dict[str, str]:
     return {run.name: (run.folder / "metrics.jsonl").read_text() for run in runs(folder) if (run.folder / "metrics.jsonl").exists()}
 
 
-def test_twenty_kills_leave_the_undisturbed_table(tmp_path: Path) -> None:
-    """At random moments the command, a job, or both are killed, and the same command is given again."""
-    draw, kills, finished = random.Random(0), 0, {}
-    reference = tmp_path / "reference"
-    reference.mkdir()
-    assert wait(command(reference, STEPS), reference) == 0
+def kill_at_random(folder: Path, draw: random.Random) -> int:
+    """Give the command, and at a random moment kill it, one of its jobs, or both; return how many were killed."""
+    process, kills = command(folder), 0
+    deadline = time.monotonic() + draw.uniform(0.3, 8.0)
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    target, jobs = draw.choice(["command", "job", "both"]), workers(folder)
+    if target != "command" and jobs:
+        kill(draw.choice(jobs))
+        kills += 1
+    if process.poll() is None:  # one that saw its job die is not waited for either
+        kill(process.pid)
+        kills += 1
+    process.wait()
+    return kills
+
+
+def test_twenty_kills_leave_the_undisturbed_table(tmp_path: Path, undisturbed: Path) -> None:
+    """The same command is given until its table is done, in a new folder again, until twenty were killed."""
+    draw, kills, tables, attempts = random.Random(0), 0, 0, 0
     while kills < 20:
-        process = command(tmp_path, STEPS)
-        deadline = time.monotonic() + draw.uniform(0.3, 8.0)
-        while time.monotonic() < deadline and process.poll() is None:
-            time.sleep(0.02)
-        target = draw.choice(["command", "job", "both"])
-        jobs = workers(tmp_path)
-        if target in ("job", "both") and jobs:
-            kill(draw.choice(jobs))
-            kills += 1
-        if target in ("command", "both") and process.poll() is None:
-            kill(process.pid)
-            kills += target == "command"
-        if process.poll() is None and target == "job":  # one more, of the command that saw its job die
-            kill(process.pid)
-        process.wait()
-        for run in runs(tmp_path):
-            if run.done:  # a finished job is not touched again
-                stamp = (run.folder / "result.json").stat().st_mtime_ns
-                assert finished.setdefault(run.name, stamp) == stamp
-        assert kills >= 20 or not all(run.done for run in runs(tmp_path)) or len(runs(tmp_path)) < 4, "too little work for 20 kills"
-    assert wait(command(tmp_path, STEPS), tmp_path) == 0, (tmp_path / "log.txt").read_text()
-    assert table(tmp_path) == table(reference)
-    assert curves(tmp_path) == curves(reference)
-    attempts = [json.loads((run.folder / "attempts.json").read_text())["attempts"] for run in runs(tmp_path)]
-    assert sum(attempts) > len(attempts)  # some were interrupted and went on
+        folder, finished = tmp_path / str(tables), dict[str, int]()
+        folder.mkdir()
+        while kills < 20 and not (len(runs(folder)) == len(runs(undisturbed)) and all(run.done for run in runs(folder))):
+            kills += kill_at_random(folder, draw)
+            for run in runs(folder):
+                if run.done:  # a finished job is not touched again
+                    stamp = (run.folder / "result.json").stat().st_mtime_ns
+                    assert finished.setdefault(run.name, stamp) == stamp
+        assert wait(command(folder), folder) == 0, (folder / "log.txt").read_text()
+        assert table(folder) == table(undisturbed)
+        assert curves(folder) == curves(undisturbed)
+        attempts += sum(json.loads((run.folder / "attempts.json").read_text())["attempts"] for run in runs(folder))
+        tables += 1
+    assert attempts > tables * len(runs(undisturbed))  # some were interrupted and went on
 
 
 def test_an_orphaned_job_is_adopted(tmp_path: Path, undisturbed: Path) -> None:

@@ -237,7 +237,7 @@ def test_a_network_and_data_of_ones_own_go_through_the_same_evaluation(here: Pat
     cells = json.loads(capsys.readouterr().out)["cells"]
     assert {cell["column"]: cell["mean"] for cell in cells} == {"f": 1.25, "f_score": 1, "f_2": 1, "mean_iou": 1}
     assert {cell["verdict"] for cell in cells} == {"unpublished"}
-    assert {cell["data"] for cell in cells} == {"StripesData, not official: the user's own"}
+    assert {cell["data"] for cell in cells} == {"StripesData: the user's own"}
 
 
 @pytest.mark.slow
