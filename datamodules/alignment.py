@@ -20,11 +20,12 @@ MEAN_SHAPE: NDArray[np.float64] = np.array(
 )
 MEAN_SHAPE_SIZE = 250
 REVISION = 1  # To be raised whenever a change here moves pixels: aligned copies made before are then not used again.
+# The `REVISION` of each method that trains on them has to be raised with it.
 
 # Not in paper: what lies outside the picture is background in the labels, and in the picture ImageNet's mean colour (RGB), which normalises
 # to about 0.
 OUTSIDE_COLOUR = (124, 116, 104)
-OUTSIDE_PROBABILITY = 255
+BACKGROUND = 0  # outside the photograph
 
 # Groups of landmarks, and classes, whose centroids should coincide. Pairs of parts are averaged: it does not matter which is called left.
 _PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
@@ -136,8 +137,8 @@ def align(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Bring a face to the mean shape, and its probability maps to hard labels.
 
-    Source: Wei et al. 2017, section 4.1. Not in paper: interpolation (bilinear, after averaging over areas where the face shrinks),
-    and that maps are warped before the argmax rather than labels after it.
+    Source: Wei et al. 2017, section 4.1. Not in paper: labels by argmax, then the nearest one; colours bilinear, after averaging over areas
+    where the face shrinks.
 
     Args:
         image: H W 3.
@@ -149,26 +150,22 @@ def align(
         The picture, size size 3, and the labels, size size.
     """
     matrix = similarity(points, size)
+    labels = probabilities.argmax(axis=0).astype(np.uint8)
+    mask: NDArray[np.uint8] = cv2.warpAffine(
+        labels, M=matrix, dsize=(size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(BACKGROUND,)
+    )
     height, width = image.shape[:2]
     scale = min(1.0, float(np.hypot(matrix[0, 0], matrix[1, 0])))
     small = (max(1, round(width * scale)), max(1, round(height * scale)))
-    shrink = np.array([width / small[0], height / small[1]])
-    # A pixel covers half a pixel to either side of its centre: centre x of the small picture is (x + 0.5) * shrink - 0.5 of the large one.
-    matrix = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ (shrink / 2 - 0.5)])
-
-    def warp(pixels: NDArray[np.uint8], outside: tuple[int, ...]) -> NDArray[np.uint8]:
-        if small != (width, height):
-            pixels = cv2.resize(pixels, dsize=small, interpolation=cv2.INTER_AREA)
-        warped: NDArray[np.uint8] = cv2.warpAffine(
-            pixels, M=matrix, dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=outside
-        )
-        return warped
-
-    maps = np.zeros((len(probabilities), size, size), np.uint8)
-    for index, pixels in enumerate(probabilities):
-        if index == 0 or pixels.any():
-            maps[index] = warp(pixels, (OUTSIDE_PROBABILITY if index == 0 else 0,))
-    return warp(image, OUTSIDE_COLOUR), maps.argmax(axis=0).astype(np.uint8)
+    if small != (width, height):
+        image = cv2.resize(image, dsize=small, interpolation=cv2.INTER_AREA)
+        shrink = np.array([width / small[0], height / small[1]])
+        # A pixel covers half a pixel to either side of its centre: centre x of the small picture is (x + 0.5) * shrink - 0.5 of the large.
+        matrix = np.column_stack([matrix[:, :2] * shrink, matrix[:, 2] + matrix[:, :2] @ (shrink / 2 - 0.5)])
+    aligned: NDArray[np.uint8] = cv2.warpAffine(
+        image, M=matrix, dsize=(size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=OUTSIDE_COLOUR
+    )
+    return aligned, mask
 
 
 def _centroid(maps: NDArray[np.uint8]) -> NDArray[np.float64] | None:
