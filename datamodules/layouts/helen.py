@@ -96,8 +96,9 @@ class HelenLayout:
         detail = f"{sum(counts.values())} faces: " + " / ".join(str(count) for count in counts.values())
         if self._notes(_SYNTHETIC):
             return Vouch("synthetic", detail)
-        if self._notes(_NOT_OFFICIAL) or counts != OFFICIAL_COUNTS:
-            return Vouch("not official", detail)
+        notes = [path.read_text(errors="replace").strip().partition("\n")[0].rstrip(".") for path in self._notes(_NOT_OFFICIAL)]
+        if notes or counts != OFFICIAL_COUNTS:
+            return Vouch("not official", "; ".join([detail, *filter(None, notes)]))
         return Vouch("counts", detail)
 
     def fingerprint(self) -> str:
