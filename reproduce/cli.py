@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
 from reproduce.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
-VERBS = ("show", "plan", "predict", "runs", "job")
+VERBS = ("show", "plan", "predict", "prepare", "runs", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,9 +19,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verb = words.pop(0) if words and words[0] in VERBS else "run"
     try:
         code: int = importlib.import_module(f"reproduce.commands.{verb}").main(words)
+        sys.stdout.flush()
     except (UsageError, ValueError, FileNotFoundError, PermissionError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
+    except BrokenPipeError:  # whoever read has seen enough: `show table1 | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except KeyboardInterrupt:
         print("Stopped; what was computed is kept, and the same command goes on.", file=sys.stderr)
         return 130

@@ -14,14 +14,15 @@ MOST_JOBS = 4  # at a time on a processor: each holds its activations in memory
 
 def gpus() -> list[str]:
     """Return the names by which CUDA_VISIBLE_DEVICES knows the NVIDIA GPUs that may be used, without importing torch."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
     listed = subprocess.run([tool, "--list-gpus"], capture_output=True, text=True)
-    return [str(index) for index in range(len(listed.stdout.splitlines()))] if listed.returncode == 0 else []
+    present = [str(index) for index in range(len(listed.stdout.splitlines()))] if listed.returncode == 0 else []
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None or not present:
+        return present
+    return [name.strip() for name in visible.split(",") if name.strip() not in ("", "-1")]
 
 
 def launcher_for(accelerator: str, jobs: int | None, devices: int = 1, num_nodes: int = 1) -> tuple[LocalLauncher, Runtime]:

@@ -76,8 +76,8 @@ UNKNOWN = Forecast("unknown")
 
 
 def shape(job: Job) -> str:
-    """Return what jobs of one cost share: their identity without what does not change the cost of a step."""
-    return json.dumps(_without(identity(job), SAME_COST), sort_keys=True)
+    """Return what jobs of one cost share: their identity without what does not change the cost of a step, and their devices."""
+    return json.dumps([_without(identity(job), SAME_COST), job.runtime.world], sort_keys=True)
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:

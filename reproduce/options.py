@@ -17,6 +17,7 @@ USAGE = """python -m reproduce                     list the tables
        python -m reproduce TABLE... [options]  run tables and show them
        python -m reproduce show TABLE...       show without running
        python -m reproduce plan TABLE...       list the jobs, what they need, and what they will cost
+       python -m reproduce prepare vgg16       download ImageNet weights into the data root
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
        python -m reproduce runs [list|remove|rerun|export|import]
                                                keep house: `python -m reproduce runs --help`

@@ -157,7 +157,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and on what a job runs; nothing here changes its result beyond rounding.
+    """Where and on what a job runs; nothing here changes its result beyond rounding (and, on several devices, what dropout draws).
 
     Args:
         data_root: folder of the data sets.

@@ -54,6 +54,7 @@ class Cell:
         value: from a job's metrics to the number.
         audit: whether the printed number is held against the paper's own formula.
         missing: what has to be had before the jobs can run, and how.
+        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile.
         label: of a row that the paper lacks.
     """
 
@@ -65,16 +66,18 @@ class Cell:
     audit: bool = False
     missing: str = ""
     label: str = ""
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: how its cells are had, what the paper says of it, where we differ."""
+    """A published table: how its cells are had, what the paper says of it, where we differ, and what only the json shows."""
 
     id: str
     cells: Callable[[Setting], Sequence[Cell]]
     claims: tuple[Claim, ...]
     deviations: Callable[[Setting], Sequence[Deviation]]
+    beside: Callable[[Sequence[Cell]], Sequence[Cell]] = lambda cells: ()
 
 
 def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> pd.DataFrame:
@@ -127,10 +130,10 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
             "todo": cell.missing or f"`{command}` gets it",
         }
         return _absent(state, reasons[state], job)
-    data = result.get("data") or {}
+    data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
     return {
-        "seed": job.seed, "value": cell.value(result["metrics"]), "state": "done", "reason": "", "job": job.name,
+        "seed": job.seed, "value": cell.value(metrics), "state": "done", "reason": cell.caveat, "job": job.name,
         "data": _described(data),
-        "verified": not data or (data["status"] in ("verified", "counts") and job.start_official),
+        "verified": not data or (data["status"] in ("verified", "counts") and job.start_official and not cell.caveat),
         "device": result["provenance"]["device"],
     }  # fmt: skip

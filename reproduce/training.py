@@ -177,7 +177,7 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
     metrics: dict[str, Any] = segmentation_scores(matrix)
     metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
     metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
-    metrics["f_score_all_classes"] = overall_f(matrix, [(index,) for index in range(len(matrix))])
+    metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
     learned: dict[str, float] = getattr(task.network, "trajectory", dict)()
     metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
     return {

@@ -118,13 +118,13 @@ def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int, num_classes:
 
     Args:
         state: `features.<n>.{weight,bias}` and `classifier.{0,3}.{weight,bias}`.
-        kernel_size: taps of fc6 along an axis: 7, 4 or 3.
+        kernel_size: taps of fc6 along an axis: 7, 4, 3 or 2.
         num_classes: of fc8.
 
     Raises:
         ValueError: if `state` is no VGG-16, or its fc6 cannot be subsampled so.
     """
-    if 6 % (kernel_size - 1):
+    if kernel_size < 2 or 6 % (kernel_size - 1):
         raise ValueError(f"Expected `kernel_size` to be 7, 4, 3 or 2, which sample 7 taps evenly, but got {kernel_size}.")
     names = [f"conv{block}_{index}" for block, depth in enumerate(DEPTHS, 1) for index in range(1, depth + 1)]
     sources = sorted({int(key.split(".")[1]) for key in state if key.startswith("features.") and key.endswith(".weight")})

@@ -24,5 +24,6 @@ def list_tables(options: argparse.Namespace) -> int:
         lines.add_row(id, published.paper.short, published.title, str(len(cells)), str(done))
     console = Console()
     console.print(lines)
-    console.print(f"Done: in the profile `{setting.profile}`, seeds {setting.seeds}. `python -m reproduce TABLE` runs and shows one.")
+    seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
+    console.print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
     return 0

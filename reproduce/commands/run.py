@@ -42,7 +42,7 @@ def main(words: Sequence[str]) -> int:
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [TABLES[resolve(name)] for name in options.tables]
+    tables = [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]
     chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
     out_of_time = _run(options, setting, store, tables, chosen)
     complete = [show(options, setting, store, table, chosen[table.id]) for table in tables]

@@ -28,13 +28,13 @@ def main(words: Sequence[str]) -> int:
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    for table in [TABLES[resolve(name)] for name in options.tables]:
+    for table in [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]:
         show(options, setting, store, table, chosen_cells(table, setting, options.rows))
     return 0
 
 
 def show(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> bool:
-    """Print a table and return whether every cell has its number."""
+    """Print a table and return whether every cell has its number, of all seeds."""
     from rich.console import Console
 
     from reproduce.claims import check_claims
@@ -46,7 +46,7 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
     seeds = f" --seeds {setting.seeds}" if setting.seeds > 1 else ""
     command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}"
-    measured = measure(cells, store, setting.profile, command)
+    measured = measure([*cells, *table.beside(cells)], store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
     done = measured[(measured["state"] == "done") & (measured["job"] != "")]
@@ -62,4 +62,4 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
         encoding=sys.stdout.encoding or "utf-8",
     )  # fmt: skip
     sys.stdout.write(text)
-    return bool((measured["state"] == "done").all())
+    return bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()

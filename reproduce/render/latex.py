@@ -76,7 +76,7 @@ def latex(rendered: Rendered) -> str:
     parts += _listed("", [(f"[{number}]", note) for number, note in enumerate(content.notes, start=1)])
     parts += [escaped(summary(rendered, content.hidden)) + r"\par"]
     claims = [
-        (claim["id"], f"printed: {claim['printed']}, ours: {claim['holds']}. “{claim['text']}” {claim['reason']}")
+        (claim["id"], f"printed: {claim['printed']}, ours: {claim['holds']}. {claim['text']} {claim['reason']}")
         for claim in rendered.claims
     ]
     parts += _listed("The paper's claims, tested on the printed numbers and on ours", claims)

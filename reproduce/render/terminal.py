@@ -127,7 +127,7 @@ def _claims(console: Console, rendered: Rendered) -> None:
             (claim["printed"], STYLES.get(claim["printed"], "dim")),
             ", ours: ",
             (claim["holds"], STYLES.get(claim["holds"], "dim")),
-            f'\n"{claim["text"]}"\n',
+            f"\n{claim['text']}\n",
             claim["reason"].replace(" Ours: ", "\nOurs: "),
         )
         console.print(Padding(_hanging(claim["id"], verdicts, max(len(other["id"]) for other in rendered.claims) + 2), (0, 0, 0, 2)))

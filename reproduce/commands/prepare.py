@@ -1,0 +1,109 @@
+"""`python -m reproduce prepare vgg16`: put what may be downloaded into the data root, checked."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from reproduce.options import Parser, UsageError
+from reproduce.papers.adaptive_rf import IMAGENET_VGG16
+
+BLOCK = 2**20
+TIMEOUT = 60.0  # seconds without a byte
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to be had: from where, to where below the data root, and the first digits of its sha256."""
+
+    urls: tuple[str, ...]
+    path: str
+    sha256: str
+
+
+DOWNLOADS = {
+    "vgg16": Download((f"https://download.pytorch.org/models/{IMAGENET_VGG16}",), f"weights/{IMAGENET_VGG16}", "397923af"),
+}
+
+
+def parser() -> Parser:
+    """Return the parser."""
+    result = Parser(prog="python -m reproduce prepare", description="Put what may be downloaded into the data root, checked.")
+    result.add_argument("name", metavar="NAME", choices=DOWNLOADS, help=f"one of {', '.join(DOWNLOADS)}")
+    result.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
+    result.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take this file instead of downloading")
+    return result
+
+
+def main(words: Sequence[str]) -> int:
+    """Download a file, or copy one that is here, and check it."""
+    options = parser().parse_args(words)
+    root = options.data_root or (Path(os.environ["REPRODUCE_DATA"]) if os.environ.get("REPRODUCE_DATA") else None)
+    if root is None or not root.is_dir():
+        raise UsageError(f"Expected --data-root or REPRODUCE_DATA to be a folder, but got {root or 'neither'}; make it first.")
+    download = DOWNLOADS[options.name]
+    target = root / download.path
+    if target.exists() and _digest(target).startswith(download.sha256):
+        print(f"{target} is there.")
+        return 0
+    fetch(download, target, options.source)
+    print(f"{target} is there, its sha256 as published ({download.sha256}...).")
+    return 0
+
+
+def fetch(download: Download, target: Path, source: Path | None = None) -> None:
+    """Get a file whole and checked, or not at all.
+
+    Args:
+        download: what.
+        target: where to.
+        source: a copy on this machine; without one the addresses are tried in turn.
+
+    Raises:
+        UsageError: none could be reached, or what came is another file.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    failures = []
+    for url in [source.resolve().as_uri()] if source else download.urls:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.") as partial:
+            try:
+                with urllib.request.urlopen(url, timeout=TIMEOUT) as stream:
+                    _copy(stream, partial, target.name)
+            except (urllib.error.URLError, OSError) as error:
+                failures.append(f"{url} ({getattr(error, 'reason', None) or error})")
+                continue
+            partial.flush()
+            digest = _digest(Path(partial.name))
+            if not digest.startswith(download.sha256):
+                failures.append(f"{url} (its sha256 begins with {digest[: len(download.sha256)]}, not {download.sha256})")
+                continue
+            shutil.copyfile(partial.name, f"{partial.name}.whole")
+            Path(f"{partial.name}.whole").replace(target)
+            return
+    raise UsageError(f"Expected {target.name} from an address, but got none: {'; '.join(failures)}; get it and name it by --from.")
+
+
+def _copy(stream: IO[bytes], file: IO[bytes], name: str) -> None:
+    """Copy block by block, and say how far, on a terminal."""
+    done = 0
+    while block := stream.read(BLOCK):
+        file.write(block)
+        done += len(block)
+        if sys.stderr.isatty():
+            print(f"\r{name}: {done / BLOCK:.0f} MiB", end="", file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(file=sys.stderr)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

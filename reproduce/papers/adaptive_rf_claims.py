@@ -1,0 +1,83 @@
+"""What Wei et al. 2017 say of their tables, as predicates over rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
+
+BASELINES = (2, 4, 6, 8, 10, 12, 14)
+# Row, initial dilation, and whether f begins to move late (10,000 of 55,000 iterations).
+MODIFIED = (
+    ("modified-2", 2, False),
+    ("modified-2-late", 2, True),
+    *((f"modified-{dilation}", dilation, False) for dilation in (6, 8, 10, 12)),
+)
+
+
+def _improved(evidence: Evidence, dilations: Sequence[int]) -> Finding:
+    return all_of(*(evidence.greater((f"modified-{dilation}", "f_score"), (f"baseline-{dilation}", "f_score")) for dilation in dilations))
+
+
+def _best_baseline() -> Maximum:
+    return maximum(*((f"baseline-{dilation}", "f_score") for dilation in BASELINES))
+
+
+TABLE1_CLAIMS = (
+    Claim(
+        "modified-improve",
+        "almost all modified models (except dilation value 2, ...) have witnessed improvement",
+        "section 4.3.1",
+        "the modified models of dilation 6, 8, 10 and 12 each exceed their baseline",
+        lambda evidence: _improved(evidence, (6, 8, 10, 12)),
+    ),
+    Claim(
+        "large-improve",
+        "For modified models with large initial receptive fields, their performances are obviously improved.",
+        "caption of table 1",
+        "those of dilation 8, 10 and 12 each exceed their baseline",
+        lambda evidence: _improved(evidence, (8, 10, 12)),
+    ),
+    Claim(
+        "surpass-manual",
+        "their performances stay abreast with, or even has surpassed the best manually design model",
+        "section 4.3.1",
+        "the stronger half, that the best modified model exceeds the best baseline",
+        lambda evidence: evidence.greater(maximum(*((row, "f_score") for row, _, _ in MODIFIED)), _best_baseline()),
+    ),
+    Claim(
+        "dilation-4-best",
+        "dilation value 4 (best overall performance ...)",
+        "section 4.3.2",
+        "the baseline of dilation 4 exceeds every other baseline",
+        lambda evidence: evidence.greater(("baseline-4", "f_score"), maximum(*((f"baseline-{d}", "f_score") for d in BASELINES if d != 4))),
+    ),
+    Claim(
+        "dilation-2-keeps-f-above-1",
+        "the network will try to keep it larger than 1 (see line 'dilation 2')",
+        "section 5.1",
+        "f exceeds 1 from an initial dilation of 2",
+        lambda evidence: evidence.greater(("modified-2", "f"), 1.0),
+    ),
+    Claim(
+        "late-f-falls",
+        "begin to update f after 10k iterations (...), f goes down but won't reach the value as expected",
+        "section 5.1",
+        "f ends below 1, its start, where it begins to move late",
+        lambda evidence: evidence.greater(1.0, ("modified-2-late", "f")),
+    ),
+    Claim(
+        "small-start-impairs",
+        "modified models with small initial receptive field are improved but still not compatible with the best manually designed one",
+        "section 5.1",
+        "neither model of initial dilation 2 exceeds the best baseline",
+        lambda evidence: all_of(*(not_(evidence.greater((row, "f_score"), _best_baseline())) for row in ("modified-2", "modified-2-late"))),
+    ),
+    Claim(
+        "larger-start-greater-f",
+        "using extremely greater initial dilations requires learning greater f",
+        "section 5.1",
+        "f from an initial dilation of 12 exceeds that from 8",
+        lambda evidence: evidence.greater(("modified-12", "f"), ("modified-8", "f")),
+    ),
+)
