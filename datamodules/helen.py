@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -86,13 +86,14 @@ def read_aligned(layout: helen.HelenLayout, name: str, size: int) -> tuple[NDArr
         raise DataError(f"Face {name!r} of {layout.root} cannot be aligned: {error}") from error
 
 
-def pack(layout: helen.HelenLayout, size: int, folder: Path) -> None:
+def pack(layout: helen.HelenLayout, size: int, folder: Path, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
     """Write all aligned faces into `folder`: per split images (N 3 size size, uint8), masks (N size size, uint8) and names.
 
     Raises:
         DataError: a face cannot be read; the sentence names it.
     """
     # OpenCV lets go of the interpreter while it decodes and warps, so threads are enough.
+    done, total = 0, sum(len(names) for names in layout.splits.values())
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         for split, names in layout.splits.items():
             images = np.lib.format.open_memmap(folder / f"{split}_images.npy", mode="w+", dtype=np.uint8, shape=(len(names), 3, size, size))
@@ -100,6 +101,8 @@ def pack(layout: helen.HelenLayout, size: int, folder: Path) -> None:
             faces = pool.map(lambda name: read_aligned(layout, name, size), names)
             for index, (image, mask) in enumerate(faces):
                 images[index], masks[index] = image.transpose(2, 0, 1), mask
+                done += 1
+                progress(done, total)
             images.flush()
             masks.flush()
             (folder / f"{split}_names.json").write_text(json.dumps(names))
@@ -122,6 +125,7 @@ class HelenDataModule(pl.LightningDataModule):
         seed: of the order of the training faces.
         cache: where aligned faces are kept; `.cache` in the data root unless given.
         workers: processes that read ahead, for each loader.
+        progress: told how many faces of how many are aligned, while they are.
 
     Raises:
         ValueError: a number is out of its range. What the data lacks is a `DataError`, raised when it is first looked at.
@@ -142,6 +146,7 @@ class HelenDataModule(pl.LightningDataModule):
         seed: int = 0,
         cache: str | Path | None = None,
         workers: int = 0,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         super().__init__()
         for name, value in (("size", size), ("batch_size", batch_size), ("steps", 1 if steps is None else steps)):
@@ -152,6 +157,7 @@ class HelenDataModule(pl.LightningDataModule):
                 raise ValueError(f"Expected `{name}` to be zero or a positive integer, but got {value}.")
         self.root, self.size, self.batch_size, self.steps, self.seed, self.workers = Path(root), size, batch_size, steps, seed, workers
         self.cache = self.root / ".cache" if cache is None else Path(cache)
+        self.progress = progress
         self._splits: dict[str, PackedFaces] = {}
 
     @cached_property
@@ -187,6 +193,11 @@ class HelenDataModule(pl.LightningDataModule):
             if self.trainer.accumulate_grad_batches != 1:
                 accumulate = self.trainer.accumulate_grad_batches
                 raise ValueError(f"Expected `accumulate_grad_batches` to be 1, but got {accumulate}; raise `batch_size` instead.")
+            if self.steps is None and longest <= 0 and self.trainer.max_epochs != 1:
+                raise ValueError(
+                    f"Expected the trainer to have `max_steps`, because training goes by steps and not by epochs, but got max_epochs "
+                    f"{self.trainer.max_epochs}; give it `max_steps`, or this datamodule `steps`."
+                )
         steps = self.steps or (longest if longest > 0 else -(-len(faces) // self.batch_size))
         if steps < longest:
             raise ValueError(
@@ -210,7 +221,7 @@ class HelenDataModule(pl.LightningDataModule):
     def _packed(self) -> Path:
         folder = self.cache / f"helen-{self.fingerprint}-{self.size}px-r{alignment.REVISION}"
         try:
-            return build_once(folder, lambda partial: pack(self.layout, self.size, partial))
+            return build_once(folder, lambda partial: pack(self.layout, self.size, partial, self.progress))
         except OSError as error:
             raise DataError(
                 f"Aligned faces cannot be kept in {self.cache} ({error.strerror}); set `cache` to a folder with room."

@@ -80,6 +80,11 @@ class Progress(Callback):
         """Note that the data is there."""
         self.timing["data_seconds"] = time.monotonic() - self.begun
 
+    def aligned(self, done: int, total: int) -> None:
+        """Write how much of the data is made ready."""
+        if time.monotonic() - self.last > 0.5:
+            self.write(f"data {done}/{total}")
+
     @rank_zero_only
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Write the step and the loss."""

@@ -80,7 +80,7 @@ def peak_memory(accelerator: str) -> dict[str, float]:
     return peak
 
 
-def provenance(accelerator: str, seed: int, started: float, resumed: int) -> dict[str, Any]:
+def provenance(accelerator: str, seed: int, started: float, resumed: int, seconds_before: float) -> dict[str, Any]:
     """Return what a result carries besides its numbers.
 
     Args:
@@ -88,12 +88,13 @@ def provenance(accelerator: str, seed: int, started: float, resumed: int) -> dic
         seed: of the job.
         started: when this process began, by `time.time`.
         resumed: how many times the job was begun before.
+        seconds_before: that those attempts took.
     """
     return {
         "code": code_revision(),
         "versions": {"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
         "device": device(accelerator),
-        "seconds": round(time.time() - started, 2),
+        "seconds": round(seconds_before + time.time() - started, 2),
         "resumed": resumed,
         "peak_memory": peak_memory(accelerator),
         "seed": seed,

@@ -55,7 +55,7 @@ def build_task(job: Job) -> SemanticSegmentation:
     return SemanticSegmentation(build_network(job.network), job.network.num_classes, **options)
 
 
-def build_data(job: Job) -> pl.LightningDataModule:
+def build_data(job: Job, aligned: Callable[[int, int], None]) -> pl.LightningDataModule:
     """Build a job's datamodule; made-up data is made first, once for all jobs."""
     data, recipe = training_of(job)
     if isinstance(data, specs.OwnData):
@@ -73,7 +73,7 @@ def build_data(job: Job) -> pl.LightningDataModule:
         revision = made.pop("revision")
         name = "-".join(str(value) for value in (*made.values(), revision))
         root = build_once(cache / f"made-faces-{name}", lambda folder: synthetic.write_helen(folder, **made))
-    return HelenDataModule(root, data.size, recipe.batch_size, recipe.steps, job.seed, cache=cache)
+    return HelenDataModule(root, data.size, recipe.batch_size, recipe.steps, job.seed, cache=cache, progress=aligned)
 
 
 def start_weights(job: Job, network: nn.Module, store: Store) -> None:
@@ -138,7 +138,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
-    task, data = build_task(job), build_data(job)
+    task, data = build_task(job), build_data(job, progress.aligned)
     if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in task.network.modules()):
         ranks.check_batch_norm(job)
     start_weights(job, task.network, store)

@@ -31,7 +31,7 @@ def work(folder: Path, cluster: bool = False) -> int:
     job: Job = from_plain(plain)
     rank = ranks.launched(job.runtime) if cluster else None
     if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
-        return 0 if run.done else _work(job, run, rank, 0)
+        return 0 if run.done else _work(job, run, rank, (0, 0.0))
     for _ in range(20):  # whoever only looks at the lock holds it for an instant
         with run.lock() as mine:
             if mine:
@@ -44,19 +44,23 @@ def work(folder: Path, cluster: bool = False) -> int:
     return 1
 
 
-def _begin(run: Run) -> int:
-    """Count an attempt, and return how many there were before."""
+def _begin(run: Run) -> tuple[int, float]:
+    """Count an attempt, and return how many there were before and the seconds that they took, as far as their progress tells."""
     (run.folder / "error.json").unlink(missing_ok=True)
-    attempts_file = run.folder / "attempts.json"
-    attempts: int = (read_json(attempts_file) or {"attempts": 0})["attempts"]
-    write_atomically(attempts_file, json.dumps({"attempts": attempts + 1}))
-    return attempts
+    attempts_file, progress = run.folder / "attempts.json", run.folder / "progress.json"
+    before = read_json(attempts_file) or {}
+    seconds: float = before.get("seconds", 0.0)
+    if before and progress.exists():
+        seconds += max(0.0, progress.stat().st_mtime - before.get("begun", time.time()))
+    attempts: int = before.get("attempts", 0)
+    write_atomically(attempts_file, json.dumps({"attempts": attempts + 1, "begun": time.time(), "seconds": seconds}))
+    return attempts, seconds
 
 
-def _work(job: Job, run: Run, rank: int | None, attempts: int) -> int:
+def _work(job: Job, run: Run, rank: int | None, before: tuple[int, float]) -> int:
     """Do a job as `rank`, or start its ranks here."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and asks for an end by SIGTERM
-    perform = partial(_perform, job, run, time.time(), attempts)
+    perform = partial(_perform, job, run, time.time(), before)
     if rank is not None or job.runtime.world == 1:
         return perform(rank or 0)
     import reproduce.training  # noqa: F401  # imported once, before the ranks are forked
@@ -68,7 +72,7 @@ def _work(job: Job, run: Run, rank: int | None, attempts: int) -> int:
     return 1 if failed else 0
 
 
-def _perform(job: Job, run: Run, started: float, attempts: int, rank: int) -> int:
+def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank: int) -> int:
     """Do a job, or one rank's part of it."""
     try:
         import torch
@@ -82,7 +86,7 @@ def _perform(job: Job, run: Run, started: float, attempts: int, rank: int) -> in
         result = TASKS[job.task](job, run, Store(run.folder.parent))
         ranks.leave()
         if result is not None and rank == 0:
-            origin = provenance(job.runtime.accelerator, job.seed, started, attempts) | {"devices": job.runtime.world}
+            origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
             run.finish({"job": job.name} | result | {"provenance": origin})
             shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
     except Exception as error:

@@ -49,9 +49,8 @@ def test_own_rows_stand_beside_the_published_ones(tmp_path: Path) -> None:
 
 
 def test_every_option_of_the_examples_exists() -> None:
-    known = {
-        option for command in (plan, predict, prepare, runs) for action in command.parser()._actions for option in action.option_strings
-    }
+    actions = [action for command in (plan, predict, prepare, runs) for action in command.parser()._actions]
+    known = {option for action in actions for option in action.option_strings}
     used = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README))
     assert used - {"--help", "--nproc-per-node"} <= known  # the latter is torchrun's
 

@@ -164,20 +164,20 @@ def table1_cells(setting: Setting) -> list[Cell]:
         network = replace(PAPER.network, dilation=dilation, inflated=False, norm=False)
         size = Job("describe", f"adaptive-rf-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
         jobs, missing = training_jobs(setting, dilation, inflated=False)
+        said: dict[str, Any] = {"missing": missing, "caveat": caveat}
         cells.append(Cell(row, "rf_fc6", "exact", (size,), partial(_metric, "receptive_field")))
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(_metric, "f_score"), missing=missing, caveat=caveat))
+        cells.append(Cell(row, "f_score", "trained", jobs, partial(_metric, "f_score"), **said))
     for row, dilation, late in MODIFIED:
         extent = (KERNEL_SIZE - 1) * dilation + 1
         printed = published.by_key[row, "f"].value
         assert isinstance(printed, float)  # a test holds the rows to the CSV
         audited = float(inflated_receptive_field(printed, extent))
         jobs, missing = training_jobs(setting, dilation, inflated=True, late=late)
-        cells.append(Cell(row, "f", "trained", jobs, partial(_metric, "f"), missing=missing, caveat=caveat))
+        said = {"missing": missing, "caveat": caveat}
+        cells.append(Cell(row, "f", "trained", jobs, partial(_metric, "f"), **said))
         cells.append(Cell(row, "rf_fc6", "exact", (), lambda _, audited=audited: audited, audit=True))  # type: ignore[misc]
-        cells.append(
-            Cell(row, "rf_fc6_learned", "trained", jobs, partial(_learned_receptive_field, extent), missing=missing, caveat=caveat)
-        )
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(_metric, "f_score"), missing=missing, caveat=caveat))
+        cells.append(Cell(row, "rf_fc6_learned", "trained", jobs, partial(_learned_receptive_field, extent), **said))
+        cells.append(Cell(row, "f_score", "trained", jobs, partial(_metric, "f_score"), **said))
     return cells
 
 
