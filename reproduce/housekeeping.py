@@ -16,7 +16,8 @@ from reproduce.options import UsageError
 from reproduce.store import Run, Store, write_atomically
 
 # What a run is besides its weights and checkpoints, its result last: that is what makes it done.
-EXPORTED = ("job.json", "metrics.jsonl", "log.txt", "error.json", "result.json")
+EXPORTED = ("job.json", "metrics.jsonl", "error.json", "result.json")
+PLACES = ("runtime", "file", "root", "details")  # of a job or an error: where it ran, which is nobody else's business
 
 
 def revisions() -> dict[str, int]:
@@ -80,11 +81,20 @@ def export(runs: Iterable[Run], target: Path) -> int:
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
-    """Add a file as it is at this moment, without whose it is."""
+    """Add a file as it is at this moment, without whose it is and where it lay."""
     content = path.read_bytes()
+    if path.name in ("job.json", "error.json"):
+        content = json.dumps(_placeless(json.loads(content)), indent=1).encode()
     entry = tarfile.TarInfo(name)
     entry.size, entry.mtime = len(content), path.stat().st_mtime
     archive.addfile(entry, io.BytesIO(content))
+
+
+def _placeless(plain: Any) -> Any:
+    """Return a job's or an error's plain values without what names a machine's folders; read back, they take their defaults."""
+    if isinstance(plain, dict):
+        return {name: _placeless(value) for name, value in plain.items() if name not in PLACES}
+    return [_placeless(value) for value in plain] if isinstance(plain, list) else plain
 
 
 def import_runs(source: Path, store: Store) -> dict[str, str]:

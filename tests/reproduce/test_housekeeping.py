@@ -264,3 +264,13 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(name: str, states: dict[str
     assert captured.err.count("\n") == 1
     assert captured.err.rstrip().endswith(".")
     assert all(run.folder.exists() for run in states.values())
+
+
+def test_an_export_names_no_folder_of_this_machine(states: dict[str, Run], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (states["failed"].folder / "log.txt").write_text(f"{tmp_path}/secret\n")
+    assert main(["runs", "export", str(tmp_path / "out.tar.gz")]) == 0
+    capsys.readouterr()
+    with tarfile.open(tmp_path / "out.tar.gz") as archive:
+        contents = [file.read() for member in archive if (file := archive.extractfile(member)) is not None]
+    assert contents
+    assert not any(str(tmp_path).encode() in content or b"cache" in content for content in contents)
