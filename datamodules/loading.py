@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from datamodules.sampler import RankSampler, StepSampler
+from datamodules.sampler import RankSampler, StepSampler, collate
 
 if TYPE_CHECKING:
     import lightning.pytorch as pl
@@ -95,4 +95,5 @@ def in_order(samples: Dataset[dict[str, Any]], what: str, batch_size: int, worke
     size: int = len(samples)  # type: ignore[arg-type]  # torch declares no length for a map-style data set
     if size < world:
         raise ValueError(f"Expected at most {size} devices, one a {what}, but got {world}.")
-    return DataLoader(samples, batch_size=max(1, batch_size // world), sampler=RankSampler(size, rank, world), num_workers=workers)
+    order, share = RankSampler(size, rank, world), max(1, batch_size // world)
+    return DataLoader(samples, batch_size=share, sampler=order, num_workers=workers, collate_fn=collate)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_worker_info
 
 
 class StepSampler(Sampler[list[int]]):
@@ -113,6 +114,22 @@ class DrawSampler(Sampler[list[Draw]]):
         return len(self.order)
 
 
+def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
+    """Join samples to a batch, as torch does, but in the training process without torch's threads.
+
+    Those wait for each other, and where jobs share cores that took 70 ms for ten crops of 513 pixels instead of 0.3. Worker processes
+    have one thread, and torch then joins in the memory that they share with the training process.
+    """
+    if get_worker_info() is not None:
+        joined: dict[str, Any] = default_collate(samples)
+        return joined
+    columns = {key: [sample[key] for sample in samples] for key in samples[0]}
+    return {
+        key: torch.from_numpy(np.stack(values)) if isinstance(values[0], np.ndarray) else default_collate(values)
+        for key, values in columns.items()
+    }
+
+
 class ResumableLoader(DataLoader[dict[str, Any]]):
     """A loader over a `StepSampler` that tells a checkpoint which order its batches have, and refuses to go on in another one.
 
@@ -126,7 +143,7 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
     """
 
     def __init__(self, dataset: Dataset[dict[str, Any]], sampler: StepSampler | DrawSampler, workers: int = 0) -> None:
-        super().__init__(dataset, batch_sampler=sampler, num_workers=workers)
+        super().__init__(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate)
         order = sampler.order if isinstance(sampler, DrawSampler) else sampler
         self._order = {"seed": order.seed, "size": order.size, "batch_size": order.batch_size}
 

@@ -1,9 +1,11 @@
 from typing import Any
 
+import numpy as np
 import pytest
-from torch.utils.data import Dataset
+import torch
+from torch.utils.data import Dataset, default_collate
 
-from datamodules.sampler import DrawSampler, RankSampler, ResumableLoader, StepSampler
+from datamodules.sampler import DrawSampler, RankSampler, ResumableLoader, StepSampler, collate
 
 
 class Numbers(Dataset[dict[str, Any]]):
@@ -85,3 +87,13 @@ def test_ranks_take_every_sample_once() -> None:
     ranks = [RankSampler(7, rank, 3) for rank in range(3)]
     assert sorted(index for rank in ranks for index in rank) == list(range(7))
     assert [len(rank) for rank in ranks] == [3, 2, 2]
+
+
+def test_batches_are_those_of_torch() -> None:
+    samples = [{"image": np.full((3, 2, 4), index, np.uint8), "name": str(index), "index": index} for index in range(5)]
+    ours, theirs = collate(samples), default_collate(samples)
+    assert ours.keys() == theirs.keys()
+    assert ours["name"] == theirs["name"]
+    for key in ("image", "index"):
+        assert ours[key].dtype == theirs[key].dtype
+        assert torch.equal(ours[key], theirs[key])
