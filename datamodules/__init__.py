@@ -1,7 +1,7 @@
 """The data: one LightningDataModule per data set, reading its official layout.
 
 Importing this package imports neither torch nor lightning, so that listing and planning tables stay fast:
-`HelenDataModule` is loaded at first use.
+each datamodule is loaded at first use.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from datamodules.vouch import Vouch
 
 if TYPE_CHECKING:
     from datamodules.helen import HelenDataModule
+    from datamodules.voc import VOCDataModule
 
-__all__ = ["DataError", "HelenDataModule", "Vouch"]
+__all__ = ["DataError", "HelenDataModule", "VOCDataModule", "Vouch"]
 
 
 def __getattr__(name: str) -> object:
@@ -23,4 +24,8 @@ def __getattr__(name: str) -> object:
         from datamodules.helen import HelenDataModule
 
         return HelenDataModule
+    if name == "VOCDataModule":
+        from datamodules.voc import VOCDataModule
+
+        return VOCDataModule
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -15,21 +15,15 @@ from typing import Any
 
 import lightning.pytorch as pl
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
-from datamodules import alignment
+from datamodules import alignment, loading
 from datamodules.cache import build_once
 from datamodules.errors import DataError
 from datamodules.layouts import helen
-from datamodules.sampler import ResumableLoader, StepSampler
+from datamodules.sampler import ResumableLoader
 from datamodules.vouch import Vouch
-
-# ImageNet's mean and standard deviation (RGB, of values from 0 to 1), on which VGG's public weights were trained.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
 
 class PackedFaces(Dataset[dict[str, Any]]):
@@ -52,19 +46,6 @@ class PackedFaces(Dataset[dict[str, Any]]):
         """Return `image` (3 H W, uint8), `mask` (H W, uint8) and `name`."""
         # Copied, because a tensor must not share memory that cannot be written to.
         return {"image": np.array(self._images[index]), "mask": np.array(self._masks[index]), "name": self.names[index]}
-
-
-class RankSampler(Sampler[int]):
-    """Indices in order, every `world`-th from `rank` on: ranks together see each sample once, and none is repeated to even them out."""
-
-    def __init__(self, size: int, rank: int, world: int) -> None:
-        self._indices = range(rank, size, world)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self._indices)
-
-    def __len__(self) -> int:
-        return len(self._indices)
 
 
 def read_aligned(layout: helen.HelenLayout, name: str, size: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -149,12 +130,8 @@ class HelenDataModule(pl.LightningDataModule):
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         super().__init__()
-        for name, value in (("size", size), ("batch_size", batch_size), ("steps", 1 if steps is None else steps)):
-            if value < 1:
-                raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
-        for name, value in (("seed", seed), ("workers", workers)):
-            if value < 0:
-                raise ValueError(f"Expected `{name}` to be zero or a positive integer, but got {value}.")
+        loading.at_least(1, size=size, batch_size=batch_size, steps=1 if steps is None else steps)
+        loading.at_least(0, seed=seed, workers=workers)
         self.root, self.size, self.batch_size, self.steps, self.seed, self.workers = Path(root), size, batch_size, steps, seed, workers
         self.cache = self.root / ".cache" if cache is None else Path(cache)
         self.progress = progress
@@ -187,24 +164,8 @@ class HelenDataModule(pl.LightningDataModule):
             ValueError: the trainer's settings and one full batch a step cannot go together.
         """
         faces = self._split("exemplars")
-        start, longest = 0, -1
-        if self.trainer is not None:
-            start, longest = self.trainer.global_step, self.trainer.max_steps
-            if self.trainer.accumulate_grad_batches != 1:
-                accumulate = self.trainer.accumulate_grad_batches
-                raise ValueError(f"Expected `accumulate_grad_batches` to be 1, but got {accumulate}; raise `batch_size` instead.")
-            if self.steps is None and longest <= 0 and self.trainer.max_epochs != 1:
-                raise ValueError(
-                    f"Expected the trainer to have `max_steps`, because training goes by steps and not by epochs, but got max_epochs "
-                    f"{self.trainer.max_epochs}; give it `max_steps`, or this datamodule `steps`."
-                )
-        steps = self.steps or (longest if longest > 0 else -(-len(faces) // self.batch_size))
-        if steps < longest:
-            raise ValueError(
-                f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; leave it out to follow the trainer."
-            )
-        rank, world = _rank_and_world()
-        return ResumableLoader(faces, StepSampler(len(faces), self.batch_size, steps, self.seed, start, rank, world), self.workers)
+        order = loading.step_sampler(self.trainer, len(faces), self.batch_size, self.steps, self.seed)
+        return ResumableLoader(faces, order, self.workers)
 
     def val_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of `tuning`, in order, each face once."""
@@ -216,7 +177,7 @@ class HelenDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Normalise on the device, where bytes have travelled: `image` to B 3 H W float, `mask` to B H W int64."""
-        return {**batch, "image": normalise(batch["image"]), "mask": batch["mask"].long()}
+        return loading.normalised(batch)
 
     def _packed(self) -> Path:
         folder = self.cache / f"helen-{self.fingerprint}-{self.size}px-r{alignment.REVISION}"
@@ -233,22 +194,4 @@ class HelenDataModule(pl.LightningDataModule):
         return self._splits[split]
 
     def _in_order(self, split: str) -> DataLoader[dict[str, Any]]:
-        faces = self._split(split)
-        rank, world = _rank_and_world()
-        if len(faces) < world:
-            raise ValueError(f"Expected at most {len(faces)} devices, one a face of `{split}`, but got {world}.")
-        share = max(1, self.batch_size // world)
-        return DataLoader(faces, batch_size=share, sampler=RankSampler(len(faces), rank, world), num_workers=self.workers)
-
-
-def normalise(image: Tensor) -> Tensor:
-    """Bring bytes, B 3 H W in RGB, to floats of about zero mean and unit deviation over ImageNet."""
-    mean = torch.tensor(MEAN, device=image.device).view(3, 1, 1) * 255
-    std = torch.tensor(STD, device=image.device).view(3, 1, 1) * 255
-    return (image.float() - mean) / std
-
-
-def _rank_and_world() -> tuple[int, int]:
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
+        return loading.in_order(self._split(split), f"face of `{split}`", self.batch_size, self.workers)

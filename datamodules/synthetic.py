@@ -8,11 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from datamodules.drawing import Bytes, Points, ellipse, fill, paint, texture
 from datamodules.layouts.helen import CLASSES
 from datamodules.opencv import cv2
-
-Points = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
 
 # Faces are drawn in the frame of the mean shape: x right, y down, in 1/250 of a picture, from the middle of the face.
 _EXTENT = 250
@@ -78,18 +76,18 @@ def _face(rng: np.random.Generator, height: int, width: int) -> _Face:
     """Make up the outlines of one face and place them in a picture."""
     wide, tall, smile, gap = rng.uniform(0.9, 1.12), rng.uniform(0.92, 1.1), rng.uniform(-3, 6), max(0.0, rng.uniform(-4, 9))
     brow, lid, nostril = rng.uniform(-19, -14), rng.uniform(4, 7), rng.uniform(10, 15)
-    head = _ellipse(0, 6, 55, 70, 82)
-    hair = _ellipse(0, -22, rng.uniform(64, 80), rng.uniform(66, 82), 60)
+    head = ellipse(0, 6, 55, 70, 82)
+    hair = ellipse(0, -22, rng.uniform(64, 80), rng.uniform(66, 82), 60)
     if rng.random() < 0.5:  # long hair
-        hair = np.concatenate([_ellipse(0, -25, 74, 70, 60)[30:], [[78, rng.uniform(30, 90)], [-78, rng.uniform(30, 90)]]])
-    eyes = [_ellipse(side * 29.5, -32 + rng.normal(0, 1), 11, lid, 20) for side in (-1, 1)]
-    brows = [_ellipse(side * 30, -32 + brow, 16, 4, 20) + np.array([0, 1]) * _arch(side) for side in (-1, 1)]
+        hair = np.concatenate([ellipse(0, -25, 74, 70, 60)[30:], [[78, rng.uniform(30, 90)], [-78, rng.uniform(30, 90)]]])
+    eyes = [ellipse(side * 29.5, -32 + rng.normal(0, 1), 11, lid, 20) for side in (-1, 1)]
+    brows = [ellipse(side * 30, -32 + brow, 16, 4, 20) + np.array([0, 1]) * _arch(side) for side in (-1, 1)]
     nose = np.array([[-4, -22], [4, -22], [6, -5], [nostril, 8], [nostril - 2, 13], [0, 17], [2 - nostril, 13], [-nostril, 8], [-6, -5]])
     lips = [_lip(smile, bulge, count) for bulge, count in ((-9.0, 14), (gap + 10, 14), (-2.0, 15), (gap, 13))]
     above, below, inner_above, inner_below = lips
     groups = [head[:41], _spread(nose, 17), *lips]
     neck = np.array([[-30, 50], [30, 50], [34, 105], [90, 130], [90, 260], [-90, 260], [-90, 130], [-34, 105]])
-    fringe = np.concatenate([_ellipse(0, 6, 56, 71, 82)[44:79], [[0, rng.uniform(-60, -52)]]])
+    fringe = np.concatenate([ellipse(0, 6, 56, 71, 82)[44:79], [[0, rng.uniform(-60, -52)]]])
     shapes = [(10, hair), (1, head), (10, fringe), (2, brows[0]), (3, brows[1]), (4, eyes[0]), (5, eyes[1]), (6, nose)]
     shapes += [(7, _between(above, inner_above)), (8, _between(inner_above, inner_below)), (9, _between(inner_below, below))]
     angle, scale = rng.normal(0, 0.18), min(height, width) / _EXTENT * rng.uniform(0.9, 1.35)
@@ -103,12 +101,6 @@ def _face(rng: np.random.Generator, height: int, width: int) -> _Face:
     irises = np.stack([eye.mean(axis=0) + np.array([rng.uniform(-2, 2), 0]) for eye in eyes])
     landmarks = np.concatenate([*groups, *eyes, *brows])
     return _Face(tuple((label, place(shape)) for label, shape in shapes), place(neck), place(irises), 5 * scale, place(landmarks))
-
-
-def _ellipse(x: float, y: float, across: float, down: float, count: int) -> Points:
-    """Points on an ellipse, from its right end by way of its lowest point."""
-    turn = np.arange(count) / count * 2 * np.pi
-    return np.stack([x + across * np.cos(turn), y + down * np.sin(turn)], axis=1)
 
 
 def _arch(side: int) -> Points:
@@ -136,25 +128,13 @@ def _spread(outline: Points, count: int) -> Points:
     return np.stack([np.interp(at, length, closed[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _fill(canvas: Bytes, outline: Points, value: int | tuple[int, ...]) -> None:
-    """Fill an outline, at a sixteenth of a pixel."""
-    cv2.fillPoly(canvas, pts=[np.round(outline * 16).astype(np.int32)], color=value, lineType=cv2.LINE_8, shift=4)
-
-
 def _probabilities(face: _Face, height: int, width: int) -> Bytes:
     """Paint the labels and soften their edges, as Helen's are: 11 H W."""
     labels = np.zeros((height, width), np.uint8)
     for label, outline in face.shapes:
-        _fill(labels, outline, label)
+        fill(labels, outline, label)
     hard = [np.where(labels == label, 255, 0).astype(np.uint8) for label in range(len(CLASSES))]
     return np.stack([cv2.blur(pixels, ksize=(3, 3)) for pixels in hard])
-
-
-def _texture(rng: np.random.Generator, height: int, width: int, cells: int, strength: float) -> NDArray[np.float32]:
-    """Smooth noise with `cells` waves along an edge, in all three channels alike and apart: H W 3."""
-    coarse = rng.normal(0, strength, (cells, cells, 3)) + rng.normal(0, strength, (cells, cells, 1))
-    smooth: NDArray[np.float32] = cv2.resize(coarse.astype(np.float32), dsize=(width, height), interpolation=cv2.INTER_CUBIC)
-    return smooth
 
 
 def _paint(rng: np.random.Generator, face: _Face, probabilities: Bytes) -> Bytes:
@@ -167,27 +147,23 @@ def _paint(rng: np.random.Generator, face: _Face, probabilities: Bytes) -> Bytes
     mouth = np.array([235, 230, 220]) if rng.random() < 0.5 else np.array([70, 20, 25])
     white = np.array([225, 225, 225])
     colours = np.stack([skin, skin, hair * 0.8, hair * 0.8, white, white, skin * 0.86, lip, mouth, lip * 1.08, hair])
-    picture = rng.uniform(30, 220, 3) + _texture(rng, height, width, 4, 25) + _texture(rng, height, width, 24, 14)
+    picture = rng.uniform(30, 220, 3) + texture(rng, height, width, 4, 25) + texture(rng, height, width, 24, 14)
     canvas = np.clip(picture, 0, 255).astype(np.uint8)
     for _ in range(rng.integers(2, 6)):  # things behind the face, some of them in its colours
         colour = colours[rng.choice([1, 10])] if rng.random() < 0.6 else rng.uniform(0, 255, 3)
         (x, y), (across, down) = rng.uniform(0, 1, 2) * [width, height], rng.uniform(0.05, 0.2, 2) * min(height, width)
-        _fill(canvas, _ellipse(x, y, across, down, 40), _colour(colour))
-    _fill(canvas, face.neck, _colour(skin * 0.9))
+        fill(canvas, ellipse(x, y, across, down, 40), paint(colour))
+    fill(canvas, face.neck, paint(skin * 0.9))
     weights = probabilities.astype(np.float32) / 255
     weights[0] = np.clip(1 - weights[1:].sum(axis=0), 0, 1)
     painted = np.tensordot(weights[1:], colours[1:].astype(np.float32), axes=(0, 0)) + weights[0][..., None] * canvas
     canvas = np.clip(painted, 0, 255).astype(np.uint8)
     for x, y in face.irises:
-        _fill(canvas, _ellipse(x, y, face.radius, face.radius, 16), _colour(rng.uniform(20, 110, 3)))
+        fill(canvas, ellipse(x, y, face.radius, face.radius, 16), paint(rng.uniform(20, 110, 3)))
     across_light = np.linspace(-1, 1, width)[None, :, None] * rng.normal(0, 0.15)
     light = 1 + across_light + np.linspace(-1, 1, height)[:, None, None] * rng.normal(0, 0.1)
-    noisy: NDArray[np.float64] = canvas * light + _texture(rng, height, width, 40, 4) + rng.normal(0, 7, (height, width, 3))
+    noisy: NDArray[np.float64] = canvas * light + texture(rng, height, width, 40, 4) + rng.normal(0, 7, (height, width, 3))
     return np.clip(noisy, 0, 255).astype(np.uint8)
-
-
-def _colour(values: NDArray[np.float64]) -> tuple[int, ...]:
-    return tuple(int(value) for value in np.clip(values, 0, 255))
 
 
 def _write_face(faces: Path, name: str, image: Bytes, probabilities: Bytes) -> None:

@@ -12,8 +12,8 @@ from torch import nn
 from torch.nn import functional
 
 from datamodules.alignment import OUTSIDE_COLOUR
-from datamodules.helen import normalise
 from datamodules.layouts import helen
+from datamodules.loading import normalise
 from datamodules.opencv import cv2
 from reproduce import own, specs
 from reproduce.job import Job

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from datamodules.errors import DataError
+from datamodules.layouts import files
 from datamodules.vouch import Vouch
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Iterator
 
     import numpy as np
     from numpy.typing import NDArray
@@ -108,13 +109,13 @@ class HelenLayout:
         """
         digest = hashlib.sha256()
         for split in OFFICIAL_COUNTS:
-            _feed(digest, split, (self.root / _FACES / f"{split}.txt").read_bytes())
+            files.feed(digest, split, (self.root / _FACES / f"{split}.txt").read_bytes())
         for note in (_NOT_OFFICIAL, _SYNTHETIC):
             for path in self._notes(note):
-                _feed(digest, path.relative_to(self.root).as_posix(), path.read_bytes())
+                files.feed(digest, path.relative_to(self.root).as_posix(), path.read_bytes())
         for folder in (f"{_FACES}/images", f"{_FACES}/labels", "annotation"):
-            files = sorted(_sizes(self.root / folder))
-            _feed(digest, folder, "\n".join(f"{name}\t{size}" for name, size in files).encode())
+            sizes = sorted(_sizes(self.root / folder))
+            files.feed(digest, folder, "\n".join(f"{name}\t{size}" for name, size in sizes).encode())
         return digest.hexdigest()[:16]
 
     def _notes(self, name: str) -> list[Path]:
@@ -143,9 +144,9 @@ def find(data_root: Path) -> HelenLayout:
         twice = next(name for name in listed if listed.count(name) > 1)
         raise DataError(f"Helen's lists in {faces} name {twice!r} more than once; {_GET_FACES}.")
     annotated = _annotation_names(root / "annotation")
-    _require(listed, _stems(faces / "images", ".jpg"), "pictures", faces / "images", _GET_FACES)
-    _require(listed, _stems(faces / "labels", ""), "label folders", faces / "labels", _GET_FACES)
-    _require(listed, annotated.keys(), "landmarks", root / "annotation", _GET_LANDMARKS)
+    files.require(listed, files.stems(faces / "images", ".jpg"), "Helen's pictures", faces / "images", _GET_FACES)
+    files.require(listed, files.stems(faces / "labels", ""), "Helen's label folders", faces / "labels", _GET_FACES)
+    files.require(listed, annotated.keys(), "Helen's landmarks", root / "annotation", _GET_LANDMARKS)
     return HelenLayout(root, splits, {name: annotated[name] for name in listed})
 
 
@@ -155,17 +156,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file is missing, cut short or no JPEG.
     """
-    from datamodules.opencv import cv2
-
-    data = _bytes(path)
-    # A decoder fills the rest of a truncated JPEG with grey and carries on; what such a file lacks is the end marker after its last scan.
-    cut = data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
-    # The maps were drawn on the pixels as stored, so a rotation that the file asks for must not be applied.
-    pixels = None if cut or not data else cv2.imdecode(_buffer(data), flags=cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
-        raise DataError(f"The picture {path} is cut short or is no JPEG; {_replace(path)}.")
-    rgb: NDArray[np.uint8] = cv2.cvtColor(pixels, code=cv2.COLOR_BGR2RGB)
-    return rgb
+    return files.read_jpeg(path, "Helen's file", _replace(path))
 
 
 def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
@@ -187,9 +178,9 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
     maps = np.empty((len(CLASSES), height, width), np.uint8)
     for index in range(len(CLASSES)):
         path = layout.label(name, index)
-        data = _bytes(path)
+        data = files.read_bytes(path, "Helen's file", _replace(path))
         # As with JPEG, a PNG that lacks its end chunk may still decode, in part.
-        pixels = cv2.imdecode(_buffer(data), flags=cv2.IMREAD_GRAYSCALE) if b"IEND" in data[-64:] else None
+        pixels = cv2.imdecode(files.buffer(data), flags=cv2.IMREAD_GRAYSCALE) if b"IEND" in data[-64:] else None
         if pixels is None:
             raise DataError(f"The label map {path} is cut short or is no PNG; {_replace(path)}.")
         if pixels.shape != (height, width):
@@ -207,7 +198,7 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
     """
     import numpy as np
 
-    lines = _bytes(path).decode(errors="replace").split("\n")[1:]
+    lines = files.read_bytes(path, "Helen's file", _replace(path)).decode(errors="replace").split("\n")[1:]
     try:
         points = np.array([[float(number) for number in line.split(",")] for line in lines if line.strip()], dtype=np.float64)
     except ValueError:
@@ -215,19 +206,6 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
     if points.shape != (LANDMARKS, 2) or not np.isfinite(points).all():
         raise DataError(f"The landmarks {path} are not a name followed by {LANDMARKS} lines `x , y`; {_replace(path, _GET_LANDMARKS)}.")
     return points
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"Helen's file {path} cannot be read ({error.strerror}); {_replace(path)}.") from error
-
-
-def _buffer(data: bytes) -> NDArray[np.uint8]:
-    import numpy as np
-
-    return np.frombuffer(data, np.uint8)
 
 
 def _replace(path: Path, get: str = _GET_FACES) -> str:
@@ -254,25 +232,6 @@ def _annotation_names(folder: Path) -> dict[str, Path]:
                 with open(entry.path, "rb") as file:  # noqa: PTH123 - thousands of files: no Path object for each
                     names[file.readline().decode(errors="replace").strip()] = Path(entry.path)
     return names
-
-
-def _stems(folder: Path, suffix: str) -> set[str]:
-    if not folder.is_dir():
-        return set()
-    with os.scandir(folder) as entries:
-        return {entry.name.removesuffix(suffix) for entry in entries if entry.name.endswith(suffix)}
-
-
-def _require(listed: list[str], present: Collection[str], what: str, folder: Path, get: str) -> None:
-    missing = [name for name in listed if name not in present]
-    if missing:
-        raise DataError(f"Helen's {what} are incomplete: {folder} lacks {len(missing)} of {len(listed)}, first {missing[0]!r}; {get}.")
-
-
-def _feed(digest: hashlib._Hash, name: str, content: bytes) -> None:
-    """Hash name and content with their lengths, so that no two lists of pairs read the same."""
-    digest.update(f"{name}\n{len(content)}\n".encode())
-    digest.update(content)
 
 
 def _sizes(folder: Path) -> Iterator[tuple[str, int]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 import datamodules
-from datamodules import DataError, HelenDataModule, helen
+from datamodules import DataError, HelenDataModule, helen, loading
 from datamodules.layouts.helen import CLASSES, find
 from datamodules.sampler import StepSampler
 
@@ -77,7 +77,7 @@ def test_batches(data_root: Path, cache: Path) -> None:
     after = module.on_after_batch_transfer(batch, 0)
     assert after["mask"].dtype == torch.int64
     assert after["name"] == batch["name"]
-    back = after["image"] * torch.tensor(helen.STD).view(3, 1, 1) + torch.tensor(helen.MEAN).view(3, 1, 1)
+    back = after["image"] * torch.tensor(loading.STD).view(3, 1, 1) + torch.tensor(loading.MEAN).view(3, 1, 1)
     torch.testing.assert_close(back * 255, batch["image"].float(), atol=1e-3, rtol=0)
 
 
@@ -104,12 +104,12 @@ def test_ranks_evaluate_each_face_once_and_share_every_batch(data_root: Path, ca
     whole = [batch["name"] for batch in module.train_dataloader()]
     tested, trained = [], []
     for rank in range(3):
-        monkeypatch.setattr(helen, "_rank_and_world", lambda rank=rank: (rank, 3))
+        monkeypatch.setattr(loading, "rank_and_world", lambda rank=rank: (rank, 3))
         tested += [name for batch in module.test_dataloader() for name in batch["name"]]
         trained.append([batch["name"] for batch in module.train_dataloader()])
     assert sorted(tested) == [f"synthetic_{index:04d}" for index in range(16, 23)]
     assert [[name for part in parts for name in part] for parts in zip(*trained, strict=True)] == whole
-    monkeypatch.setattr(helen, "_rank_and_world", lambda: (0, 4))
+    monkeypatch.setattr(loading, "rank_and_world", lambda: (0, 4))
     with pytest.raises(ValueError, match="divisible by their number 4, but got 6"):
         module.train_dataloader()
 

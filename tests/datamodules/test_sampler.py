@@ -1,9 +1,11 @@
 from typing import Any
 
+import numpy as np
 import pytest
-from torch.utils.data import Dataset
+import torch
+from torch.utils.data import Dataset, default_collate
 
-from datamodules.sampler import ResumableLoader, StepSampler
+from datamodules.sampler import DrawSampler, RankSampler, ResumableLoader, StepSampler, collate
 
 
 class Numbers(Dataset[dict[str, Any]]):
@@ -70,3 +72,28 @@ def test_a_loader_resumes_its_own_order_only() -> None:
         ResumableLoader(Numbers(), StepSampler(7, 2, 5, seed=1)).load_state_dict(state)
     with pytest.raises(ValueError, match="batch_size 2 in the checkpoint, 1 now"):
         ResumableLoader(Numbers(), StepSampler(7, 1, 5, seed=0)).load_state_dict(state)
+
+
+@pytest.mark.parametrize("world", [1, 2])
+def test_draws_know_their_step_and_their_place_in_the_batch_of_all_ranks(world: int) -> None:
+    whole = [[(index, step, place) for place, index in enumerate(batch)] for step, batch in enumerate(StepSampler(7, 4, 6, seed=2))]
+    ranks = [list(DrawSampler(StepSampler(7, 4, 6, seed=2, start=2, rank=rank, world=world))) for rank in range(world)]
+    joined = [[(draw.sample, draw.step, draw.index) for part in parts for draw in part] for parts in zip(*ranks, strict=True)]
+    assert joined == whole[2:]
+    assert len(DrawSampler(StepSampler(7, 4, 6, seed=2, start=2))) == 6
+
+
+def test_ranks_take_every_sample_once() -> None:
+    ranks = [RankSampler(7, rank, 3) for rank in range(3)]
+    assert sorted(index for rank in ranks for index in rank) == list(range(7))
+    assert [len(rank) for rank in ranks] == [3, 2, 2]
+
+
+def test_batches_are_those_of_torch() -> None:
+    samples = [{"image": np.full((3, 2, 4), index, np.uint8), "name": str(index), "index": index} for index in range(5)]
+    ours, theirs = collate(samples), default_collate(samples)
+    assert ours.keys() == theirs.keys()
+    assert ours["name"] == theirs["name"]
+    for key in ("image", "index"):
+        assert ours[key].dtype == theirs[key].dtype
+        assert torch.equal(ours[key], theirs[key])

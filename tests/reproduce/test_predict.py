@@ -127,7 +127,7 @@ def test_the_mask_is_the_trained_networks(trained: Store, tiny: Callable[..., Jo
     """On a picture of the size it was trained on, the segmenter says what the network says."""
     from safetensors.torch import load_model
 
-    from datamodules.helen import normalise
+    from datamodules.loading import normalise
     from reproduce.prediction import load_segmenter
     from reproduce.training import build_network
 

@@ -1,0 +1,77 @@
+"""SBD's labels come as MATLAB files, which are slow to read: they are decoded once, to PNGs of indices.
+
+Source: Hariharan et al. 2011, "Semantic contours from inverse detectors".
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.cache import build_once
+from datamodules.errors import DataError
+from datamodules.layouts import files
+from datamodules.layouts.voc import Sample, VocLayout, check_labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+REVISION = 1  # To be raised whenever the decoding changes: copies decoded before are then not used again.
+
+
+def read_mat(path: Path) -> NDArray[np.uint8]:
+    """Read the class labels of one `.mat` of SBD: H W, 0 to 20.
+
+    Raises:
+        DataError: the file is broken, has no labels or has other ones.
+    """
+    import numpy as np
+    from scipy.io import loadmat
+
+    remedy = f"to replace {path.name}, unpack benchmark.tgz, from the page of Hariharan et al. 2011 (SBD), so that it lies there"
+    try:
+        labels = loadmat(path)["GTcls"][0]["Segmentation"][0]
+    except Exception as error:  # SciPy raises a dozen kinds on broken files, zlib's and struct's own among them
+        raise DataError(f"The labels {path} are cut short or are no MATLAB file with `GTcls.Segmentation`; {remedy}.") from error
+    if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype != np.uint8:
+        raise DataError(f"The labels {path} are not H x W bytes; {remedy}.")
+    check_labels(labels, path, "SBD")
+    return labels
+
+
+def decode(layout: VocLayout, cache: Path) -> Path:
+    """Decode all of SBD's labels once, into a folder of the cache named after their names and sizes.
+
+    Args:
+        layout: where SBD lies.
+        cache: where the folder is kept.
+
+    Returns:
+        The folder: one `<name>.png` a picture, whose values are classes.
+
+    Raises:
+        DataError: a file of SBD is missing or broken, or the cache cannot be written to.
+    """
+    samples = [Sample("SBD", name) for name in dict.fromkeys(layout.names("SBD/train") + layout.names("SBD/val"))]
+    digest = hashlib.sha256()
+    try:
+        lines = (f"{sample.name}\t{layout.label(sample).stat().st_size}" for sample in samples)
+        files.feed(digest, "SBD", "\n".join(lines).encode())
+    except OSError as error:
+        raise DataError(f"SBD's file {error.filename} cannot be read ({error.strerror}); unpack benchmark.tgz again.") from error
+    try:
+        return build_once(cache / f"sbd-{digest.hexdigest()[:16]}-r{REVISION}", lambda folder: _write(layout, samples, folder))
+    except OSError as error:
+        raise DataError(f"Decoded labels cannot be kept in {cache} ({error.strerror}); set `cache` to a folder with room.") from error
+
+
+def _write(layout: VocLayout, samples: list[Sample], folder: Path) -> None:
+    from datamodules.opencv import cv2
+
+    for sample in samples:
+        # Encoded here, because OpenCV's own writing says nothing when a disk is full.
+        png = cv2.imencode(".png", img=read_mat(layout.label(sample)))[1]
+        (folder / f"{sample.name}.png").write_bytes(png.tobytes())

@@ -1,0 +1,299 @@
+"""PASCAL VOC, for semantic segmentation: the files of VOC 2012, of VOC 2011, and of SBD, which has labels for more of VOC's pictures.
+
+Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012"; Hariharan et al. 2011, "Semantic contours from inverse
+detectors" (SBD).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from datamodules.errors import DataError
+from datamodules.layouts import files
+from datamodules.vouch import Vouch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+CLASSES: tuple[str, ...] = (
+    "background",
+    "aeroplane",
+    "bicycle",
+    "bird",
+    "boat",
+    "bottle",
+    "bus",
+    "car",
+    "cat",
+    "chair",
+    "cow",
+    "dining table",
+    "dog",
+    "horse",
+    "motorbike",
+    "person",
+    "potted plant",
+    "sheep",
+    "sofa",
+    "train",
+    "tv monitor",
+)
+IGNORED = 255  # Borders of objects and what is hard to tell: counts neither in the loss nor in the metric.
+
+
+@dataclass(frozen=True)
+class Split:
+    """How a split follows from the official lists, and how many pictures that gives.
+
+    Args:
+        lists: joined in this order; the first list that has a picture says whose label is taken.
+        without: lists whose pictures are left out.
+        official: pictures of the split in the real sets, as published.
+    """
+
+    lists: tuple[str, ...]
+    without: tuple[str, ...]
+    official: int
+
+
+OFFICIAL_LISTS: dict[str, int] = {
+    "VOC2012/train": 1464,
+    "VOC2012/val": 1449,
+    "VOC2011/train": 1112,
+    "VOC2011/val": 1111,
+    "SBD/train": 8498,
+    "SBD/val": 2857,
+}
+# Not in paper: whose label is taken where VOC and SBD both have one. VOC's own is, in VOC's own training pictures: it has borders.
+SPLITS: dict[str, Split] = {
+    "train": Split(("VOC2012/train",), (), 1464),
+    "val": Split(("VOC2012/val",), (), 1449),
+    "train_aug": Split(("VOC2012/train", "SBD/train", "SBD/val"), ("VOC2012/val",), 10582),
+    # Long et al. 2015: VOC 2011 val without what they trained on. Wu et al. 2016 (dense CNN, section 4) print 736, and 8825 for training.
+    "seg11valid": Split(("VOC2011/val",), ("SBD/train",), 736),
+    "train11": Split(("VOC2011/train", "SBD/train"), (), 8825),
+    # Wu et al. 2016 print 346 and 11685. The list was not found: what is left of val without any picture of SBD. For that
+    # reason train_all, which has all of SBD, has none of val346.
+    "val346": Split(("VOC2012/val",), ("SBD/train", "SBD/val"), 346),
+    "train_all": Split(("VOC2012/train", "SBD/train", "SBD/val"), (), 11685),
+}
+
+_FOLDERS = {"VOC2012": "voc/VOCdevkit/VOC2012", "VOC2011": "voc/VOCdevkit/VOC2011", "SBD": "sbd/benchmark_RELEASE/dataset"}
+_LISTS = {"VOC2012": "ImageSets/Segmentation", "VOC2011": "ImageSets/Segmentation", "SBD": ""}
+_IMAGES = {"VOC2012": "JPEGImages", "VOC2011": "JPEGImages", "SBD": "img"}
+_LABELS = {"VOC2012": ("SegmentationClass", ".png"), "VOC2011": ("SegmentationClass", ".png"), "SBD": ("cls", ".mat")}
+_GET = {
+    "VOC2012": "unpack VOCtrainval_11-May-2012.tar, from the page of VOC 2012 or a mirror of it, so that it lies there",
+    "VOC2011": "unpack VOCtrainval_25-May-2011.tar, from the page of VOC 2011 or a mirror of it, so that it lies there",
+    "SBD": "unpack benchmark.tgz, from the page of Hariharan et al. 2011 (SBD), so that it lies there",
+}
+_NOT_OFFICIAL = "NOT_OFFICIAL.txt"
+_SYNTHETIC = "SYNTHETIC.txt"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One picture of a split.
+
+    Args:
+        source: whose files are read, "VOC2012", "VOC2011" or "SBD".
+        name: of the files, without ending.
+    """
+
+    source: str
+    name: str
+
+
+@dataclass(frozen=True)
+class VocLayout:
+    """The files of one copy of VOC and, where it is there, of SBD.
+
+    Args:
+        root: the data root, with `voc/` and `sbd/` in it.
+    """
+
+    root: Path
+
+    def folder(self, source: str) -> Path:
+        """Where the files of "VOC2012", "VOC2011" or "SBD" lie."""
+        return self.root / _FOLDERS[source]
+
+    def image(self, sample: Sample) -> Path:
+        """Where a picture lies."""
+        return self.folder(sample.source) / _IMAGES[sample.source] / f"{sample.name}.jpg"
+
+    def label(self, sample: Sample) -> Path:
+        """Where the labels of a picture lie: a palette PNG, or SBD's `.mat`."""
+        folder, suffix = _LABELS[sample.source]
+        return self.folder(sample.source) / folder / f"{sample.name}{suffix}"
+
+    def names(self, listed: str) -> tuple[str, ...]:
+        """Read one official list, such as "SBD/train".
+
+        Raises:
+            DataError: it is missing, empty, or has a name twice.
+        """
+        source, _, stem = listed.partition("/")
+        folder = self.folder(source)
+        if not folder.is_dir():
+            raise DataError(f"{source} is missing: {folder} is not a folder; {_GET[source]}.")
+        path = folder / _LISTS[source] / f"{stem}.txt"
+        if not path.is_file():
+            raise DataError(f"{source}'s list is missing: {path} is not a file; {_GET[source]}.")
+        names = tuple(path.read_text().split())
+        if not names:
+            raise DataError(f"{source}'s list {path} is empty; {_GET[source]}.")
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"{source}'s list {path} names {twice!r} more than once; {_GET[source]}.")
+        return names
+
+    def samples(self, split: str) -> tuple[Sample, ...]:
+        """Work out a split from the official lists; see `SPLITS`.
+
+        Raises:
+            DataError: a list that it takes cannot be read.
+        """
+        left_out = {name for listed in SPLITS[split].without for name in self.names(listed)}
+        found: dict[str, Sample] = {}
+        for listed in SPLITS[split].lists:
+            for name in self.names(listed):
+                if name not in left_out:
+                    found.setdefault(name, Sample(listed.partition("/")[0], name))
+        return tuple(found.values())
+
+    def require(self, split: str) -> None:
+        """Make sure that a split has pictures, and each its file and its labels.
+
+        Raises:
+            DataError: something is missing; the sentence says what, where, and how to get it.
+        """
+        samples = self.samples(split)
+        if not samples:
+            folders = " and ".join(str(self.folder(source)) for source in _sources(split))
+            raise DataError(f"The split {split!r} has no pictures by the lists in {folders}; use another split.")
+        for source in {sample.source for sample in samples}:
+            listed = [sample.name for sample in samples if sample.source == source]
+            for what, folder, suffix in (("pictures", _IMAGES[source], ".jpg"), ("labels", *_LABELS[source])):
+                path = self.folder(source) / folder
+                files.require(listed, files.stems(path, suffix), f"{source}'s {what}", path, _GET[source])
+
+    def check(self, *splits: str) -> Vouch:
+        """Say how much can be vouched for in these splits: the publishers give counts, and no checksums."""
+        counts = {split: len(self.samples(split)) for split in splits}
+        detail = f"{sum(counts.values())} pictures: " + ", ".join(f"{split} {count}" for split, count in counts.items())
+        if self._notes(_SYNTHETIC, *splits):
+            return Vouch("synthetic", detail)
+        lists = {listed for split in splits for listed in (*SPLITS[split].lists, *SPLITS[split].without)}
+        as_published = all(len(self.names(listed)) == OFFICIAL_LISTS[listed] for listed in lists)
+        as_published &= all(count == SPLITS[split].official for split, count in counts.items())
+        if self._notes(_NOT_OFFICIAL, *splits) or not as_published:
+            return Vouch("not official", detail)
+        return Vouch("counts", detail)
+
+    def fingerprint(self, *splits: str) -> str:
+        """Identify these splits by their names and by the names and sizes of their files: 16 hexadecimal digits.
+
+        Neither paths nor times go in, nor what other splits read, so that a copy has the same fingerprint, and VOC alone the same as VOC
+        beside SBD where SBD is not read; notes that a set is not official do.
+        """
+        digest = hashlib.sha256()
+        for note in (_NOT_OFFICIAL, _SYNTHETIC):
+            for path in self._notes(note, *splits):
+                files.feed(digest, path.relative_to(self.root).as_posix(), path.read_bytes())
+        for split in splits:
+            lines = (f"{s.source}/{s.name}\t{_size(self.image(s))}\t{_size(self.label(s))}" for s in self.samples(split))
+            files.feed(digest, split, "\n".join(lines).encode())
+        return digest.hexdigest()[:16]
+
+    def _notes(self, name: str, *splits: str) -> list[Path]:
+        sources = sorted({source for split in splits for source in _sources(split)})
+        folders = (folder for source in sources for folder in (self.folder(source), *self.folder(source).parents[:2]))
+        return sorted({path for path in (folder / name for folder in folders) if path.is_file()})
+
+
+def find(data_root: Path, *splits: str) -> VocLayout:
+    """Find VOC under a data root, and make sure that all that these splits take is there.
+
+    Args:
+        data_root: the folder with one folder a data set, `voc/` and, for the splits that take SBD, `sbd/` among them.
+        splits: of `SPLITS`.
+
+    Raises:
+        DataError: something is missing; the sentence says what, where, and how to get it.
+    """
+    layout = VocLayout(Path(data_root))
+    if not layout.folder("VOC2012").is_dir():
+        raise DataError(f"VOC 2012 is missing: {layout.folder('VOC2012')} is not a folder; {_GET['VOC2012']}.")
+    for split in splits:
+        layout.require(split)
+    return layout
+
+
+def read_image(layout: VocLayout, sample: Sample) -> NDArray[np.uint8]:
+    """Read a picture as RGB, H W 3.
+
+    Raises:
+        DataError: the file is missing, cut short or no JPEG.
+    """
+    return files.read_jpeg(layout.image(sample), f"{sample.source}'s file", _replace(layout.image(sample), sample.source))
+
+
+def read_label(path: Path, source: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a label PNG so that the indices of its palette stay indices: H W, 0 to 20 and 255.
+
+    Args:
+        path: of VOC, or decoded from SBD.
+        source: whose labels they are, "VOC2012", "VOC2011" or "SBD".
+        size: H W of the picture in pixels.
+
+    Raises:
+        DataError: the file is missing or broken, has other labels, or is not of the picture's size.
+    """
+    import numpy as np
+    from PIL import Image, UnidentifiedImageError
+
+    remedy = _replace(path, source)
+    data = files.read_bytes(path, f"{source}'s file", remedy)
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            mode, labels = image.mode, np.array(image)
+    except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
+        raise DataError(f"The labels {path} are cut short or are no PNG; {remedy}.") from error
+    if mode not in ("P", "L"):
+        raise DataError(f"The labels {path} are colours (mode {mode}), not indices of a palette; {remedy}.")
+    check_labels(labels, path, source)
+    if labels.shape != size:
+        found = f"{labels.shape[1]} x {labels.shape[0]}"
+        raise DataError(f"The labels {path} are {found} pixels where their picture is {size[1]} x {size[0]}; {remedy}.")
+    return labels
+
+
+def check_labels(labels: NDArray[np.uint8], path: Path, source: str) -> None:
+    """Make sure that labels are classes or 255.
+
+    Raises:
+        DataError: one is not; the sentence names the file and the label.
+    """
+    strange = labels[(labels >= len(CLASSES)) & (labels != IGNORED)]
+    if strange.size:
+        raise DataError(
+            f"The labels {path} have {int(strange.flat[0])}, which is no class (0 to 20) and not 255; {_replace(path, source)}."
+        )
+
+
+def _sources(split: str) -> list[str]:
+    return sorted({listed.partition("/")[0] for listed in (*SPLITS[split].lists, *SPLITS[split].without)})
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _replace(path: Path, source: str) -> str:
+    return f"to replace {path.name}, {_GET[source]}"

@@ -1,0 +1,104 @@
+"""What the datamodules share: normalisation, and loaders that ranks share and that a resumed training goes on in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from datamodules.sampler import RankSampler, StepSampler, collate
+
+if TYPE_CHECKING:
+    import lightning.pytorch as pl
+
+# ImageNet's mean and standard deviation (RGB, of values from 0 to 1), on which VGG's public weights were trained.
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+
+def normalise(image: Tensor) -> Tensor:
+    """Bring bytes, B 3 H W in RGB, to floats of about zero mean and unit deviation over ImageNet."""
+    mean = torch.tensor(MEAN, device=image.device).view(3, 1, 1) * 255
+    std = torch.tensor(STD, device=image.device).view(3, 1, 1) * 255
+    return (image.float() - mean) / std
+
+
+def normalised(batch: dict[str, Any]) -> dict[str, Any]:
+    """Bring a batch of bytes to what networks and losses take: `image` to B 3 H W float, `mask` to B H W int64."""
+    return {**batch, "image": normalise(batch["image"]), "mask": batch["mask"].long()}
+
+
+def at_least(least: int, **arguments: int) -> None:
+    """Refuse arguments that are too small.
+
+    Args:
+        least: 0 or 1.
+        arguments: values by name.
+
+    Raises:
+        ValueError: a value is below `least`.
+    """
+    allowed = "a positive integer" if least else "zero or a positive integer"
+    for name, value in arguments.items():
+        if value < least:
+            raise ValueError(f"Expected `{name}` to be {allowed}, but got {value}.")
+
+
+def rank_and_world() -> tuple[int, int]:
+    """Say which of how many ranks this process is."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        return torch.distributed.get_rank(), torch.distributed.get_world_size()
+    return 0, 1
+
+
+def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: int | None, seed: int) -> StepSampler:
+    """Make this rank's part of the training's batches, from the trainer's current step on.
+
+    Args:
+        trainer: of the datamodule, if it has one.
+        size: samples in the data set.
+        batch_size: samples a step, on all ranks together.
+        steps: of the whole training; without it the trainer's `max_steps`, or else one pass over the data.
+        seed: of the order.
+
+    Raises:
+        ValueError: the trainer's settings and one full batch a step cannot go together.
+    """
+    start, longest = 0, -1
+    if trainer is not None:
+        start, longest = trainer.global_step, trainer.max_steps
+        if trainer.accumulate_grad_batches != 1:
+            accumulate = trainer.accumulate_grad_batches
+            raise ValueError(f"Expected `accumulate_grad_batches` to be 1, but got {accumulate}; raise `batch_size` instead.")
+        if steps is None and longest <= 0 and trainer.max_epochs != 1:
+            raise ValueError(
+                f"Expected the trainer to have `max_steps`, because training goes by steps and not by epochs, but got max_epochs "
+                f"{trainer.max_epochs}; give it `max_steps`, or this datamodule `steps`."
+            )
+    steps = steps or (longest if longest > 0 else -(-size // batch_size))
+    if steps < longest:
+        raise ValueError(f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; leave it out to follow the trainer.")
+    rank, world = rank_and_world()
+    return StepSampler(size, batch_size, steps, seed, start, rank, world)
+
+
+def in_order(samples: Dataset[dict[str, Any]], what: str, batch_size: int, workers: int) -> DataLoader[dict[str, Any]]:
+    """Load this rank's part of a data set in order, each sample once.
+
+    Args:
+        samples: the data set.
+        what: one sample is, as the sentence says it: "face of `tuning`".
+        batch_size: samples at a time, on all ranks together.
+        workers: processes that read ahead.
+
+    Raises:
+        ValueError: there are more ranks than samples.
+    """
+    rank, world = rank_and_world()
+    size: int = len(samples)  # type: ignore[arg-type]  # torch declares no length for a map-style data set
+    if size < world:
+        raise ValueError(f"Expected at most {size} devices, one a {what}, but got {world}.")
+    order, share = RankSampler(size, rank, world), max(1, batch_size // world)
+    return DataLoader(samples, batch_size=share, sampler=order, num_workers=workers, collate_fn=collate)

@@ -1,0 +1,153 @@
+"""Made-up scenes in the official layouts of VOC and SBD, for the demo and the tests."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.drawing import Bytes, Points, ellipse, fill, paint, texture
+from datamodules.layouts.voc import IGNORED
+from datamodules.opencv import cv2
+
+_SHAPES = 5
+_HUES = 4
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """One picture (RGB, H W 3), its labels as SBD gives them, and as VOC does: with borders of 255."""
+
+    image: Bytes
+    labels: Bytes
+    bordered: Bytes
+
+
+def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: int = 0) -> None:
+    """Write made-up scenes in VOC 2012's official layout, with a `SYNTHETIC.txt` so that nobody takes them for VOC.
+
+    A class is a shape (of five) in a range of hues (of four), so that neither alone tells it; objects are from a twelfth to half of a
+    picture, overlap, and lie on a textured background with clutter in their colours. As in SBD, some pictures have labels of VOC too.
+
+    Args:
+        root: the data root; `voc/` is written in it, and `sbd/` where there are pictures for it.
+        train: training pictures.
+        val: validation pictures.
+        size: longer edge of the pictures in pixels, at least 32.
+        seed: the same seed gives the same files.
+        sbd: pictures that only SBD has. With them, it has the first of VOC's training pictures too, and the first for validation.
+
+    Raises:
+        ValueError: a number is out of its range.
+    """
+    for argument, value, least in (("train", train, 1), ("val", val, 1), ("size", size, 32), ("seed", seed, 0), ("sbd", sbd, 0)):
+        if value < least:
+            raise ValueError(f"Expected `{argument}` to be at least {least}, but got {value}.")
+    names = [f"synthetic_{index:04d}" for index in range(train + val + sbd)]
+    scenes = {name: _scene(np.random.default_rng((seed, index)), size) for index, name in enumerate(names)}
+    note = f"Made-up scenes in the layout of VOC and SBD (size {size}, seed {seed}): neither VOC nor SBD.\n"
+    folder = root / "voc" / "VOCdevkit" / "VOC2012"
+    lists = folder / "ImageSets" / "Segmentation"
+    for each in (folder / "JPEGImages", folder / "SegmentationClass", lists):
+        each.mkdir(parents=True, exist_ok=True)
+    for name in names[: train + val]:
+        _write_jpeg(folder / "JPEGImages" / f"{name}.jpg", scenes[name].image)
+        _write_palette(folder / "SegmentationClass" / f"{name}.png", scenes[name].bordered)
+    (lists / "train.txt").write_text("".join(f"{name}\n" for name in names[:train]))
+    (lists / "val.txt").write_text("".join(f"{name}\n" for name in names[train : train + val]))
+    (root / "voc" / "SYNTHETIC.txt").write_text(note)
+    if sbd:
+        _write_sbd(root / "sbd", [names[0], *names[train + val :]], [names[train]], scenes)
+        (root / "sbd" / "SYNTHETIC.txt").write_text(note)
+
+
+def palette() -> list[int]:
+    """VOC's 256 colours, R G B after R G B: the bits of an index, lowest first, go round the channels into ever lower bits."""
+    colours = []
+    for index in range(256):
+        colours += [sum(((index >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
+    return colours
+
+
+def _scene(rng: np.random.Generator, size: int) -> _Scene:
+    """Make up one scene: objects at several scales, the small ones in front."""
+    edges = (size, round(size * rng.uniform(0.66, 1)))
+    height, width = edges if rng.random() < 0.3 else edges[::-1]
+    ground = rng.uniform(40, 210, 3) + texture(rng, height, width, 4, 20) + texture(rng, height, width, 20, 12)
+    image = np.clip(ground, 0, 255).astype(np.uint8)
+    for _ in range(rng.integers(3, 8)):  # strips in the objects' colours, which are none
+        middle, angle = rng.uniform(0, 1, 2) * [width, height], rng.uniform(0, np.pi)
+        strip = ellipse(0, 0, size * rng.uniform(0.05, 0.2), size * 0.012, 24)
+        fill(image, _turned(strip, angle) + middle, paint(_hue(rng, int(rng.integers(_HUES)))))
+    labels, bordered = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
+    radii = size * np.exp(rng.uniform(np.log(1 / 24), np.log(1 / 4), rng.integers(2, 6)))
+    for radius in sorted(radii, reverse=True):
+        shape, hue = int(rng.integers(_SHAPES)), int(rng.integers(_HUES))
+        middle = rng.uniform(0, 1, 2) * [width, height]
+        outline = _turned(_shape(shape), rng.uniform(0, 2 * np.pi)) * radius + middle
+        fill(image, outline, paint(_hue(rng, hue)))
+        for target in (labels, bordered):
+            fill(target, outline, 1 + shape + _SHAPES * hue)
+        points = [np.round(outline).astype(np.int32)]
+        cv2.polylines(bordered, pts=points, isClosed=True, color=IGNORED, thickness=max(1, round(size / 100)))
+    light = 1 + np.linspace(-1, 1, width)[None, :, None] * rng.normal(0, 0.12)
+    noisy = image * light + texture(rng, height, width, 30, 4) + rng.normal(0, 6, (height, width, 3))
+    return _Scene(np.clip(noisy, 0, 255).astype(np.uint8), labels, bordered)
+
+
+def _shape(kind: int) -> Points:
+    """Outline a disc, triangle, square, star or cross of radius 1."""
+    if kind == 0:
+        return ellipse(0, 0, 1, 1, 40)
+    if kind in (1, 2):
+        return ellipse(0, 0, 1, 1, kind + 2)
+    if kind == 3:
+        return ellipse(0, 0, 1, 1, 10) * np.where(np.arange(10) % 2, 0.4, 1)[:, None]
+    arm = np.array([[1, -0.3], [1, 0.3], [0.3, 0.3]])
+    return np.concatenate([_turned(arm, quarter * np.pi / 2) for quarter in range(4)])
+
+
+def _turned(points: Points, angle: float) -> Points:
+    turned: Points = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return turned
+
+
+def _hue(rng: np.random.Generator, hue: int) -> Points:
+    """Draw a colour of one of the ranges of hues."""
+    angle = (hue + rng.uniform(0.1, 0.9)) * 180 / _HUES  # OpenCV's hues go to 180
+    pixel = np.array([[[angle, rng.uniform(110, 230), rng.uniform(110, 240)]]]).astype(np.uint8)
+    rgb: Points = cv2.cvtColor(pixel, code=cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
+    return rgb
+
+
+def _write_sbd(root: Path, train: list[str], val: list[str], scenes: dict[str, _Scene]) -> None:
+    from scipy.io import savemat
+
+    folder = root / "benchmark_RELEASE" / "dataset"
+    for each in (folder / "img", folder / "cls"):
+        each.mkdir(parents=True, exist_ok=True)
+    for split, names in (("train", train), ("val", val)):
+        (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        for name in names:
+            _write_jpeg(folder / "img" / f"{name}.jpg", scenes[name].image)
+            with io.BytesIO() as file:
+                savemat(file, {"GTcls": {"Segmentation": scenes[name].labels}}, do_compression=True)
+                # The header says when it was written: the same seed shall give the same file.
+                (folder / "cls" / f"{name}.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(116) + file.getvalue()[116:])
+
+
+def _write_jpeg(path: Path, image: Bytes) -> None:
+    # Encoded here, because OpenCV's own writing says nothing when a disk is full.
+    path.write_bytes(cv2.imencode(".jpg", img=cv2.cvtColor(image, code=cv2.COLOR_RGB2BGR))[1].tobytes())
+
+
+def _write_palette(path: Path, labels: Bytes) -> None:
+    from PIL import Image
+
+    with io.BytesIO() as file:
+        image = Image.fromarray(labels)
+        image.putpalette(palette())
+        image.save(file, format="PNG")
+        path.write_bytes(file.getvalue())
