@@ -141,7 +141,8 @@ def beside_table1(cells: Sequence[Cell]) -> list[Cell]:
     """Return what the json holds beside the printed columns: F of every class, of merged parts, of skin and of hair."""
     values: dict[str, Any] = {f"f_{part}": partial(_metric, f"f_{part}") for part in helen.PARTS}
     values |= {f"f_class_{name.replace(' ', '_')}": partial(_class_f, index) for index, name in enumerate(helen.CLASSES)}
-    return [replace(cell, column=column, value=value) for cell in cells if cell.column == "f_score" for column, value in values.items()]
+    scores = [cell for cell in cells if cell.column == "f_score" and not cell.label]  # of published rows: own data may have other classes
+    return [replace(cell, column=column, value=value) for cell in scores for column, value in values.items()]
 
 
 def _metric(name: str, metrics: Mapping[str, Any]) -> Value:

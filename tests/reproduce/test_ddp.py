@@ -291,8 +291,13 @@ def test_precision_makes_another_run_of_trainings_only() -> None:
     assert "precision" in {deviation.id for deviation in table.deviations(Setting("demo", precision="bf16-mixed"))}
 
 
-def test_gpus_are_shared_out_in_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_shared_out_in_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7,9")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpus() == []  # whatever the variable says, without NVIDIA's tools there is none
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nfor gpu in 0 1 2 3 4 5 6 7 8 9; do echo GPU $gpu; done\n")
+    tool.chmod(0o755)
     assert gpus() == ["4", "5", "6", "7", "9"]
     launcher, runtime = launcher_for("auto", None, devices=2)
     assert (launcher.slots, launcher.gpus) == (2, ["4,5", "6,7"])
