@@ -212,19 +212,23 @@ SILENT = {
 
 def table1_deviations(setting: Setting) -> list[Deviation]:
     """List where table 1 knowingly differs from the paper."""
-    silent = dict(SILENT)
+    texts = dict(SILENT)
     if setting.precision != PRECISIONS[0]:
-        silent["precision"] = f"Trained in {setting.precision}; the paper does not say."
+        texts["precision"] = f"Trained in {setting.precision}; the paper does not say."
     if setting.profile == "paper":
-        start = "ImageNet weights of torchvision, fc6's 7x7 taps thinned to 4x4 as in DeepLab; the paper names none."
+        texts["baseline-norm"] = "Baselines have no batch norm before fc6; the paper does not say."
+        texts["start-weights"] = "ImageNet weights of torchvision, fc6's 7x7 taps thinned to 4x4 as in DeepLab; the paper names none."
         if start_weights(setting) is None:
-            start = f"RANDOM weights, because there is no weights/{IMAGENET_VGG16} under the data root: `prepare vgg16` downloads it."
-        texts = {
-            "start-weights": start,
-            "baseline-norm": "Baselines have no batch norm before fc6; the paper does not say.",
-        }
-        return [Deviation(id, text) for id, text in (silent | texts).items()]
-    scale = SCALES[setting.profile]
+            texts["start-weights"] = (
+                f"RANDOM weights, because there is no weights/{IMAGENET_VGG16} under the data root: `prepare vgg16` downloads it."
+            )
+    else:
+        texts |= {f"{setting.profile}-{id}": text for id, text in _shrunk(SCALES[setting.profile]).items()}
+    return [Deviation(id, text) for id, text in texts.items()]
+
+
+def _shrunk(scale: Scale) -> dict[str, str]:
+    """Say what a shrunk profile changes."""
     network, recipe = scale.network, scale.recipe
     texts = {
         "network": (
@@ -252,7 +256,7 @@ def table1_deviations(setting: Setting) -> list[Deviation]:
     }
     if scale.made is not None:
         texts["data"] = f"{scale.made.exemplars} made-up faces to train on and {scale.made.testing} to test on, not Helen."
-    return [Deviation(id, text) for id, text in (silent | {f"{setting.profile}-{id}": text for id, text in texts.items()}).items()]
+    return texts
 
 
 TABLES = (Table("adaptive_rf.table1", table1_cells, TABLE1_CLAIMS, table1_deviations, beside_table1),)
