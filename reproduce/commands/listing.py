@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 
-from reproduce.options import setting_from
+from reproduce.options import print_lines, setting_from
 from reproduce.published import load, table_ids
 from reproduce.store import Store
 
 
 def list_tables(options: argparse.Namespace) -> int:
     """Print every table with its paper, its cells and how many are done."""
-    from rich.console import Console
     from rich.table import Table as Lines
 
     from reproduce.papers import TABLES
@@ -22,8 +21,7 @@ def list_tables(options: argparse.Namespace) -> int:
         published, cells = load(id), TABLES[id].cells(setting)
         done = sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells)
         lines.add_row(id, published.paper.short, published.title, str(len(cells)), str(done))
-    console = Console()
-    console.print(lines)
+    print_lines(lines)
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
-    console.print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
+    print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
     return 0
