@@ -51,6 +51,8 @@ def command(folder: Path) -> subprocess.Popen[bytes]:
             stderr=log,
             env=environment | {"PYTHONPATH": root},
             start_new_session=True,
+            # Whoever runs the tests in the background may ignore Ctrl-C, and that would be inherited.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
 
 

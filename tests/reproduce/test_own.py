@@ -230,7 +230,7 @@ def test_a_network_and_data_of_ones_own_go_through_the_same_evaluation(here: Pat
     assert code == 0, prepared.error
     result = prepared.result
     assert result["images"] == 5
-    assert result["data"]["status"] == "not official"
+    assert result["data"]["status"] == "own"
     assert (result["data"]["set"], len(result["data"]["fingerprint"])) == ("StripesData", 16)
     assert sum(map(sum, result["confusion"])) == 8 * (12 + 13 + 14 + 15 + 16)
     assert result["metrics"]["mean_iou"] == 1
