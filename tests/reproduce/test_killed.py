@@ -84,6 +84,14 @@ def wait(process: subprocess.Popen[bytes], folder: Path) -> int:
         raise AssertionError((folder / "log.txt").read_text()) from None
 
 
+def wait_for_step(step: int, folder: Path) -> None:
+    """Wait until a running job is beyond a step."""
+    deadline = time.monotonic() + 60
+    while not any(run.progress.get("step", 0) > step for run in runs(folder) if run.state == "running"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -134,10 +142,7 @@ def test_twenty_kills_leave_the_undisturbed_table(tmp_path: Path, undisturbed: P
 
 def test_an_orphaned_job_is_adopted(tmp_path: Path, undisturbed: Path) -> None:
     process = command(tmp_path)
-    deadline = time.monotonic() + 60
-    while not any(run.progress.get("step", 0) > 3 for run in runs(tmp_path) if run.state == "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_step(3, tmp_path)
     (orphan, *_) = workers(tmp_path)
     kill(process.pid)
     process.wait()
@@ -150,10 +155,7 @@ def test_an_orphaned_job_is_adopted(tmp_path: Path, undisturbed: Path) -> None:
 
 def test_ctrl_c_ends_the_jobs_and_the_command_goes_on(tmp_path: Path, undisturbed: Path) -> None:
     process = command(tmp_path)
-    deadline = time.monotonic() + 60
-    while not any(run.progress.get("step", 0) > 3 for run in runs(tmp_path) if run.state == "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_step(3, tmp_path)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the whole group
     assert process.wait(timeout=60) == 130
     assert workers(tmp_path) == []
@@ -180,10 +182,7 @@ def test_of_two_commands_one_takes_over_what_the_other_leaves(tmp_path: Path, un
     (tmp_path / "runs").mkdir()
     (other / "runs").symlink_to(tmp_path / "runs")
     first, second = command(tmp_path), command(other)
-    deadline = time.monotonic() + 60
-    while not any(run.progress.get("step", 0) > 8 for run in runs(tmp_path) if run.state == "running"):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for_step(8, tmp_path)
     jobs = workers(tmp_path)
     kill(first.pid)
     for job in jobs:
