@@ -120,6 +120,17 @@ class Run:
         return read_json(self.folder / "result.json")
 
     @property
+    def curve(self) -> list[dict[str, Any]]:
+        """What was logged in training, a dict a line, up to a line that a crash cut short."""
+        lines = []
+        try:
+            for line in (self.folder / "metrics.jsonl").read_text().splitlines():
+                lines.append(json.loads(line))
+        except (FileNotFoundError, json.JSONDecodeError):
+            pass
+        return lines
+
+    @property
     def job(self) -> Job | None:
         """What is done here, or None where it cannot be read: cut off, or another version's."""
         try:

@@ -15,6 +15,7 @@ from reproduce.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 PROFILES = ("paper", "small", "demo")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")  # Lightning's names, the default first
@@ -54,6 +55,7 @@ class Cell:
         value: from a job's metrics to the number.
         audit: whether the printed number is held against the paper's own formula.
         missing: what has to be had before the jobs can run, and how.
+        curve: whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
         caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile.
         label: of a row that the paper lacks.
     """
@@ -67,17 +69,22 @@ class Cell:
     missing: str = ""
     label: str = ""
     caveat: str = ""
+    curve: bool = False
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: how its cells are had, what the paper says of it, where we differ, and what only the json shows."""
+    """A published table: how its cells are had, what the paper says of it, where we differ, what only the json shows, and its figure.
+
+    A figure is drawn with matplotlib from stored runs; None where no run that it needs is there yet.
+    """
 
     id: str
     cells: Callable[[Setting], Sequence[Cell]]
     claims: tuple[Claim, ...]
     deviations: Callable[[Setting], Sequence[Deviation]]
     beside: Callable[[Sequence[Cell]], Sequence[Cell]] = lambda cells: ()
+    figure: Callable[[Setting, Store], Figure | None] | None = None
 
 
 def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> pd.DataFrame:
@@ -131,6 +138,8 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         }
         return _absent(state, reasons[state], job)
     data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
+    if cell.curve:
+        metrics["curve"] = run.curve
     return {
         "seed": job.seed, "value": cell.value(metrics), "state": "done", "reason": cell.caveat, "job": job.name,
         "data": _described(data),

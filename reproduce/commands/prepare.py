@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from reproduce.options import Parser, UsageError
-from reproduce.papers.adaptive_rf import IMAGENET_VGG16
+from reproduce.papers.adaptive_rf.helen import IMAGENET_VGG16
 
 BLOCK = 2**20
 TIMEOUT = 60.0  # seconds without a byte

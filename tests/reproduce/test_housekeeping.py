@@ -119,7 +119,7 @@ def test_stale_are_those_whose_method_or_whose_parents_moved_on(
     removed = [finish(store, job) for job in (old, replace(old, seed=7), child)]
     assert main(["runs", "remove", "--stale"]) == 0
     assert all(run.folder.exists() for run in removed)  # nothing has moved
-    monkeypatch.setattr("reproduce.papers.adaptive_rf.REVISION", 2)
+    monkeypatch.setattr("reproduce.papers.adaptive_rf.helen.REVISION", 2)
     capsys.readouterr()
     main(["runs"])
     assert capsys.readouterr().out.count("done, stale") == 3
@@ -132,7 +132,7 @@ def test_a_cell_says_that_an_older_result_is_stale(
     store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     finish(store, table_job())
-    monkeypatch.setattr("reproduce.papers.adaptive_rf.REVISION", 3)
+    monkeypatch.setattr("reproduce.papers.adaptive_rf.helen.REVISION", 3)
     assert main(["show", "table1", "--format", "json"]) == 0
     cells = json.loads(capsys.readouterr().out)["cells"]
     stale = [cell for cell in cells if "is stale" in cell["reason"]]

@@ -13,8 +13,8 @@ from datamodules.synthetic import write_helen
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.papers import TABLES
-from reproduce.papers.adaptive_rf import FACTOR_RATE, PAPER, SCALES, _sha256, training_jobs
-from reproduce.papers.adaptive_rf_claims import TABLE1_CLAIMS
+from reproduce.papers.adaptive_rf.helen import FACTOR_RATE, PAPER, SCALES, _sha256, training_jobs
+from reproduce.papers.adaptive_rf.table1 import CLAIMS
 from reproduce.published import load, table_ids
 from reproduce.specs import AdaptiveVGG, Helen
 from reproduce.store import Store
@@ -91,7 +91,7 @@ def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:
     """What the paper's own table says of its sentences; one of them fails in print."""
     published = load("adaptive_rf.table1")
     measured = measure(TABLES["adaptive_rf.table1"].cells(Setting("demo")), Store(tmp_path), "demo", "run")
-    results = {result["id"]: result for result in check_claims(TABLE1_CLAIMS, published, compare(published, measured))}
+    results = {result["id"]: result for result in check_claims(CLAIMS, published, compare(published, measured))}
     printed = {id: result["printed"] for id, result in results.items()}
     assert printed == {
         "modified-improve": "no",  # 6: 0.8995 against 0.9001
