@@ -29,6 +29,7 @@ class SemanticSegmentation(LightningModule):
         gamma: the learning rate's factor at a milestone.
         factor_multiplier: learning rate of inflation factors over `learning_rate`.
         factor_start: optimiser steps before inflation factors begin to move.
+        factor_clip: the most that the gradient of an inflation factor may be, either way; the paper's trick (a), which names no bound.
         ignore_index: the label of pixels that count neither in the loss nor in the scores.
     """
 
@@ -43,9 +44,12 @@ class SemanticSegmentation(LightningModule):
         gamma: float = 0.1,
         factor_multiplier: float = 6e4,
         factor_start: int = 0,
+        factor_clip: float | None = None,
         ignore_index: int = 255,
     ) -> None:
         super().__init__()
+        if factor_clip is not None and not factor_clip > 0:
+            raise ValueError(f"Expected `factor_clip` to be positive, but got {factor_clip}.")
         self.save_hyperparameters(ignore=["network"])
         self.network = network
         self.confusion = ConfusionMatrix(num_classes, ignore_index)
@@ -58,7 +62,8 @@ class SemanticSegmentation(LightningModule):
     def _shared_step(self, batch: dict[str, Any], stage: str) -> Tensor:
         """Score a batch at its labels' own size; in training return the loss, otherwise count into the confusion matrix."""
         mask: Tensor = batch["mask"]
-        scores: Tensor = self(batch["image"])
+        guided = stage == "train" and getattr(self.network, "uses_labels", False)
+        scores: Tensor = self.network(batch["image"], mask) if guided else self(batch["image"])
         if scores.shape[-2:] != mask.shape[-2:]:
             scores = functional.interpolate(scores, size=mask.shape[-2:], mode="bilinear", align_corners=True)
         if stage != "train":
@@ -109,6 +114,8 @@ class SemanticSegmentation(LightningModule):
             factor.shares.copy_(_mean_over_ranks(factor.shares) / self._loss_scale())
         trajectory: dict[str, float] = getattr(self.network, "trajectory", dict)()
         self.log_dict({f"trajectory/{name}": value for name, value in trajectory.items()})
+        if self.hparams["factor_clip"] is not None:
+            torch.nn.utils.clip_grad_value_([factor.value for factor in self._factors()], self.hparams["factor_clip"])
         if self.global_step < self.hparams["factor_start"]:
             for factor in self._factors():
                 factor.value.grad = None  # SGD then leaves the value and its momentum alone

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from reproduce.job import Job
-from reproduce.specs import AdaptiveVGG, Data, Helen, Network, OwnData, OwnNetwork, Recipe
+from reproduce.specs import VOC, AdaptiveVGG, Data, Helen, Network, OwnData, OwnNetwork, Recipe
 from reproduce.table import Cell, Setting, Value
 
 __all__ = ["AdaptiveVGG", "OwnData", "OwnNetwork", "OwnRow", "Recipe"]
@@ -51,7 +51,7 @@ class OwnRow:
         for name, value, allowed in (
             ("network", self.network, (AdaptiveVGG, OwnNetwork)),
             ("recipe", self.recipe, (Recipe,)),
-            ("data", self.data, (Helen, OwnData)),
+            ("data", self.data, (Helen, VOC, OwnData)),
         ):
             if value is not None and not isinstance(value, allowed):
                 kinds = " or ".join(kind.__name__ for kind in allowed)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from datamodules.alignment import OUTSIDE_COLOUR
-from datamodules.layouts import helen
+from datamodules.layouts import helen, voc
 from datamodules.loading import normalise
 from datamodules.opencv import cv2
 from reproduce import own, specs
@@ -99,6 +99,8 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
 def _size(data: specs.Data | None) -> int:
     if isinstance(data, specs.Helen):
         return data.size
+    if isinstance(data, specs.VOC):
+        return 0
     size = dict(data.arguments).get("size", 0) if data else 0
     return size if isinstance(size, int) else 0
 
@@ -106,6 +108,8 @@ def _size(data: specs.Data | None) -> int:
 def _classes(job: Job) -> tuple[str, ...]:
     if isinstance(job.data, specs.Helen):
         return helen.CLASSES
+    if isinstance(job.data, specs.VOC):
+        return voc.CLASSES
     names = tuple(f"class {index}" for index in range(job.network.num_classes))
     if isinstance(job.data, specs.OwnData):
         found = getattr(getattr(own.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)

@@ -30,6 +30,8 @@ class AdaptiveVGG:
     pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
     batch_norm: bool = False
     dropout: float = 0.5
+    gradient: str = "equation 11"
+    background_weight: float = 1.0
 
     @property
     def trains_batch_norm(self) -> bool:
@@ -128,6 +130,31 @@ class Helen:
 
 
 @dataclass(frozen=True)
+class MadeScenes:
+    """Made-up scenes in VOC's and SBD's layouts; see `datamodules.synthetic_voc.write_voc`. `revision` moves when that draws otherwise."""
+
+    train: int
+    val: int
+    size: int
+    seed: int = 0
+    sbd: int = 0
+    revision: int = 1
+
+
+@dataclass(frozen=True)
+class VOC:
+    """See `datamodules.voc.VOCDataModule`. Either `made`, or read under the data root, whose content `fingerprint` names."""
+
+    crop: int
+    fingerprint: str = ""
+    made: MadeScenes | None = None
+    train: str = "train_aug"
+    evaluate: str = "val"
+    scale: tuple[float, float] = (0.5, 2.0)
+    flip: bool = True
+
+
+@dataclass(frozen=True)
 class Weights:
     """A file of start weights: its name under `<data root>/weights`, and what it holds."""
 
@@ -153,6 +180,7 @@ class Recipe:
     gamma: float = 0.1
     factor_multiplier: float = 6e4
     factor_start: int = 0
+    factor_clip: float | None = None
 
 
 @dataclass(frozen=True)
@@ -190,4 +218,4 @@ class Runtime:
 
 
 Network = AdaptiveVGG | OwnNetwork
-Data = Helen | OwnData
+Data = Helen | VOC | OwnData

@@ -15,9 +15,10 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
-from datamodules import synthetic
+from datamodules import synthetic, synthetic_voc
 from datamodules.cache import build_once
 from datamodules.helen import HelenDataModule
+from datamodules.voc import VOCDataModule
 from datamodules.vouch import Vouch
 from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
@@ -27,6 +28,11 @@ from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, R
 from reproduce.job import Job
 from reproduce.store import Run, Store
 
+MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
+MADE: dict[type, tuple[str, Callable[..., None]]] = {
+    specs.MadeFaces: ("faces", synthetic.write_helen),
+    specs.MadeScenes: ("scenes", synthetic_voc.write_voc),
+}
 NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG}
 
 
@@ -67,13 +73,24 @@ def build_data(job: Job, aligned: Callable[[int, int], None]) -> pl.LightningDat
                 f"Expected `{data.name}` in {data.file} to have the network's `num_classes`, {job.network.num_classes}, but got {classes}."
             )
         return module
-    root, cache = Path(job.runtime.data_root), Path(job.runtime.cache)
-    if data.made is not None:
-        made = dataclasses.asdict(data.made)
-        revision = made.pop("revision")
-        name = "-".join(str(value) for value in (*made.values(), revision))
-        root = build_once(cache / f"made-faces-{name}", lambda folder: synthetic.write_helen(folder, **made))
-    return HelenDataModule(root, data.size, recipe.batch_size, recipe.steps, job.seed, cache=cache, progress=aligned)
+    cache = Path(job.runtime.cache)
+    root = Path(job.runtime.data_root) if data.made is None else made_up(data.made, cache)
+    common: dict[str, Any] = {"batch_size": recipe.batch_size, "steps": recipe.steps, "seed": job.seed, "cache": cache}
+    # A GPU waits for pictures that are decoded one by one; on a processor, others would take its cores.
+    common["workers"] = min(job.runtime.threads, MOST_WORKERS) if job.runtime.accelerator == "cuda" else 0
+    if isinstance(data, specs.Helen):
+        return HelenDataModule(root, data.size, **common | {"workers": 0}, progress=aligned)  # packed arrays: workers would only copy
+    given = {item.name: getattr(data, item.name) for item in dataclasses.fields(data) if item.name not in ("made", "fingerprint")}
+    return VOCDataModule(root, **given, **common)
+
+
+def made_up(spec: specs.MadeFaces | specs.MadeScenes, cache: Path) -> Path:
+    """Make up data, once for all jobs; return its root."""
+    made = dataclasses.asdict(spec)
+    name = "-".join(str(value) for value in made.values())
+    made.pop("revision")
+    kind, write = MADE[type(spec)]
+    return build_once(cache / f"made-{kind}-{name}", lambda folder: write(folder, **made))
 
 
 def start_weights(job: Job, network: nn.Module, store: Store) -> None:
@@ -164,27 +181,27 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
 
 
 def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
-    if isinstance(data, HelenDataModule):
-        expected, name, vouch = len(data.layout.splits["testing"]), "Helen", data.vouch
-    else:
-        expected, name = len(data.test_dataloader().dataset), spec.name if isinstance(spec, specs.OwnData) else ""
-        vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
+    expected = len(data.test_dataloader().dataset)
     if int(task.last_images) != expected:
         raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
     matrix = task.last_confusion.cpu()
-    # A user's data that does not say what F is taken of: every class but the first, the background.
-    each = {str(index): (index,) for index in range(1, len(matrix))}
     metrics: dict[str, Any] = segmentation_scores(matrix)
-    metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
-    metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
-    metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
+    if not isinstance(data, VOCDataModule):
+        # A user's data that does not say what F is taken of: every class but the first, the background.
+        each = {str(index): (index,) for index in range(1, len(matrix))}
+        metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
+        metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
+        metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
     learned: dict[str, float] = getattr(task.network, "trajectory", dict)()
     metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
+    vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
     return {
         "metrics": metrics,
         "confusion": matrix.tolist(),
         "images": expected,
-        "data": dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)},
+        "data": dataclasses.asdict(vouch)
+        | {"set": spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__}
+        | {"fingerprint": getattr(data, "fingerprint", spec.fingerprint)},
     }
 
 

@@ -32,6 +32,8 @@ class AdaptiveVGG(nn.Module):
         pool_dilations: of pool1 to pool5.
         batch_norm: after every convolution but fc8.
         dropout: after fc6 and fc7.
+        gradient: of f; see `InflationFactor`.
+        background_weight: of background pixels in the gradient of f; below 1, training needs labels.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class AdaptiveVGG(nn.Module):
         pool_dilations: Sequence[int] = (1, 1, 1, 1, 2),
         batch_norm: bool = False,
         dropout: float = 0.5,
+        gradient: str = "equation 11",
+        background_weight: float = 1.0,
     ) -> None:
         super().__init__()
         for name, value in (("num_classes", num_classes), ("dilation", dilation), ("kernel_size", kernel_size)):
@@ -56,22 +60,27 @@ class AdaptiveVGG(nn.Module):
         channels = round(CHANNELS[-1] * width)
         self.features = vgg16_features(strides, dilations, pool_dilations, width, batch_norm)
         self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
-        self.factor = InflationFactor() if inflated else None
+        self.factor = InflationFactor(gradient=gradient, background_weight=background_weight) if inflated else None
         self.head = vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm)
         self.num_classes, self.kernel_size, self.kernel_extent = num_classes, kernel_size, dilation * (kernel_size - 1) + 1
         self.pool5_receptive_field, self.stride = receptive_field(windows(self.features))
         initialise(self)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """B 3 H W to scores B num_classes H W."""
+    @property
+    def uses_labels(self) -> bool:
+        """Whether training needs the labels in `forward`."""
+        return self.factor is not None and self.factor.uses_labels
+
+    def forward(self, image: Tensor, labels: Tensor | None = None) -> Tensor:
+        """B 3 H W, in training with labels B H W where it `uses_labels`, to scores B num_classes H W."""
         size = (image.shape[-2], image.shape[-1])
         features = self.norm(self.features(image))
         source = (features.shape[-2], features.shape[-1])
         if self.factor is None:
             scores = self.head(features)
             return interpolate(scores, scores.new_ones((), dtype=image.dtype), source, size)
-        scores = self.head(self.factor.inflate(features))
-        return self.factor.interpolate(scores, source, size)
+        scores = self.head(self.factor.inflate(features, size, labels))
+        return self.factor.interpolate(scores, source, size, labels)
 
     def receptive_field(self) -> int:
         """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""

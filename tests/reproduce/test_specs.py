@@ -8,19 +8,27 @@ import inspect
 import pytest
 
 from datamodules.synthetic import write_helen
+from datamodules.synthetic_voc import write_voc
+from datamodules.voc import VOCDataModule
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import specs
 
 # What the spec has and the callable has not: the loop's own, and what only identifies.
-OWN = {"steps", "batch_size", "revision"}
+OWN = {"steps", "batch_size", "revision", "fingerprint", "made"}
 # What the callable has and the spec has not: given by the job.
-GIVEN = {"self", "network", "num_classes", "ignore_index", "root"}
+GIVEN = {"self", "network", "num_classes", "ignore_index", "root", "batch_size", "steps", "seed", "cache", "workers"}
 
 
 @pytest.mark.parametrize(
     ("spec", "target"),
-    [(specs.AdaptiveVGG, AdaptiveVGG), (specs.Recipe, SemanticSegmentation), (specs.MadeFaces, write_helen)],
+    [
+        (specs.AdaptiveVGG, AdaptiveVGG),
+        (specs.Recipe, SemanticSegmentation),
+        (specs.MadeFaces, write_helen),
+        (specs.MadeScenes, write_voc),
+        (specs.VOC, VOCDataModule),
+    ],
 )
 def test_fields_are_the_arguments_with_their_defaults(spec: type, target: object) -> None:
     fields = {item.name: item.default for item in dataclasses.fields(spec) if item.name not in OWN}

@@ -154,7 +154,7 @@ def test_bfloat16_features_are_sampled_at_exact_positions() -> None:
 
 def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
     module = InflationFactor().double()
-    inflated = module.inflate(features())
+    inflated = module.inflate(features(), (50, 60))
     (module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum().backward()
     assert module.value.item() == 1.0
     assert module.value.grad is not None
