@@ -49,7 +49,7 @@ def deviations(setting: Setting) -> list[Deviation]:
     scale = Deviation(
         "true-gradient",
         "The true derivative of the summed loss is divided by the pixels of the image, as equation 11's second line is; equation 11 "
-        "divides the inflation layer's share by that layer's own cells, some (8 / f)^2 times fewer at a stride of 8. The rate of f is the same.",
+        "divides the inflation layer's share by that layer's own cells, some (8 / f)^2 times fewer at a stride of 8. The rate is the same.",
     )
     return [scale, *helen_deviations(setting)]
 
