@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from reproduce.published import PublishedTable, Value
 
 CELL_FIELDS = (
-    *("row", "row_key", "column", "kind", "unit", "published", "values", "mean", "std", "n"),
+    *("row", "row_key", "column", "kind", "unit", "published", "published_std", "values", "seeds", "mean", "std", "n"),
     *("difference", "tolerance", "verdict", "reason", "data", "device", "jobs"),
 )
 MEASURED_FIELDS = (
@@ -24,6 +24,8 @@ MEASURED_FIELDS = (
 )
 KINDS = ("exact", "trained", "timed", "published")
 STATES = ("done", "failed", "running", "interrupted", "todo")
+
+NOT_PRINTED = "not in the paper's table"  # why a cell has no printed number, where the paper has no such cell
 
 Key = tuple[str, str]
 
@@ -136,13 +138,14 @@ def _cell(published: PublishedTable, key: Key, lines: list[_Line]) -> dict[str, 
     printed = published.by_key.get(key)
     column = published.column(key[1])
     first = lines[0]
-    samples = tuple(line.numbers for line in lines if line.numbers is not None)
+    finished = [(line.seed, line.numbers) for line in lines if line.numbers is not None]
+    samples = tuple(sample for _, sample in finished)
     numbers = _numbers(printed.value) if printed else None
     theirs = Printed(
         numbers,
         published.digits(*key),
         column.tolerance if column else None,
-        printed.note if printed else "not in the paper's table",
+        printed.note if printed else NOT_PRINTED,
     )
     judgement = judge(theirs, _measured(lines, samples))
     means, deviations = center(samples), spread(samples)
@@ -156,7 +159,9 @@ def _cell(published: PublishedTable, key: Key, lines: list[_Line]) -> dict[str, 
         "kind": first.kind,
         "unit": unit,
         "published": _value(numbers),
+        "published_std": printed.std if printed else None,
         "values": [_value(sample) for sample in samples],
+        "seeds": [seed for seed, _ in finished],
         "mean": _value(means),
         "std": _value(deviations),
         "n": len(samples),

@@ -22,7 +22,9 @@ CELL = [
     "kind",
     "unit",
     "published",
+    "published_std",
     "values",
+    "seeds",
     "mean",
     "std",
     "n",
@@ -96,6 +98,11 @@ def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(list(claim) == ["id", "text", "printed", "holds", "reason"] for claim in table["claims"])
     assert {claim["printed"] for claim in table["claims"]} <= {"yes", "no", "undecided", "not tested"}
     assert all(list(deviation) == ["id", "text"] for deviation in table["deviations"])
+
+
+def test_the_json_of_a_table_named_twice_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "table1", "adaptive_rf.table1", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["table"] == "adaptive_rf.table1"
 
 
 def test_rows_chooses_rows(capsys: pytest.CaptureFixture[str]) -> None:

@@ -48,6 +48,7 @@ def test_a_cell_has_the_fields_of_the_json(table: PublishedTable) -> None:
     assert tuple(cell) == CELL_FIELDS
     assert cell["row"] == "Baseline, dilation 4"
     assert (cell["published"], cell["values"], cell["mean"], cell["std"], cell["n"]) == (0.9012, [0.9, 0.901, 0.902], 0.901, 0.001, 3)
+    assert (cell["seeds"], cell["published_std"]) == ([0, 1, 2], None)
     assert cell["difference"] == -0.0002
     assert (cell["verdict"], cell["data"], cell["device"]) == ("within", "Helen", "1 GPU")
     assert cell["jobs"] == ["job-0", "job-1", "job-2"]
@@ -60,7 +61,7 @@ def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
 
 def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
     cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
-    assert (cell["n"], cell["mean"], cell["verdict"]) == (1, 0.9, "within")
+    assert (cell["n"], cell["mean"], cell["verdict"], cell["seeds"]) == (1, 0.9, "within", [0])
     assert cell["reason"].endswith("seed 1: failed: out of memory; seed 2: running: step 7")
     assert cell["jobs"] == ["job-0", "job-1", "job-2"]
 
