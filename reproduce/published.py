@@ -115,6 +115,11 @@ class PublishedTable:
         """What it is, where it is not a table of printed numbers; else nothing."""
         return "a comparison of our own" if self.own else "" if self.prints else "the paper prints curves, no numbers"
 
+    @property
+    def heading(self) -> str:
+        """The title, with what it is where it is not a table of printed numbers."""
+        return f"{self.title} ({self.nature})" if self.nature else self.title
+
     @cached_property
     def by_key(self) -> dict[tuple[str, str], PublishedCell]:
         """The cells by (row_key, column)."""

@@ -213,11 +213,10 @@ def header(rendered: Rendered) -> tuple[str, str, str]:
         Three lines.
     """
     paper = rendered.table.paper
-    nature = rendered.table.nature
     seeds = ", ".join(map(str, rendered.seeds)) or "none"
     run = (f"profile {rendered.profile}", f"data: {rendered.data}", f"seeds: {seeds}", f"device: {rendered.device or 'none'}")
     return (
-        f"{rendered.table.id}: {rendered.table.title}{f' ({nature})' if nature else ''}",
+        f"{rendered.table.id}: {rendered.table.heading}",
         f"{paper.short}, {paper.title}, {paper.venue} {paper.year}",
         " | ".join(run),
     )

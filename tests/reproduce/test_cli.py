@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from datamodules.synthetic import write_helen
 from reproduce.cli import main
+from reproduce.commands import listing
+from reproduce.published import load
 from reproduce.render import FORMATS
 
 HEADER = ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
@@ -144,6 +147,15 @@ def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypat
     assert third.returncode == 1
     assert "failed: [Errno 21] Is a directory" in third.stdout
     assert "3 of 300 steps" in third.stdout
+
+
+def test_the_listing_says_what_is_no_table_of_printed_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    table = load("table1")
+    unprinted = replace(table, cells=tuple(replace(cell, printed="") for cell in table.cells))
+    for own, nature in ((True, "a comparison of our own"), (False, "the paper prints curves, no numbers")):
+        monkeypatch.setattr(listing, "load", lambda name, own=own: replace(unprinted, own=own))
+        main([])
+        assert f"{table.title} ({nature})" in capsys.readouterr().out
 
 
 def test_starting_takes_little_more_than_python_itself() -> None:
