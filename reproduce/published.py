@@ -113,7 +113,7 @@ class PublishedTable:
     @property
     def nature(self) -> str:
         """What it is, where it is not a table of printed numbers; else nothing."""
-        return "a comparison of our own" if self.own else "" if self.prints else "the paper prints curves, no numbers"
+        return "a comparison of our own" if self.own else "" if self.prints else "a figure: the paper prints no numbers"
 
     @property
     def heading(self) -> str:

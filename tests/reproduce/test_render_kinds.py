@@ -183,9 +183,9 @@ def test_the_summary_counts_what_was_measured(speed: Rendered) -> None:
     assert "6 cells: 5 measured, 1 not run.\n" in render([speed], "terminal")
 
 
-def test_a_figure_says_that_the_paper_prints_curves(complete: Rendered) -> None:
+def test_a_figure_says_that_the_paper_prints_no_numbers(complete: Rendered) -> None:
     figure = replace(complete, table=replace(SPEED, id="made.figure1", own=False))
-    assert render([figure], "terminal").startswith("made.figure1: What the layer costs (the paper prints curves, no numbers)\n")
+    assert render([figure], "terminal").startswith("made.figure1: What the layer costs (a figure: the paper prints no numbers)\n")
 
 
 def test_one_printed_number_makes_it_a_table(complete: Rendered) -> None:
