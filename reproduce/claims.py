@@ -23,14 +23,12 @@ Logic is Kleene's: one counterexample refutes `all_of`, one example proves `any_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.published import PublishedTable
 
 Cell = tuple[str, str]
@@ -131,7 +129,7 @@ class Evidence:
         )
 
     @classmethod
-    def ours(cls, published: PublishedTable, cells: pd.DataFrame) -> Evidence:
+    def ours(cls, published: PublishedTable, cells: Iterable[Mapping[str, Any]]) -> Evidence:
         """Collect the measured numbers.
 
         Args:
@@ -142,7 +140,7 @@ class Evidence:
             Evidence with the spread over seeds; computed cells have none.
         """
         quantities: dict[Cell, Quantity | None] = dict.fromkeys(published.by_key)
-        for record in cells.to_dict("records"):
+        for record in cells:
             key = (str(record["row_key"]), str(record["column"]))
             digits = published.digits(*key)
             quantities[key] = _quantity(record["mean"], record["std"], int(record["n"]), record["kind"] == "exact", digits)
@@ -250,7 +248,7 @@ def not_(finding: Finding) -> Finding:
     return replace(finding, truth=opposite.get(finding.truth, finding.truth))
 
 
-def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: pd.DataFrame) -> list[ClaimResult]:
+def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: Iterable[Mapping[str, Any]]) -> list[ClaimResult]:
     """Test every claim on the printed numbers and on ours.
 
     Args:

@@ -63,12 +63,11 @@ def _result(options: argparse.Namespace, setting: Setting, store: Store, table: 
     measured = measure([*cells, *table.beside(cells)], store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
-    done = measured[(measured["state"] == "done") & (measured["job"] != "")]
-    data = "; ".join(dict.fromkeys(text for text in done["data"] if text)) or "none yet"
-    device = "; ".join(dict.fromkeys(text for text in done["device"] if text)) or "none yet"
+    done = [line for line in measured if line["state"] == "done" and line["job"]]
+    data, device = ("; ".join(dict.fromkeys(line[name] for line in done if line[name])) or "none yet" for name in ("data", "device"))
     rendered = Rendered(
         published, setting.profile, data, tuple(range(setting.seeds)), device, compared,
         check_claims(table.claims, published, compared), table.deviations(setting),
     )  # fmt: skip
-    complete = bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()
+    complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
     return rendered, complete

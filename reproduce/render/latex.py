@@ -117,7 +117,7 @@ def _letter(sign: str) -> str:
 
 def _frame(content: Body) -> pd.DataFrame:
     """Put the cells under each other as LaTeX; a heading, and a label too long for its lines, take lines of their own."""
-    import pandas as pd  # here, because listing tables must not wait for it
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
 
     lines: list[list[str]] = []
     for section in content.sections:

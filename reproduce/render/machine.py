@@ -39,7 +39,7 @@ def _document(rendered: Rendered) -> dict[str, Any]:
         "paper": table.paper.id,
         "title": table.title,
         "profile": rendered.profile,
-        "cells": [{field: record[field] for field in CELL_FIELDS} for record in rendered.cells.to_dict("records")],
+        "cells": [{field: record[field] for field in CELL_FIELDS} for record in rendered.cells],
         "claims": [{key: claim[key] for key in ("id", "text", "printed", "holds", "reason")} for claim in rendered.claims],
         "deviations": [{"id": deviation.id, "text": deviation.text} for deviation in rendered.deviations],
     }
@@ -60,10 +60,11 @@ def lines(tables: Sequence[Rendered]) -> str:
 
 
 def _frame(rendered: Rendered) -> pd.DataFrame:
-    frame = rendered.cells[list(CELL_FIELDS)].map(_flat)
-    frame.insert(0, "table", rendered.table.id)
-    frame.insert(1, "profile", rendered.profile)
-    return frame
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
+
+    base = {"table": rendered.table.id, "profile": rendered.profile}
+    lines = [base | {field: _flat(record[field]) for field in CELL_FIELDS} for record in rendered.cells]
+    return pd.DataFrame(lines, columns=[*base, *CELL_FIELDS], dtype=object)
 
 
 def _flat(value: Any) -> Any:

@@ -61,7 +61,7 @@ def _pill(word: str, text: str = "") -> str:
 
 def _section(section: Section, columns: Sequence[str], id: str) -> str:
     """Write one group of rows; a row's label spans its lines."""
-    import pandas as pd  # here, because listing tables must not wait for it
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
 
     lines = [(number, block.label, line) for number, block in enumerate(section.blocks) for line in block.lines]
     places = ("published", "reproduced", "difference", "state" if "state" in columns else "verdict")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from reproduce.compare import NOT_PRINTED
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.claims import ClaimResult
     from reproduce.published import PublishedTable
 
@@ -44,7 +42,7 @@ class Rendered:
     data: str
     seeds: tuple[int, ...]
     device: str
-    cells: pd.DataFrame
+    cells: Sequence[Mapping[str, Any]]
     claims: Sequence[ClaimResult] = ()
     deviations: Sequence[Deviation] = ()
 
@@ -157,8 +155,7 @@ def body(rendered: Rendered) -> Body:
     """
     table = rendered.table
     titles = {row: group.title for group in table.groups for row in group.rows}
-    records = [{str(key): value for key, value in record.items()} for record in rendered.cells.to_dict("records")]
-    shown = [record for record in records if record["row_key"] not in table.rows or table.column(record["column"])]
+    shown = [record for record in rendered.cells if record["row_key"] not in table.rows or table.column(record["column"])]
     notes = [note for note in dict.fromkeys(_note(table, record) for record in shown) if note]
     sections: dict[str, dict[str, list[Line]]] = {}
     labels: dict[str, str] = {}
@@ -175,8 +172,8 @@ def body(rendered: Rendered) -> Body:
         ),
         COLUMNS if table.prints else COLUMNS_UNPRINTED if eventful else COLUMNS_UNPRINTED[:-1],
         tuple(notes),
-        tuple(Counter(_verdict(table, record) or "measured" for record in records).most_common()),
-        len(records) - len(shown),
+        tuple(Counter(_verdict(table, record) or "measured" for record in rendered.cells).most_common()),
+        len(rendered.cells) - len(shown),
     )
 
 
@@ -222,13 +219,13 @@ def header(rendered: Rendered) -> tuple[str, str, str]:
     )
 
 
-def _verdict(table: PublishedTable, record: dict[str, Any]) -> str:
+def _verdict(table: PublishedTable, record: Mapping[str, Any]) -> str:
     """Return what is to be said of a cell; where the paper prints no number of the table, `unpublished` says nothing."""
     verdict = str(record["verdict"])
     return "" if verdict == "unpublished" and not table.prints else verdict
 
 
-def _note(table: PublishedTable, record: dict[str, Any]) -> str:
+def _note(table: PublishedTable, record: Mapping[str, Any]) -> str:
     """Return what a cell's note says; of a verdict that is not shown only what became of some of its runs."""
     reason = str(record["reason"])
     if _verdict(table, record):
@@ -237,7 +234,7 @@ def _note(table: PublishedTable, record: dict[str, Any]) -> str:
     return reason.removeprefix(printed.note if printed else NOT_PRINTED).removeprefix("; ")
 
 
-def _line(table: PublishedTable, record: dict[str, Any], note: int) -> Line:
+def _line(table: PublishedTable, record: Mapping[str, Any], note: int) -> Line:
     key = (record["row_key"], record["column"])
     digits = table.digits(*key)
     unit = "" if record["unit"] == "1" else f" {record['unit']}"
@@ -257,7 +254,7 @@ def _line(table: PublishedTable, record: dict[str, Any], note: int) -> Line:
     )
 
 
-def _reproduced(record: dict[str, Any], digits: int, unit: str) -> tuple[str, ...]:
+def _reproduced(record: Mapping[str, Any], digits: int, unit: str) -> tuple[str, ...]:
     means, deviations = _list(record["mean"]), _list(record["std"])
     if not means:  # nothing, or lists of different lengths, which have no mean
         return tuple(_plain(value, digits) for value in record["values"]) or ("-",)

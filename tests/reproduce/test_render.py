@@ -65,7 +65,7 @@ def made_up_lines(table: PublishedTable) -> Iterator[dict[str, Any]]:
             yield line | {"seed": seed, "value": printed + scale * offset, "job": f"{cell.row_key}-s{seed}-0123abcd"}
 
 
-def made_up_frame(table: PublishedTable) -> pd.DataFrame:
+def lines_with_troubles(table: PublishedTable) -> list[dict[str, Any]]:
     """The same with every kind of trouble in it."""
     lines = list(made_up_lines(table))
 
@@ -89,7 +89,7 @@ def made_up_frame(table: PublishedTable) -> pd.DataFrame:
     own = next(line for line in lines if line["row_key"] == "modified-12" and line["column"] == "f_score")
     lines.append(own | {"column": "f_score_skin", "value": 0.93})
     lines.append(own | {"row_key": "mine", "row": "My own network", "value": 0.91, "job": "mine-s0-4567cdef"})
-    return pd.DataFrame(lines)
+    return lines
 
 
 def beats_baseline(evidence: Evidence) -> Finding:
@@ -122,13 +122,13 @@ DEVIATIONS = (
 @pytest.fixture(scope="module")
 def rendered() -> Rendered:
     table = load("table1")
-    cells = compare(table, made_up_frame(table))
+    cells = compare(table, lines_with_troubles(table))
     claims = check_claims(CLAIMS, table, cells)
     return Rendered(table, "paper", "Helen, 100 test faces (made up)", (0, 1, 2), "1 GPU", cells, claims, DEVIATIONS)
 
 
-def test_made_up_frame_has_every_verdict(rendered: Rendered) -> None:
-    assert set(rendered.cells["verdict"]) == {str(verdict) for verdict in Verdict}
+def test_the_made_up_lines_have_every_verdict(rendered: Rendered) -> None:
+    assert {cell["verdict"] for cell in rendered.cells} == {str(verdict) for verdict in Verdict}
 
 
 @pytest.mark.parametrize(("name", "format", "width"), [("wide.txt", "terminal", 110), ("narrow.txt", "terminal", 80)])
@@ -180,9 +180,7 @@ def test_json_has_the_documented_keys(rendered: Rendered) -> None:
 
 
 def test_json_turns_what_is_not_finite_into_null(rendered: Rendered) -> None:
-    cells = rendered.cells.head(1).copy()
-    cells["std"] = [math.nan]
-    cells["values"] = [[math.inf, 1.0]]
+    cells = [{**rendered.cells[0], "std": math.nan, "values": [math.inf, 1.0]}]
     one = Rendered(rendered.table, "paper", "made up", (0,), "cpu", cells)
     cell = json.loads(render([one], "json"))["cells"][0]
     assert cell["std"] is None
@@ -191,11 +189,8 @@ def test_json_turns_what_is_not_finite_into_null(rendered: Rendered) -> None:
 
 @pytest.mark.parametrize("format", ["terminal", "md"])
 def test_lists_are_shown_number_by_number(rendered: Rendered, format: str) -> None:
-    cells = rendered.cells.head(1).copy()
     lists = {"mean": [268.0, 372.0], "std": [4.6, 8.0], "difference": [0.0, -8.0], "tolerance": [10.6, 18.5]}
-    for name, value in lists.items():
-        cells[name] = pd.Series([value], dtype=object)
-    cells["kind"], cells["n"], cells["verdict"] = "trained", 3, "within"
+    cells = [{**rendered.cells[0], **lists, "kind": "trained", "n": 3, "verdict": "within"}]
     one = Rendered(rendered.table, "paper", "made up", (0,), "cpu", cells)
     text = render([one], format)
     first, second = ("268.0 ± 4.6 px (3)", "372.0 ± 8.0 px (3)")
@@ -228,9 +223,8 @@ AWKWARD = r"50 % of $x_1$ & \y{z} #1 ~ ^ <b>bold</b> | \"q\" 'r' `s` -- π ≤ �
 @pytest.fixture
 def awkward(rendered: Rendered) -> Rendered:
     """A table whose every text is full of what formats take for their own signs."""
-    cells = rendered.cells.copy()
-    own = cells["row_key"] == "mine"
-    cells.loc[own, ["row", "reason", "data", "device"]] = AWKWARD
+    texts = dict.fromkeys(("row", "reason", "data", "device"), AWKWARD)
+    cells = [{**cell, **texts} if cell["row_key"] == "mine" else cell for cell in rendered.cells]
     claims = [claim | {"text": AWKWARD, "reason": AWKWARD} for claim in rendered.claims]
     deviations = (Departure("odd", AWKWARD),)
     return replace(rendered, cells=cells, data=AWKWARD, device=AWKWARD, claims=claims, deviations=deviations)  # type: ignore[arg-type]
@@ -304,8 +298,7 @@ def test_csv_holds_what_the_json_holds(rendered: Rendered, tmp_path: Path) -> No
 
 
 def test_csv_joins_lists_within_lists(rendered: Rendered) -> None:
-    cells = rendered.cells.head(1).copy()
-    cells["values"] = [[[268.0, 372.0], [270.0, 374.0]]]
+    cells = [{**rendered.cells[0], "values": [[268.0, 372.0], [270.0, 374.0]]}]
     assert "268.0, 372.0; 270.0, 374.0" in render([replace(rendered, cells=cells)], "csv")
 
 
