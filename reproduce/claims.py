@@ -23,7 +23,7 @@ Logic is Kleene's: one counterexample refutes `all_of`, one example proves `any_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypedDict
@@ -129,7 +129,7 @@ class Evidence:
         )
 
     @classmethod
-    def ours(cls, published: PublishedTable, cells: Iterable[Mapping[str, Any]]) -> Evidence:
+    def ours(cls, published: PublishedTable, cells: Sequence[Mapping[str, Any]]) -> Evidence:
         """Collect the measured numbers.
 
         Args:
@@ -248,7 +248,7 @@ def not_(finding: Finding) -> Finding:
     return replace(finding, truth=opposite.get(finding.truth, finding.truth))
 
 
-def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: Iterable[Mapping[str, Any]]) -> list[ClaimResult]:
+def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: Sequence[Mapping[str, Any]]) -> list[ClaimResult]:
     """Test every claim on the printed numbers and on ours.
 
     Args:

@@ -41,7 +41,7 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     from reproduce.render import render
 
     console = Console()
-    results = [_result(options, setting, store, TABLES[id], cells) for id, cells in chosen.items()]
+    results = [result(options, setting, store, TABLES[id], cells) for id, cells in chosen.items()]
     text = render(
         [rendered for rendered, _ in results], options.format, width=console.width if console.is_terminal else 110,
         colour=console.is_terminal, encoding=sys.stdout.encoding or "utf-8",
@@ -50,7 +50,7 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     return all(complete for _, complete in results)
 
 
-def _result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[Rendered, bool]:
+def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[Rendered, bool]:
     """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
     from reproduce.claims import check_claims
     from reproduce.compare import compare

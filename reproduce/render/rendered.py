@@ -187,16 +187,12 @@ def tested(rendered: Rendered) -> tuple[str, list[Tested]]:
         A title and the claims; where the paper prints no number of the table, they are tested on ours alone.
     """
     everywhere = rendered.table.prints
+    first = 0 if everywhere else 1
     claims = []
     for claim in rendered.claims:
         printed, _, ours = claim["reason"].partition(" Ours: ")
-        results = (("printed", claim["printed"]), ("ours", claim["holds"]))
-        because = (printed, f"Ours: {ours}")
-        claims.append(
-            Tested(claim["id"], claim["text"], results, because)
-            if everywhere
-            else Tested(claim["id"], claim["text"], results[1:], because[1:])
-        )
+        results, because = (("printed", claim["printed"]), ("ours", claim["holds"])), (printed, f"Ours: {ours}")
+        claims.append(Tested(claim["id"], claim["text"], results[first:], because[first:]))
     return f"The paper's claims, tested on {'the printed numbers and on ours' if everywhere else 'our numbers'}", claims
 
 
@@ -245,7 +241,7 @@ def _line(table: PublishedTable, record: Mapping[str, Any], note: int) -> Line:
     tolerance = record["tolerance"] if verdict in VERDICTS_WITH_TOLERANCE else None
     return Line(
         quantity=table.label(*key),
-        published=tuple(f"{number}{unit}" for number in printed.shown) if printed and printed.printed else ("-",),
+        published=tuple(f"{number}{unit}" for number in (printed.shown if printed else ())) or ("-",),
         reproduced=_reproduced(record, finer, unit),
         difference=tuple(_signed(number, finer) for number in _list(record["difference"])) or ("-",),
         tolerance=tuple(f"± {number:.{finer}f}" for number in _list(tolerance)),
