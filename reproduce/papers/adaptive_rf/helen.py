@@ -85,7 +85,13 @@ def faces(setting: Setting, scale: Scale) -> tuple[Helen, str]:
         return Helen(scale.size, made=scale.made), ""
     if setting.data_root is None:
         return Helen(scale.size), "needs Helen: name the folder of the data sets by --data-root or REPRODUCE_DATA"
-    return Helen(scale.size, fingerprint=helen.find(setting.data_root).fingerprint()), ""
+    return Helen(scale.size, fingerprint=_fingerprint(setting.data_root)), ""
+
+
+@lru_cache
+def _fingerprint(root: Path) -> str:
+    """Read the folders of Helen once a command: every row of every table asks for them."""
+    return helen.find(root).fingerprint()
 
 
 @lru_cache
