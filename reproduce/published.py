@@ -92,6 +92,7 @@ class PublishedTable:
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
     cells: tuple[PublishedCell, ...]
+    own: bool = False  # whether it is a comparison of this suite's own, of which the paper prints nothing
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str], PublishedCell]:
@@ -208,7 +209,7 @@ def load(name: str) -> PublishedTable:
     groups = tuple(Group(group["title"], tuple(group["rows"]), group.get("labels", {})) for group in entry.get("groups", []))
     cells = _cells(folder / f"{table}.csv", {column.key for column in columns})
     _check_groups(table_id, groups, cells)
-    return PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells)
+    return PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells, entry.get("own", False))
 
 
 def _toml(path: Path) -> dict[str, Any]:

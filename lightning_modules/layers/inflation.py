@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from lightning_modules.layers.receptive_field import inflated_size
 
 
 class _BilinearWeights(torch.autograd.Function):
@@ -104,14 +105,6 @@ def resample(features: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
         values = features.to(rows.dtype)
         sampled = bilinear_weights(rows, height) @ values @ bilinear_weights(columns, width).T
     return sampled.to(features.dtype)
-
-
-def inflated_size(size: int, factor: float) -> int:
-    """Return the cells of an inflated axis.
-
-    Source: Wei et al. 2017, section 3.2, equation 2. Not in paper: the floor; the equation gives a real number.
-    """
-    return math.floor(factor * (size - 1)) + 1
 
 
 def inflate(features: Tensor, factor: Tensor, size: tuple[int, int] | None = None, record: Tensor | None = None) -> Tensor:
