@@ -151,8 +151,8 @@ def deviations(setting: Setting) -> list[Deviation]:
             "median. A seed is such a process. What else the machine does disturbs it; the quartiles are in the json."
         ),
         "memory": (
-            "Peak memory of one step: on a GPU what torch has allocated, else the process's resident memory, libraries and data included, "
-            "after it gave back what was free, and with what its allocator wastes. The row `before` is what was there before the first step."
+            "Peak memory of one step: on a GPU what torch has allocated, else the process's resident memory, libraries, data and what its "
+            "allocator wastes included, after it gave back what was free. The row `before` is what was there before the first step."
         ),
         "device": "Of the device named above. `runs rerun` measures again, on another.",
         "cells": "fc6's cells are those of its input, floor(61 f) + 1 along an axis (equation 2), over the 62 at f = 1.",
