@@ -73,7 +73,8 @@ def run(
     """Run jobs until each has ended; return how.
 
     A job that another command runs is waited for, and taken over where that one dies. One that failed in an earlier command is tried
-    again, once. Ctrl-C ends the jobs, resumably.
+    again, once. An exclusive job begins when all that could run beside it has ended, and nothing begins beside it. Ctrl-C ends the jobs,
+    resumably.
 
     Args:
         jobs: what is wanted; what they need is added.
@@ -90,13 +91,13 @@ def run(
                 launcher.stop()
             active = launcher.active()
             schedule.settle(active)
-            while schedule.ready and len(active) < launcher.slots:
+            while len(active) < launcher.slots and schedule.may_begin(active):
                 folder = schedule.next_to_submit()
                 if folder is not None:
                     launcher.submit(folder)
                     active.add(folder.name)
             watch(statuses)
-            if not schedule.ready and not schedule.pending:
+            if schedule.idle:
                 return statuses
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
@@ -111,6 +112,7 @@ class _Schedule:
         self.store, self.limit = store, limit
         self.statuses = {job.name: Status(job) for job in jobs}
         self.ready: deque[str] = deque()
+        self.exclusive: deque[str] = deque()
         self.pending: set[str] = set()
         self.children: dict[str, list[str]] = {}
         self.waits_for = {job.name: len(job.parents) for job in jobs}
@@ -121,11 +123,25 @@ class _Schedule:
             if store.run(status.job).done:
                 self._end(name, "done")
             elif not self.waits_for[name]:
-                self.ready.append(name)
+                self._queue(name).append(name)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is ready or under way."""
+        return not (self.ready or self.exclusive or self.pending)
+
+    def _queue(self, name: str) -> deque[str]:
+        return self.exclusive if self.statuses[name].job.exclusive else self.ready
+
+    def may_begin(self, active: set[str]) -> bool:
+        """Return whether a job can begin beside those that are active."""
+        if self.ready:
+            return not any(self.statuses[name].job.exclusive for name in active)
+        return bool(self.exclusive) and not active
 
     def next_to_submit(self) -> Path | None:
         """Take the next ready job; return its folder, or None where it is done or runs elsewhere."""
-        name = self.ready.popleft()
+        name = (self.ready or self.exclusive).popleft()
         status = self.statuses[name]
         if status.ended:
             return None
@@ -161,7 +177,7 @@ class _Schedule:
             elif status.phase == "elsewhere":  # whoever ran it is gone: it is ours now
                 self.pending.discard(name)
                 status.phase = "waiting"
-                self.ready.appendleft(name)
+                self._queue(name).appendleft(name)
             elif status.job.runtime.stop_after and run.progress.get("stage") == "train":
                 self._end(name, "stopped", interrupted_reason(run.progress))
             else:
@@ -179,7 +195,7 @@ class _Schedule:
             if phase != "done":
                 self._end(child, "blocked", f"needs {name}, which did not finish")
             elif not self.waits_for[child]:
-                self.ready.append(child)
+                self._queue(child).append(child)
 
 
 def interrupted_reason(progress: dict[str, object]) -> str:

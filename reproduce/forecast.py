@@ -183,14 +183,18 @@ def forecast(job: Job, run: Run, cost: Cost, source: Literal["stored", "probe"],
 
 
 def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> float:
-    """Return how long jobs take, so many at a time, each after what it needs."""
+    """Return how long jobs take, so many at a time, each after what it needs; exclusive ones go last, one by one."""
     free = [0.0] * slots
+    alone = 0.0
     ended: dict[str, float] = {}
     for job in in_order(jobs):
+        if job.exclusive:
+            alone += seconds(job)
+            continue
         begun = max([heapq.heappop(free), *(ended[parent.digest] for parent in job.parents)])
         ended[job.digest] = begun + seconds(job)
         heapq.heappush(free, ended[job.digest])
-    return max(ended.values(), default=0.0)
+    return max(ended.values(), default=0.0) + alone
 
 
 def data_once(jobs: Iterable[Job], forecasts: Mapping[str, Forecast]) -> float:

@@ -11,15 +11,16 @@ from functools import cached_property
 from typing import Any
 
 from reproduce import specs
-from reproduce.specs import NOT_IDENTITY, Data, Network, Recipe, Runtime, Weights
+from reproduce.specs import NOT_IDENTITY, Data, InflationSweep, Network, Recipe, Runtime, Weights
 
 SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
         *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.OwnData),
-        *(specs.Weights, specs.Recipe, specs.Runtime),
+        *(specs.Weights, specs.Recipe, specs.InflationSweep, specs.Runtime),
     )
 }
+EXCLUSIVE_TASKS = frozenset({"cost"})  # what they measure is disturbed by whatever runs beside them
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Job:
     """One run: what to do, with which network, data, recipe and seed, and from which weights it starts.
 
     Args:
-        task: what the worker does: `segmentation` trains and evaluates; `describe` computes sizes on `meta` tensors.
+        task: what the worker does: `segmentation` trains and evaluates; `describe` computes sizes on `meta` tensors; `cost` measures steps
+            of a training.
         slug: readable, the head of the run folder's name.
         network: what is trained or described.
         data: what it is trained and evaluated on.
@@ -36,6 +38,7 @@ class Job:
         start: a file of weights, or a job whose result it starts from.
         precision: Lightning's name.
         revision: of the method; a fix that changes its numbers moves it on.
+        sweep: at which factors a step is measured.
         runtime: where it runs.
     """
 
@@ -48,6 +51,7 @@ class Job:
     start: Weights | Job | None = None
     precision: str = "32-true"
     revision: int = 1
+    sweep: InflationSweep | None = None
     runtime: Runtime = field(default=Runtime(), metadata=NOT_IDENTITY)
 
     @cached_property
@@ -65,6 +69,11 @@ class Job:
     def parents(self) -> tuple[Job, ...]:
         """The jobs that must be done before this one."""
         return (self.start,) if isinstance(self.start, Job) else ()
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether nothing else may run beside it."""
+        return self.task in EXCLUSIVE_TASKS
 
     @property
     def start_official(self) -> bool:

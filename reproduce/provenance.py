@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import resource
@@ -78,6 +79,23 @@ def peak_memory(accelerator: str) -> dict[str, float]:
     if accelerator == "cuda":
         peak["device_mib"] = torch.cuda.max_memory_allocated() / 2**20
     return peak
+
+
+def reset_peak_memory(accelerator: str) -> str:
+    """Let `peak_memory` count from what is in use now: on CUDA the device's, else this process's; return how the peak is had."""
+    if accelerator == "cuda":
+        import torch
+
+        torch.cuda.reset_peak_memory_stats()
+        return "allocated by torch on the device, reset before the step"
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):  # glibc keeps what was freed, and it would count as in use
+        libc.malloc_trim(0)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return "resident memory of the process, the most so far"
+    return "resident memory of the process, reset before the step"
 
 
 def provenance(accelerator: str, seed: int, started: float, resumed: int, seconds_before: float) -> dict[str, Any]:

@@ -186,6 +186,30 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class InflationSweep:
+    """At which inflation factors a training step is measured.
+
+    Args:
+        factors: ascending, because where the peak of memory cannot be reset it can only be seen to rise.
+        rounds: timed steps at each factor, in turn, so that whatever else slows the machine slows all factors alike.
+    """
+
+    factors: tuple[float, ...]
+    rounds: int
+
+    def __post_init__(self) -> None:
+        if not self.factors or self.factors[0] <= 0 or sorted(set(self.factors)) != list(self.factors):
+            raise ValueError(f"Expected `factors` to be positive and ascending, but got {self.factors}.")
+        if self.rounds < 2:
+            raise ValueError(f"Expected `rounds` to be at least 2, for quartiles, but got {self.rounds}.")
+
+    @property
+    def steps(self) -> int:
+        """All steps: one that sets up what stays (gradients, momentum), a round for memory, and the timed rounds."""
+        return 1 + len(self.factors) * (1 + self.rounds)
+
+
+@dataclass(frozen=True)
 class Runtime:
     """Where and on what a job runs; nothing here changes its result beyond rounding (and, on several devices, what dropout draws).
 

@@ -1,11 +1,12 @@
-"""What a worker does for each task of a job. Lightning, the modules and the datamodules are imported here and nowhere else."""
+"""Training and evaluation in a job's own process. Lightning, the modules and the datamodules are imported by such modules alone."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -145,11 +146,25 @@ def latest_checkpoint(folder: Path) -> Path | None:
     return None
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the log what is no news in a job of ours."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    with warnings.catch_warnings():
+        # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # nothing is validated: own data may have none
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
+        # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
+        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+        yield
+
+
+@quiet()
 def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
     spec, recipe = training_of(job)
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
     progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl")
     trainer = build_trainer(job, run, progress, logger)
     trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
@@ -161,18 +176,11 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
     start_weights(job, task.network, store)
     checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
     logger.truncate(0 if checkpoint is None else int(checkpoint.stem.split("-")[1]))
-    with warnings.catch_warnings():
-        # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # nothing is validated: own data may have none
-        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
-        # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
-        warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-        progress.write("train", step=trainer.global_step)
-        if trainer.global_step < recipe.steps and not job.runtime.probe:
-            return None
-        trainer.test(task, datamodule=data, verbose=False, weights_only=True)
+    trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    progress.write("train", step=trainer.global_step)
+    if trainer.global_step < recipe.steps and not job.runtime.probe:
+        return None
+    trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     if trainer.is_global_zero:
         safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
     measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, spec)
@@ -194,15 +202,19 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
         metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
     learned: dict[str, float] = getattr(task.network, "trajectory", dict)()
     metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
-    vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
     return {
         "metrics": metrics,
         "confusion": matrix.tolist(),
         "images": expected,
-        "data": dataclasses.asdict(vouch)
-        | {"set": spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__}
-        | {"fingerprint": getattr(data, "fingerprint", spec.fingerprint)},
+        "data": provenance_of(data, spec),
     }
+
+
+def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
+    """Return what a result says of the data that was read for it."""
+    name = spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__
+    vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
+    return dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)}
 
 
 def describe(job: Job, run: Run, store: Store) -> dict[str, Any]:
@@ -214,6 +226,3 @@ def describe(job: Job, run: Run, store: Store) -> dict[str, Any]:
         metrics |= {"receptive_field": network.receptive_field() if network.factor is None else None}
         metrics |= {"pool5_receptive_field": network.pool5_receptive_field, "stride": network.stride}
     return {"metrics": metrics, "data": None}
-
-
-TASKS: dict[str, Callable[[Job, Run, Store], dict[str, Any] | None]] = {"segmentation": segmentation, "describe": describe}

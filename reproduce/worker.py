@@ -78,7 +78,7 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         import torch
 
         from reproduce.provenance import provenance
-        from reproduce.training import TASKS
+        from reproduce.tasks import TASKS
 
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from lightning_modules.layers.receptive_field import inflated_size
 
 
 class _BilinearWeights(torch.autograd.Function):
@@ -113,14 +114,6 @@ def resample(features: Tensor, rows: Tensor, columns: Tensor, weight: Tensor | N
 
 def _sampled(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return bilinear_weights(rows, values.shape[-2]) @ values @ bilinear_weights(columns, values.shape[-1]).T
-
-
-def inflated_size(size: int, factor: float) -> int:
-    """Return the cells of an inflated axis.
-
-    Source: Wei et al. 2017, section 3.2, equation 2. Not in paper: the floor; the equation gives a real number.
-    """
-    return math.floor(factor * (size - 1)) + 1
 
 
 def inflate(

@@ -1,4 +1,4 @@
-"""Receptive fields in pixels, by arithmetic alone: this module needs no torch."""
+"""Receptive fields in pixels and sizes in cells, by arithmetic alone: this module needs no torch."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def receptive_field(windows: Iterable[Window]) -> tuple[int, int]:
         extent += (window.extent - 1) * stride
         stride *= window.stride
     return extent, stride
+
+
+def inflated_size(size: int, factor: float) -> int:
+    """Return the cells of an inflated axis.
+
+    Source: Wei et al. 2017, section 3.2, equation 2. Not in paper: the floor; the equation gives a real number.
+    """
+    return math.floor(factor * (size - 1)) + 1
 
 
 def inflated_receptive_field(factor: float, kernel_extent: int, pool5_extent: int = 212, stride: int = 8) -> int:

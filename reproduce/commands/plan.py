@@ -124,7 +124,7 @@ def _notes(plan: Plan) -> list[str]:
     for sentence in dict.fromkeys(plan.missing.values()):
         count = sum(plan.missing.get(job.name) == sentence for job in todo)
         notes.append(f"{count} job{'s' if count != 1 else ''}: {sentence}.")
-    if any(getattr(job.network, "inflated", False) for job in known):
+    if any(getattr(job.network, "inflated", False) and job.sweep is None for job in known):
         notes.append("Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1.")
     return notes
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
@@ -57,13 +58,14 @@ def main(words: Sequence[str]) -> int:
 
 
 def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
-    """Return what runs the jobs, and the jobs with where they run; only what trains has several devices."""
+    """Return what runs the jobs, and the jobs with where they run; only what trains has several devices, and can be stopped halfway."""
     from reproduce.devices import launcher_for
 
     launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
-    alone = {"accelerator": shared.accelerator, "threads": shared.threads, "stop_after": options.stop_after}
-    together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes}
-    return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.recipe else alone))) for job in jobs]
+    alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
+    together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after}
+    trains = {job.digest for job in jobs if job.recipe is not None and not job.exclusive}
+    return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.digest in trains else alone))) for job in jobs]
 
 
 def check(options: argparse.Namespace) -> None:

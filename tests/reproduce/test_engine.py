@@ -61,6 +61,48 @@ def test_no_more_jobs_at_a_time_than_slots(store: Store, tiny: Callable[..., Job
     assert launcher.most == 2
 
 
+class Together(Pretending):
+    """Lets jobs run for two looks, and keeps which ran beside each other."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.looks: dict[Path, int] = {}
+        self.seen: list[set[str]] = []
+
+    def submit(self, folder: Path) -> None:
+        self.order.append(folder.name)
+        self.looks[folder] = 0
+
+    def active(self) -> set[str]:
+        if self.looks:
+            self.seen.append({folder.name for folder in self.looks})
+        for folder in list(self.looks):
+            self.looks[folder] += 1
+            if self.looks[folder] == 3:
+                Run(folder).finish({})
+                del self.looks[folder]
+        return {folder.name for folder in self.looks}
+
+
+def test_nothing_runs_beside_an_exclusive_job_and_nothing_waits_for_it_in_vain(store: Store, tiny: Callable[..., Job]) -> None:
+    parent = tiny(seed=1)
+    exclusive = [tiny(seed=seed, task="cost") for seed in (5, 6)]
+    others = [parent, tiny(seed=2), tiny(seed=3), tiny(seed=4, start=parent)]
+    launcher = Together(slots=3)
+    assert phases(run([*exclusive, *others], store, launcher)) == ["done"] * 6
+    for job in exclusive:
+        assert [seen for seen in launcher.seen if job.name in seen] == [{job.name}] * 3
+    assert launcher.order[-2:] == [job.name for job in exclusive]
+    assert max(map(len, launcher.seen)) == 3
+
+
+def test_what_needs_an_exclusive_job_runs_after_it(store: Store, tiny: Callable[..., Job]) -> None:
+    exclusive = tiny(seed=1, task="cost")
+    launcher = Together(slots=3)
+    assert phases(run([tiny(seed=2, start=exclusive), tiny(seed=3)], store, launcher)) == ["done"] * 3
+    assert launcher.order == [tiny(seed=3).name, exclusive.name, tiny(seed=2, start=exclusive).name]
+
+
 def test_what_is_done_is_not_run_again(store: Store, tiny: Callable[..., Job]) -> None:
     jobs = [tiny(seed=seed) for seed in range(3)]
     store.prepare(jobs[1]).finish({})

@@ -92,6 +92,7 @@ def test_jobs_share_slots_and_wait_for_what_they_need(tiny: Callable[..., Job]) 
     assert wall(jobs, lambda _: 10.0, 9) == 10
     assert wall([tiny(seed=9, start=jobs[0])], lambda _: 10.0, 9) == 20
     assert wall([], lambda _: 10.0, 2) == 0
+    assert wall([*jobs, tiny(seed=8, task="cost"), tiny(seed=9, task="cost")], lambda _: 10.0, 9) == 30  # those alone, one by one
 
 
 def test_data_is_paid_for_once(tiny: Callable[..., Job]) -> None:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.inflation import InflationFactor, background_mask, bilinear_weights, inflate, inflated_size, interpolate
+from lightning_modules.layers.inflation import InflationFactor, background_mask, bilinear_weights, inflate, interpolate
+from lightning_modules.layers.receptive_field import inflated_size
 
 FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
 

@@ -1,0 +1,105 @@
+"""What a training step costs at fixed inflation factors, in a job's own process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lightning_modules.layers.inflation import InflationFactor
+from reproduce import training
+from reproduce.callbacks import FiniteLoss, Progress
+from reproduce.job import Job
+from reproduce.provenance import peak_memory, reset_peak_memory
+from reproduce.specs import InflationSweep
+from reproduce.store import Run, Store
+
+
+class Stopwatch(Callback):
+    """Give f its value before each step of a sweep, and measure the step: forward, backward and the optimiser, without the data.
+
+    Memory and time have rounds of their own: to let go of freed memory, so that the next peak is a step's own, makes that step slower.
+
+    Args:
+        factor: that of the network.
+        sweep: what is measured.
+        accelerator: Lightning's name.
+    """
+
+    def __init__(self, factor: InflationFactor, sweep: InflationSweep, accelerator: str) -> None:
+        if not factor.minimum <= sweep.factors[0] <= sweep.factors[-1] <= factor.maximum:
+            raise ValueError(f"Expected `factors` to be within {factor.minimum:g} and {factor.maximum:g}, but got {sweep.factors}.")
+        self.factor, self.sweep, self.accelerator = factor, sweep, accelerator
+        self.schedule = (sweep.factors[0], *sweep.factors * (1 + sweep.rounds))
+        self.begun, self.baseline, self.method = 0.0, 0.0, ""
+        self.memory: list[float] = []
+        self.seconds: dict[float, list[float]] = {value: [] for value in sweep.factors}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note what is in use before the first step."""
+        self.method = reset_peak_memory(self.accelerator)
+        self.baseline = self._peak()
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        """Set f, and begin to measure."""
+        with torch.no_grad():
+            self.factor.value.fill_(self.schedule[trainer.global_step])
+        if self._for_memory(trainer.global_step):
+            reset_peak_memory(self.accelerator)
+        self.begun = self._now()
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Note what the step took."""
+        seconds, step = self._now() - self.begun, trainer.global_step - 1
+        if self._for_memory(step):
+            self.memory.append(self._peak())
+        elif step > 0:
+            self.seconds[self.schedule[step]].append(seconds)
+
+    def _for_memory(self, step: int) -> bool:
+        return 0 < step <= len(self.sweep.factors)
+
+    def _now(self) -> float:
+        if self.accelerator == "cuda":
+            torch.cuda.synchronize()
+        return time.perf_counter()
+
+    def _peak(self) -> float:
+        peak = peak_memory(self.accelerator)
+        return peak.get("device_mib", peak["host_mib"])
+
+
+@training.quiet()
+def cost(job: Job, run: Run, store: Store) -> dict[str, Any]:
+    """Take training steps at the factors of the job's sweep, with a learning rate of zero, and return what they cost.
+
+    An interrupted job begins anew: what is compared is measured in one process.
+    """
+    spec, recipe = training.training_of(job)
+    if job.sweep is None:
+        raise ValueError(f"Expected `sweep` in the job {job.slug}, but got none.")
+    pl.seed_everything(job.seed, verbose=False)
+    progress = Progress(run.folder / "progress.json", recipe.steps)
+    task, data = training.build_task(job), training.build_data(job, progress.aligned)
+    factor = getattr(task.network, "factor", None)
+    if not isinstance(factor, InflationFactor):
+        raise ValueError(f"Expected the network of {job.slug} to have an inflation factor, but got {job.network}.")
+    stopwatch = Stopwatch(factor, job.sweep, job.runtime.accelerator)
+    trainer = pl.Trainer(
+        accelerator=job.runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
+        max_steps=job.runtime.probe or job.sweep.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        use_distributed_sampler=False, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        callbacks=[stopwatch, FiniteLoss(), progress], default_root_dir=run.folder, deterministic=True,
+    )  # fmt: skip
+    trainer.fit(task, datamodule=data)
+    metrics = {
+        "seconds": list(stopwatch.seconds.values()),
+        "memory_mib": stopwatch.memory,
+        "memory_before_mib": stopwatch.baseline,
+        "memory_is": stopwatch.method,
+        "threads": torch.get_num_threads(),
+    }
+    return {"metrics": metrics, "data": training.provenance_of(data, spec), "timing": progress.timing}

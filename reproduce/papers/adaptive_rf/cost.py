@@ -1,0 +1,163 @@
+"""A comparison of our own: what a training step costs against f, which section 5.1 calls unaffordable and gives no number of."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from lightning_modules.layers.receptive_field import inflated_size
+from reproduce.claims import Claim, Evidence, Finding, all_of
+from reproduce.job import Job
+from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
+from reproduce.specs import InflationSweep
+from reproduce.store import Store
+from reproduce.table import Cell, Deviation, Profile, Setting, Table
+
+FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)  # by the square root of two, within section 4.2's 0.25 to 4
+CELLS = 62  # of pool5 along an axis, in every profile
+DILATION = 8
+ROUNDS: dict[Profile, int] = {"paper": 20, "small": 7, "demo": 7}
+ONE = FACTORS.index(1.0)
+
+Metrics = Mapping[str, Any]
+
+
+def cost_jobs(setting: Setting) -> tuple[tuple[Job, ...], str]:
+    """Return the measurements, one a seed, and what is missing to take them: the steps of table 1's training, at a rate of zero."""
+    sweep = InflationSweep(FACTORS, ROUNDS[setting.profile])
+    trainings, missing = training_jobs(setting, DILATION, inflated=True)
+    recipe = replace(SCALES[setting.profile].recipe, steps=sweep.steps, learning_rate=0.0, milestones=())
+    return tuple(
+        replace(job, task="cost", slug=f"adaptive-rf-cost-{setting.profile}", recipe=recipe, start=None, sweep=sweep) for job in trainings
+    ), missing
+
+
+def cells_ratio(factor: float) -> float:
+    """Return how many cells fc6 sees, of those that it sees at f = 1."""
+    return (inflated_size(CELLS, factor) / CELLS) ** 2
+
+
+def seconds(metrics: Metrics) -> list[float]:
+    """Return the median over rounds of a step's seconds, by factor."""
+    return [statistics.median(rounds) for rounds in metrics["seconds"]]
+
+
+def memory(metrics: Metrics) -> list[float]:
+    """Return a step's peak memory in MiB, by factor."""
+    peaks: list[float] = metrics["memory_mib"]
+    return peaks
+
+
+def _at(values: Any, index: int, metrics: Metrics) -> float:
+    return float(values(metrics)[index])
+
+
+def _ratio(values: Any, index: int, metrics: Metrics) -> float:
+    return float(values(metrics)[index] / values(metrics)[ONE])
+
+
+def _quartile(which: int, index: int, metrics: Metrics) -> float:
+    rounds: list[float] = metrics["seconds"][index]
+    return statistics.quantiles(rounds, n=4, method="inclusive")[which]
+
+
+def fit(values: Sequence[float]) -> dict[str, float]:
+    """Return a and b of values = a + b f^2 by least squares, and the share R^2 of their variance that it explains."""
+    squares = [factor**2 for factor in FACTORS]
+    line = statistics.linear_regression(squares, values)
+    return {"constant": line.intercept, "slope": line.slope, "r2": statistics.correlation(squares, values) ** 2}
+
+
+def _fitted(values: Any, name: str, metrics: Metrics) -> float:
+    return fit(values(metrics))[name]
+
+
+def cells(setting: Setting) -> list[Cell]:
+    """Map the rows, a factor each, to the one job a seed that measures them all."""
+    jobs, missing = cost_jobs(setting)
+
+    def timed(row: str, column: str, value: Any) -> Cell:
+        return Cell(row, column, "timed", jobs, value, missing=missing)
+
+    found = [timed("before", "memory", lambda metrics: metrics["memory_before_mib"])]
+    for index, factor in enumerate(FACTORS):
+        row = _row(factor)
+        found.append(Cell(row, "cells_ratio", "exact", (), lambda _, factor=factor: cells_ratio(factor)))  # type: ignore[misc]
+        for column, ratio, values in (("seconds", "time_ratio", seconds), ("memory", "memory_ratio", memory)):
+            found += [timed(row, column, partial(_at, values, index)), timed(row, ratio, partial(_ratio, values, index))]
+    for quantity, values in (("time", seconds), ("memory", memory)):
+        found += [timed("fit", f"{quantity}_{name}", partial(_fitted, values, name)) for name in ("constant", "slope", "r2")]
+    return found
+
+
+def _row(factor: float) -> str:
+    return f"f-{factor:g}"
+
+
+def beside(cells: Sequence[Cell]) -> list[Cell]:
+    """Return what the json holds beside the columns: the quartiles over rounds."""
+    return [
+        replace(cell, column=column, value=partial(_quartile, which, index))
+        for index, cell in enumerate(cell for cell in cells if cell.column == "seconds")
+        for which, column in ((0, "seconds_lower_quartile"), (2, "seconds_upper_quartile"))
+    ]
+
+
+def samples(setting: Setting, store: Store) -> tuple[dict[float, list[float]], dict[float, list[float]]]:
+    """Return, by factor, the seconds of every timed step and the peak memory in bytes of every repetition; empty where none is done."""
+    jobs, _ = cost_jobs(setting)
+    results = [result["metrics"] for result in (store.run(job).result for job in jobs) if result is not None]
+    if not results:
+        return {}, {}
+    times = {factor: [taken for metrics in results for taken in metrics["seconds"][index]] for index, factor in enumerate(FACTORS)}
+    peaks = {factor: [metrics["memory_mib"][index] * 2**20 for metrics in results] for index, factor in enumerate(FACTORS)}
+    return times, peaks
+
+
+def _grows(column: str, evidence: Evidence) -> Finding:
+    return all_of(*(evidence.greater((_row(more), column), (_row(less), column)) for less, more in ((1, 2), (2, 4))))
+
+
+QUOTE = (
+    "using extremely greater initial dilations requires learning greater f, which means unaffordable memory load and time cost as feature "
+    "maps become much larger accordingly"
+)
+CLAIMS = tuple(
+    Claim(id, QUOTE, "section 5.1", f"of {part}: {subject} at f = 4 than at f = 2, and there than at f = 1", partial(_grows, column))
+    for id, column, part, subject in (
+        ("maps-grow", "cells_ratio", "the feature maps", "fc6 sees more cells"),
+        ("time-grows", "seconds", "the time", "a step takes longer"),
+        ("memory-grows", "memory", "the memory", "a step needs more at its peak"),
+    )
+)
+
+
+def deviations(setting: Setting) -> list[Deviation]:
+    """List what was measured, and how."""
+    scale = SCALES[setting.profile]
+    network, recipe = scale.network, scale.recipe
+    texts = {
+        "own": 'A comparison of our own: the paper calls the cost "unaffordable" and prints no number of it.',
+        "step": (
+            f"A step of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, not the loading of the "
+            f"data; {recipe.batch_size} pictures of {scale.size} pixels, VGG-16 at {network.width:g} of its width, fc6 and fc7 of "
+            f"{network.head_channels}, {setting.precision}; random weights and a learning rate of zero, so that all steps are alike."
+        ),
+        "time": (
+            f"f takes its values in turn, {ROUNDS[setting.profile]} times, in one process beside which the command runs nothing else: the "
+            "median. A seed is such a process. What else the machine does disturbs it; the quartiles are in the json."
+        ),
+        "memory": (
+            "Peak memory of one step: on a GPU what torch has allocated, else the process's resident memory, libraries, data and what its "
+            "allocator wastes included, after it gave back what was free. The row `before` is what was there before the first step."
+        ),
+        "device": "Of the device named above. `runs rerun` measures again, on another.",
+        "cells": "fc6's cells are those of its input, floor(61 f) + 1 along an axis (equation 2), over the 62 at f = 1.",
+    }
+    return [Deviation(id, text) for id, text in texts.items()]
+
+
+TABLE = Table("adaptive_rf.cost", cells, CLAIMS, deviations, beside)

@@ -1,0 +1,16 @@
+"""What a worker does for each task of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from reproduce import cost, training
+from reproduce.job import Job
+from reproduce.store import Run, Store
+
+TASKS: dict[str, Callable[[Job, Run, Store], dict[str, Any] | None]] = {
+    "segmentation": training.segmentation,
+    "describe": training.describe,
+    "cost": cost.cost,
+}
