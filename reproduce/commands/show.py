@@ -62,4 +62,25 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
         encoding=sys.stdout.encoding or "utf-8",
     )  # fmt: skip
     sys.stdout.write(text)
+    if table.figure is not None:
+        draw(setting, store, table)
     return bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()
+
+
+def draw(setting: Setting, store: Store, table: Table) -> None:
+    """Draw a table's figure from its finished runs, and say on stderr where it is."""
+    from reproduce.figures.style import save, styled
+
+    assert table.figure is not None
+    folder = store.root / "figures"
+    with styled():
+        figure = table.figure(setting, store)
+        if figure is None:
+            print(f"{table.id}: no figure yet, for none of the runs that it is drawn from is done.", file=sys.stderr)
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            written = save(figure, folder / f"{table.id}-{setting.profile}")
+        except OSError as error:
+            raise UsageError(f"Expected to write figures into {folder}, but it cannot be written ({error.strerror}).") from error
+    print(f"{table.id}: figure {' and '.join(map(str, written))}", file=sys.stderr)
