@@ -131,7 +131,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     masks: list[list[Pixels]] = [[sample["mask"]] for sample in samples]
     for job in jobs:
         task = build_task(job)
-        load(task.network, store.run(job).folder / "weights.safetensors")
+        load(task.network, store.run(job).weights)
         task.eval()
         for found, sample in zip(masks, samples, strict=True):
             batch = data.on_after_batch_transfer(default_collate([sample]), 0)

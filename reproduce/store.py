@@ -120,6 +120,11 @@ class Run:
         return read_json(self.folder / "result.json")
 
     @property
+    def weights(self) -> Path:
+        """Where a finished training's weights are, unless the run was imported without."""
+        return self.folder / "weights.safetensors"
+
+    @property
     def curve(self) -> list[dict[str, Any]]:
         """What was logged in training, a dict a line, up to a line that a crash cut short."""
         lines = []
