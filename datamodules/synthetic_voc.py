@@ -12,8 +12,8 @@ from datamodules.drawing import Bytes, Points, ellipse, fill, paint, texture
 from datamodules.layouts.voc import IGNORED
 from datamodules.opencv import cv2
 
-_SHAPES = 5
-_HUES = 4
+SHAPES = ("disc", "triangle", "square", "star", "cross")
+HUES = 4
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class _Scene:
     bordered: Bytes
 
 
-def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: int = 0) -> None:
+def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: int = 0, shapes: int = len(SHAPES), hues: int = HUES) -> None:
     """Write made-up scenes in VOC 2012's official layout, with a `SYNTHETIC.txt` so that nobody takes them for VOC.
 
-    A class is a shape (of five) in a range of hues (of four), so that neither alone tells it; objects are from a twelfth to half of a
-    picture, overlap, and lie on a textured background with clutter in their colours. As in SBD, some pictures have labels of VOC too.
+    A class is a shape (of five) in a range of hues (of four), so that neither alone tells it; objects are from an eighth to four fifths of
+    a picture, overlap, and lie on a textured background with clutter in their colours. As in SBD, some pictures have labels of VOC too.
 
     Args:
         root: the data root; `voc/` is written in it, and `sbd/` where there are pictures for it.
@@ -38,6 +38,8 @@ def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: in
         size: longer edge of the pictures in pixels, at least 32.
         seed: the same seed gives the same files.
         sbd: pictures that only SBD has. With them, it has the first of VOC's training pictures too, and the first for validation.
+        shapes: how many of them there are, from the first on; fewer make an easier set.
+        hues: likewise.
 
     Raises:
         ValueError: a number is out of its range.
@@ -45,8 +47,11 @@ def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: in
     for argument, value, least in (("train", train, 1), ("val", val, 1), ("size", size, 32), ("seed", seed, 0), ("sbd", sbd, 0)):
         if value < least:
             raise ValueError(f"Expected `{argument}` to be at least {least}, but got {value}.")
+    for argument, value, most in (("shapes", shapes, len(SHAPES)), ("hues", hues, HUES)):
+        if not 1 <= value <= most:
+            raise ValueError(f"Expected `{argument}` to be from 1 to {most}, but got {value}.")
     names = [f"synthetic_{index:04d}" for index in range(train + val + sbd)]
-    scenes = {name: _scene(np.random.default_rng((seed, index)), size) for index, name in enumerate(names)}
+    scenes = {name: _scene(np.random.default_rng((seed, index)), size, shapes, hues) for index, name in enumerate(names)}
     note = f"Made-up scenes in the layout of VOC and SBD (size {size}, seed {seed}): neither VOC nor SBD.\n"
     folder = root / "voc" / "VOCdevkit" / "VOC2012"
     lists = folder / "ImageSets" / "Segmentation"
@@ -71,7 +76,7 @@ def palette() -> list[int]:
     return colours
 
 
-def _scene(rng: np.random.Generator, size: int) -> _Scene:
+def _scene(rng: np.random.Generator, size: int, shapes: int, hues: int) -> _Scene:
     """Make up one scene: objects at several scales, the small ones in front."""
     edges = (size, round(size * rng.uniform(0.66, 1)))
     height, width = edges if rng.random() < 0.3 else edges[::-1]
@@ -80,16 +85,16 @@ def _scene(rng: np.random.Generator, size: int) -> _Scene:
     for _ in range(rng.integers(3, 8)):  # strips in the objects' colours, which are none
         middle, angle = rng.uniform(0, 1, 2) * [width, height], rng.uniform(0, np.pi)
         strip = ellipse(0, 0, size * rng.uniform(0.05, 0.2), size * 0.012, 24)
-        fill(image, _turned(strip, angle) + middle, paint(_hue(rng, int(rng.integers(_HUES)))))
+        fill(image, _turned(strip, angle) + middle, paint(_hue(rng, int(rng.integers(hues)))))
     labels, bordered = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
-    radii = size * np.exp(rng.uniform(np.log(1 / 24), np.log(1 / 4), rng.integers(2, 6)))
+    radii = size * np.exp(rng.uniform(np.log(1 / 16), np.log(1 / 2.5), rng.integers(2, 6)))
     for radius in sorted(radii, reverse=True):
-        shape, hue = int(rng.integers(_SHAPES)), int(rng.integers(_HUES))
+        shape, hue = int(rng.integers(shapes)), int(rng.integers(hues))
         middle = rng.uniform(0, 1, 2) * [width, height]
         outline = _turned(_shape(shape), rng.uniform(0, 2 * np.pi)) * radius + middle
         fill(image, outline, paint(_hue(rng, hue)))
         for target in (labels, bordered):
-            fill(target, outline, 1 + shape + _SHAPES * hue)
+            fill(target, outline, 1 + shape + len(SHAPES) * hue)
         points = [np.round(outline).astype(np.int32)]
         cv2.polylines(bordered, pts=points, isClosed=True, color=IGNORED, thickness=max(1, round(size / 100)))
     light = 1 + np.linspace(-1, 1, width)[None, :, None] * rng.normal(0, 0.12)
@@ -116,7 +121,7 @@ def _turned(points: Points, angle: float) -> Points:
 
 def _hue(rng: np.random.Generator, hue: int) -> Points:
     """Draw a colour of one of the ranges of hues."""
-    angle = (hue + rng.uniform(0.1, 0.9)) * 180 / _HUES  # OpenCV's hues go to 180
+    angle = (hue + rng.uniform(0.1, 0.9)) * 180 / HUES  # OpenCV's hues go to 180
     pixel = np.array([[[angle, rng.uniform(110, 230), rng.uniform(110, 240)]]]).astype(np.uint8)
     rgb: Points = cv2.cvtColor(pixel, code=cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
     return rgb

@@ -119,8 +119,10 @@ class SemanticSegmentation(LightningModule):
             factor.shares.copy_(_mean_over_ranks(factor.shares) / self._loss_scale())
         trajectory: dict[str, float] = getattr(self.network, "trajectory", dict)()
         self.log_dict({f"trajectory/{name}": value for name, value in trajectory.items()})
-        if self.hparams["factor_clip"] is not None:
-            torch.nn.utils.clip_grad_value_([factor.value for factor in self._factors()], self.hparams["factor_clip"])
+        bound = self.hparams["factor_clip"]
+        for factor in self._factors():
+            if bound is not None and factor.value.grad is not None:
+                factor.value.grad.clamp_(-bound, bound)
         if self.global_step < self.hparams["factor_start"]:
             for factor in self._factors():
                 factor.value.grad = None  # SGD then leaves the value and its momentum alone

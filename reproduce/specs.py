@@ -138,6 +138,8 @@ class MadeScenes:
     size: int
     seed: int = 0
     sbd: int = 0
+    shapes: int = 5
+    hues: int = 4
     revision: int = 1
 
 

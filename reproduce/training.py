@@ -174,7 +174,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
             return None
         trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     if trainer.is_global_zero:
-        safetensors.torch.save_model(task.network, strrun.weights)
+        safetensors.torch.save_model(task.network, str(run.weights))
     measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, spec)
     checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
     return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}

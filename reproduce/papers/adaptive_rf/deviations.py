@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from reproduce.papers.adaptive_rf.helen import IMAGENET_VGG16, SCALES, Scale, start_weights
+from collections.abc import Mapping
+
+from reproduce.papers.adaptive_rf import helen, voc
+from reproduce.specs import AdaptiveVGG, Recipe
 from reproduce.table import PRECISIONS, Deviation, Setting
 
 # Where the paper is silent or contradicts itself, in every profile.
-SILENT = {
+METHOD = {
+    "floor": "Equation 2 gives a real size: the floor.",
+    "kink": "At f = 1 every sample lies on a kink: the derivative there is the mean of the two one-sided ones; equation 5's is neither.",
+    "border": "Beyond the last cell, features go on with its value; equation 4 would fade to zero.",
+    "equation-11": "Equation 11 prints V_fc7 where the interpolation layer stands after fc8: C is the number of classes there.",
+    "formula-at-1": "Section 3.3's formula, taken literally, gives one stride (8 pixels) more at f = 1 than the kernel alone.",
+    "normalisation": "Pictures are normalised by ImageNet's mean and deviation.",
+}
+HELEN = METHOD | {
     "gamma": "The paper names no gamma for its step: 0.1, Caffe's habit.",
     "factor-rate": "The learning rate of f is the base rate x 3e4 to 9e4; which row has which is not said: 6e4 for all.",
-    "target-grid": ("F = 8.11 would end at 496 or 504 pixels: the label's own grid is sampled, F = (H_img - 1) / (H_pool5 - 1)."),
-    "floor": "Equation 2 gives a real size: the floor.",
-    "kink": ("At f = 1 every sample lies on a kink: the derivative there is the mean of the two one-sided ones; equation 5's is neither."),
-    "border": "Beyond the last cell, features go on with its value; equation 4 would fade to zero.",
+    "target-grid": "F = 8.11 would end at 496 or 504 pixels: the label's own grid is sampled, F = (H_img - 1) / (H_pool5 - 1).",
     "pooling": (
         "Poolings have 2x2 windows; pool4 and pool5 are padded to keep the 62 cells of pool3, and fc6 to keep its input's size, with zeros."
     ),
@@ -21,9 +29,6 @@ SILENT = {
         "to 5 points (the nose's: between its centroid and its lowest point); the paper uses the detector of Sun et al. 2013."
     ),
     "warping": "Labels: argmax of the maps, then the nearest one; colours bilinear, after averaging over areas where a face shrinks.",
-    "normalisation": "Pictures are normalised by ImageNet's mean and deviation.",
-    "equation-11": "Equation 11 prints V_fc7 where the interpolation layer stands after fc8: C is the number of classes there.",
-    "formula-at-1": "Section 3.3's formula, taken literally, gives one stride (8 pixels) more at f = 1 than the kernel alone.",
     "augmentation": "No augmentation: the paper names none. Outside the photograph, ImageNet's mean colour and background.",
     "overall-f": (
         "F-score: true and false positives and negatives over all test pixels, added up over eyes, brows, nose, upper lip, inner "
@@ -31,52 +36,97 @@ SILENT = {
     ),
     "tolerances": "Tolerances for fewer than three seeds are ours: 0.01 for F, 0.2 for f, 16 pixels.",
 }
+VOC = METHOD | {
+    "kernel": "fc6 is 3x3, by the printed receptive fields: 212 + 16 x dilation.",
+    "pictures": (
+        "train_aug has 10,582 pictures (VOC 2012 train, and SBD's train and val without VOC's val) and val 1,449. The paper prints 12,031 "
+        "for training, which is 10,582 + 1,449, and 1,499."
+    ),
+    "base-rate": "The paper names no base rate on VOC: 1e-8 of the summed loss, 1e-3 of its mean over a crop of 321; so f has 3e-3.",
+    "steps": (
+        '9,600 iterations "with 3 steps": at 2,400, 4,800 and 7,200. Each is replaced by two, 200 iterations apart, with gammas of 0.32; '
+        'which one "the original step" is, is not said. Baselines have the same, so that a pair of rows differs by f alone.'
+    ),
+    "clip": "The gradient of f is clipped to 10 either way: the paper names no bound.",
+    "background-mask": (
+        "Target pixels on the background count 0.5 in both shares of the gradient of f, and in no other gradient: the paper says less "
+        "than 1."
+    ),
+    "crop": "Crops of 321 pixels, as in DeepLab; the paper crops at random and names no size. Pool5 has 40 cells of them.",
+    "augmentation": "Scale 0.5 to 2, crop, flip; padding is ImageNet's mean colour, ignored. The paper names cropping and shuffling.",
+    "evaluation": "Whole pictures at their own size, one at a time; one confusion matrix over the split; borders (255) are ignored.",
+    "tolerances": "Tolerances for fewer than three seeds are ours: 1 point of mean IoU, 0.2 for f, 32 pixels.",
+}
 
 
 def helen_deviations(setting: Setting) -> list[Deviation]:
     """List where the tables on Helen knowingly differ from the paper."""
-    texts = dict(SILENT)
+    scale = helen.SCALES[setting.profile]
+    size = (
+        f"Pictures of {scale.size} pixels at a stride of {scale.size // 62}, without dilated convolutions: pool5 has the paper's 62 "
+        "cells, so every dilation keeps its share of the picture."
+    )
+    recipe = (
+        f"{scale.recipe.steps} steps of {scale.recipe.batch_size} faces instead of 55,000 of 2; base rate "
+        f"{scale.recipe.learning_rate:.2g}; the step and the late start of f at their share of the training."
+    )
+    made = f"{scale.made.exemplars} made-up faces to train on and {scale.made.testing} to test on, not Helen." if scale.made else ""
+    return _listed(setting, HELEN, _shrunk(scale.network, scale.recipe, "6e-3") | {"size": size, "recipe": recipe}, made)
+
+
+def voc_deviations(setting: Setting) -> list[Deviation]:
+    """List where the tables on VOC knowingly differ from the paper."""
+    scale = voc.SCALES[setting.profile]
+    made = scale.data.made
+    size = (
+        f"Crops of {scale.data.crop} pixels, without dilated convolutions: pool5 has 44 cells, more than the 41 that fc6's kernel spans at "
+        "dilation 20."
+    )
+    recipe = (
+        f"{scale.recipe.steps} steps of {scale.recipe.batch_size} crops instead of 9,600 of 20; base rate "
+        f"{scale.recipe.learning_rate:.2g}; steps at their share of the training, {scale.apart} iterations apart."
+    )
+    pictures = ""
+    if made:
+        kinds = f"{made.shapes} shapes in {made.hues} hues"
+        pictures = f"{made.train + made.sbd} made-up scenes of {kinds} to train on and {made.val} to test on, not VOC."
+    return _listed(setting, VOC, _shrunk(scale.network, scale.recipe, "3e-3") | {"size": size, "recipe": recipe}, pictures)
+
+
+def _listed(setting: Setting, silent: Mapping[str, str], shrunk: Mapping[str, str], made: str) -> list[Deviation]:
+    """Put together what holds in every profile, in this one, and with these weights and this precision."""
+    texts = dict(silent)
     if setting.precision != PRECISIONS[0]:
         texts["precision"] = f"Trained in {setting.precision}; the paper does not say."
     if setting.profile == "paper":
         texts["baseline-norm"] = "Baselines have no batch norm before fc6; the paper does not say."
-        texts["start-weights"] = "ImageNet weights of torchvision, fc6's 7x7 taps thinned to 4x4 as in DeepLab; the paper names none."
-        if start_weights(setting) is None:
+        texts["start-weights"] = "ImageNet weights of torchvision, fc6's 7x7 taps thinned as in DeepLab; the paper names none."
+        if helen.start_weights(setting) is None:
             texts["start-weights"] = (
-                f"RANDOM weights, because there is no weights/{IMAGENET_VGG16} under the data root: `prepare vgg16` downloads it."
+                f"RANDOM weights, because there is no weights/{helen.IMAGENET_VGG16} under the data root: `prepare vgg16` downloads it."
             )
     else:
-        texts |= {f"{setting.profile}-{id}": text for id, text in _shrunk(SCALES[setting.profile]).items()}
+        texts |= {f"{setting.profile}-{id}": text for id, text in shrunk.items()}
+    if made:
+        texts[f"{setting.profile}-data"] = made
     return [Deviation(id, text) for id, text in texts.items()]
 
 
-def _shrunk(scale: Scale) -> dict[str, str]:
-    """Say what a shrunk profile changes."""
-    network, recipe = scale.network, scale.recipe
-    texts = {
+def _shrunk(network: AdaptiveVGG, recipe: Recipe, factor_rate: str) -> dict[str, str]:
+    """Say what a shrunk profile changes, whatever the data."""
+    return {
         "network": (
             f"VGG-16 at {network.width:g} of its width, fc6 and fc7 of {network.head_channels}; batch norm after every convolution, "
             "no dropout."
         ),
         "baseline-norm": "Baselines have the batch norm before fc6 too, so that a pair of rows differs by the learned f alone.",
         "start": "From random weights (He et al. 2015).",
-        "size": (
-            f"Pictures of {scale.size} pixels at a stride of {scale.size // 62}, without dilated convolutions: pool5 has the paper's 62 "
-            "cells, so every dilation keeps its share of the picture."
-        ),
-        "recipe": (
-            f"{recipe.steps} steps of {recipe.batch_size} faces instead of 55,000 of 2; base rate {recipe.learning_rate:.2g}; the step "
-            "and the late start of f at their share of the training."
-        ),
         "factor-rate": (
-            f"The rate of f is {recipe.learning_rate * recipe.factor_multiplier:.2g} instead of 6e-3: from random weights f at the paper's "
-            "rate jumps between its bounds."
+            f"The rate of f is {recipe.learning_rate * recipe.factor_multiplier:.2g} instead of {factor_rate}: from random weights f at "
+            "the paper's rate jumps between its bounds."
         ),
         "receptive-field-scale": (
             "Receptive fields are those of the paper's network, also with our f, so that the column has one scale; the shrunk "
             "network's own are in metrics.jsonl."
         ),
     }
-    if scale.made is not None:
-        texts["data"] = f"{scale.made.exemplars} made-up faces to train on and {scale.made.testing} to test on, not Helen."
-    return texts

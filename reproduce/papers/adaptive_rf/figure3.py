@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from datamodules.layouts import helen, voc
 from reproduce.claims import Claim, all_of, not_
 from reproduce.job import Job
-from reproduce.papers.adaptive_rf import figure2, table1, table2
+from reproduce.papers.adaptive_rf import figure2
 from reproduce.specs import AdaptiveVGG, Network
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
@@ -26,44 +26,44 @@ class Part:
 
     Args:
         name: of the data set.
-        source: the table that the networks are of.
-        column: of that table, their score.
-        rows: the networks, by their keys there, in the order of the figure.
+        column: of its table, with the networks' scores.
+        rows: of its table, in the order of the figure.
         classes: names.
         pictures: how many are shown.
     """
 
     name: str
-    source: Table
     column: str
     rows: Sequence[str]
     classes: Sequence[str]
     pictures: int
 
-    def networks(self, setting: Setting) -> list[Cell]:
-        """Return the networks' scores, cells of the table that they are of."""
-        cells = {cell.row_key: cell for cell in self.source.cells(setting) if cell.column == self.column}
-        return [cells[row] for row in self.rows]
-
 
 SCENES = ("baseline-12", "modified-20", "baseline-20", "modified-4", "baseline-4")  # columns (c) to (g) in print
-# Supplementary figure 1 was not found. By section 4.3.1 it shows the best manual network, a modified one, and that one's baseline: table 1's
-# best baseline in print is that of dilation 4, its best modified network that of initial dilation 8.
+# Supplementary figure 1 was not found. By section 4.3.1 it shows the best manual network, a modified one, and that one's baseline: in
+# print, table 1's best baseline is that of dilation 4, its best modified network that of initial dilation 8.
 FACES = ("baseline-4", "modified-8", "baseline-8")
 PARTS = (
-    Part("Helen", table1.TABLE, "f_score", FACES, helen.CLASSES, 3),
-    Part("VOC", table2.TABLE, "mean_iou", SCENES, voc.CLASSES, 4),
+    Part("Helen", "f_score", FACES, helen.CLASSES, 3),
+    Part("VOC", "mean_iou", SCENES, voc.CLASSES, 4),
 )
+
+
+def networks(setting: Setting) -> list[tuple[Part, list[Cell]]]:
+    """Return each part with its networks' scores, cells of their table."""
+    tables = figure2.table_cells(setting)
+    scores = [{cell.row_key: cell for cell in tables[part.name] if cell.column == part.column} for part in PARTS]
+    return [(part, [found[row] for row in part.rows]) for part, found in zip(PARTS, scores, strict=True)]
 
 
 def cells(setting: Setting) -> list[Cell]:
     """Give each network of the figure its score over the whole split, as its table does."""
-    return [replace(cell, row_key=f"{part.name.lower()}-{cell.row_key}") for part in PARTS for cell in part.networks(setting)]
+    return [replace(cell, row_key=f"{part.name.lower()}-{cell.row_key}") for part, found in networks(setting) for cell in found]
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
     """Draw pictures as the finished networks of the first seed segment them; those whose weights were not imported are left out."""
-    found = [(part, [cell.jobs[0] for cell in part.networks(setting)]) for part in PARTS]
+    found = [(part, [cell.jobs[0] for cell in scores]) for part, scores in networks(setting)]
     done = [(part, [job for job in jobs if store.run(job).done and store.run(job).weights.exists()]) for part, jobs in found]
     done = [(part, jobs) for part, jobs in done if jobs]
     if not done:
@@ -73,7 +73,9 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
     boards = [board(part, jobs, store) for part, jobs in done]
     said = caption(setting.profile, [job for _, jobs in done for job in jobs], store)
-    return segmentations(boards, ["Pictures: the middle one of each of as many equal parts of the list of the split that is evaluated.", said])
+    return segmentations(
+        boards, ["Pictures: the middle one of each of as many equal parts of the list of the split that is evaluated.", said]
+    )
 
 
 def board(part: Part, jobs: Sequence[Job], store: Store) -> Board:
@@ -104,8 +106,8 @@ CLAIMS = (
     ),
     Claim(
         "small-start-falls-short",
-        "with improper initial receptive field, performances of modified models are improved but still not compatible with the best manually "
-        "designed model",
+        "with improper initial receptive field, performances of modified models are improved but still not compatible with the best "
+        "manually designed model",
         "caption of figure 3",
         "over the whole split, the modified network of initial dilation 4 exceeds its baseline, and not that of dilation 12, which the "
         "caption calls the best",
@@ -118,7 +120,7 @@ CLAIMS = (
         "faces-improve",
         "Results in Figure 1(d) and (e) show the improvements brought by our method.",
         "section 4.3.1, of supplementary figure 1",
-        "over the whole split, the modified network of initial dilation 8 exceeds its baseline; which networks the figure shows was not found",
+        "over the whole split, the modified network of initial dilation 8 exceeds its baseline; which ones the figure shows was not found",
         lambda evidence: evidence.greater(("helen-modified-8", "f_score"), ("helen-baseline-8", "f_score")),
     ),
 )

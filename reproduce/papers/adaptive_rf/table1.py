@@ -8,13 +8,11 @@ from functools import partial
 from typing import Any
 
 from datamodules.layouts import helen
-from lightning_modules.layers.receptive_field import inflated_receptive_field
 from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
-from reproduce.job import Job
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
-from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, start_weights, training_jobs
-from reproduce.papers.adaptive_rf.values import class_f, learned_receptive_field, metric
-from reproduce.published import load
+from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, training_jobs
+from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
+from reproduce.papers.adaptive_rf.values import class_f, metric
 from reproduce.table import Cell, Setting, Table
 
 BASELINES = (2, 4, 6, 8, 10, 12, 14)
@@ -44,30 +42,13 @@ def beside(cells: Sequence[Cell]) -> list[Cell]:
 
 def cells(setting: Setting) -> list[Cell]:
     """Map table 1 to jobs: the dilation sweep, and the networks that learn f from an initial dilation."""
-    published = load("adaptive_rf.table1")
-    cells: list[Cell] = []
-    random = setting.profile == "paper" and start_weights(setting) is None
-    caveat = "started from random weights" if random else ""
-    for dilation in BASELINES:
-        row = f"baseline-{dilation}"
-        network = replace(PAPER.network, dilation=dilation, inflated=False, norm=False)
-        size = Job("describe", f"adaptive-rf-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
-        jobs, missing = training_jobs(setting, dilation, inflated=False)
-        said: dict[str, Any] = {"missing": missing, "caveat": caveat}
-        cells.append(Cell(row, "rf_fc6", "exact", (size,), partial(metric, "receptive_field")))
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(metric, "f_score"), **said))
-    for row, dilation, late in MODIFIED:
-        extent = (KERNEL_SIZE - 1) * dilation + 1
-        printed = published.by_key[row, "f"].value
-        assert isinstance(printed, float)  # a test holds the rows to the CSV
-        audited = float(inflated_receptive_field(printed, extent))
-        jobs, missing = training_jobs(setting, dilation, inflated=True, late=late)
-        said = {"missing": missing, "caveat": caveat}
-        cells.append(Cell(row, "f", "trained", jobs, partial(metric, "f"), **said))
-        cells.append(Cell(row, "rf_fc6", "exact", (), lambda _, audited=audited: audited, audit=True))  # type: ignore[misc]
-        cells.append(Cell(row, "rf_fc6_learned", "trained", jobs, partial(learned_receptive_field, extent), **said))
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(metric, "f_score"), **said))
-    return cells
+    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"))
+    baselines = [(dilation, training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES]
+    modified = [(row, dilation, training_jobs(setting, dilation, inflated=True, late=late)) for row, dilation, late in MODIFIED]
+    return [
+        *baseline_cells(setting, PAPER.network, "adaptive-rf", score, baselines),
+        *modified_cells(setting, "adaptive_rf.table1", KERNEL_SIZE, score, modified),
+    ]
 
 
 CLAIMS = (

@@ -17,6 +17,12 @@ def metric(name: str, metrics: Mapping[str, Any]) -> Value:
     return value
 
 
+def percent(name: str, metrics: Mapping[str, Any]) -> Value:
+    """Return a metric from 0 to 1 in percent, or None where there is none."""
+    value: float | None = metrics[name]
+    return None if value is None else 100 * value
+
+
 def learned_receptive_field(extent: int, metrics: Mapping[str, Any]) -> Value:
     """Return fc6's receptive field in the paper's network, by section 3.3 on the f learned here; `extent` is its kernel's, in cells."""
     return float(inflated_receptive_field(metrics["f"], extent))
