@@ -91,7 +91,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
     axes.set_xlim(0, max(max(line.steps) for line in panel.lines) + 1)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
     axes.set_title(panel.title, loc="left", fontweight="bold")
     axes.set_xlabel("training step")
     axes.set_ylabel("inflation factor f")

@@ -73,9 +73,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
     boards = [board(part, jobs, store) for part, jobs in done]
     said = caption(setting.profile, [job for _, jobs in done for job in jobs], store)
-    return segmentations(
-        boards, ["Pictures: the middle one of each of as many equal parts of the list of the split that is evaluated.", said]
-    )
+    return segmentations(boards, ["Pictures: evenly spaced in the list of the split that is evaluated.", said])
 
 
 def board(part: Part, jobs: Sequence[Job], store: Store) -> Board:
