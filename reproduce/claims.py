@@ -23,14 +23,12 @@ Logic is Kleene's: one counterexample refutes `all_of`, one example proves `any_
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.published import PublishedTable
 
 Cell = tuple[str, str]
@@ -125,13 +123,13 @@ class Evidence:
         """
         return cls(
             {
-                key: Quantity(cell.value, 0.0, cell.printed) if isinstance(cell.value, float) else None
+                key: Quantity(cell.value, 0.0, cell.shown[0]) if isinstance(cell.value, float) else None
                 for key, cell in published.by_key.items()
             }
         )
 
     @classmethod
-    def ours(cls, published: PublishedTable, cells: pd.DataFrame) -> Evidence:
+    def ours(cls, published: PublishedTable, cells: Sequence[Mapping[str, Any]]) -> Evidence:
         """Collect the measured numbers.
 
         Args:
@@ -142,21 +140,20 @@ class Evidence:
             Evidence with the spread over seeds; computed cells have none.
         """
         quantities: dict[Cell, Quantity | None] = dict.fromkeys(published.by_key)
-        for record in cells.to_dict("records"):
+        for record in cells:
             key = (str(record["row_key"]), str(record["column"]))
             digits = published.digits(*key)
             quantities[key] = _quantity(record["mean"], record["std"], int(record["n"]), record["kind"] == "exact", digits)
         return cls(quantities)
 
-    def greater(self, a: Operand, b: Operand, *, margin: float = 0.0) -> Finding:
-        """Test whether `a` is greater than `b` by more than a margin.
+    def greater(self, a: Operand, b: Operand) -> Finding:
+        """Test whether `a` is greater than `b`.
 
         On our numbers it is decided only beyond twice the standard error of the difference of means, from three seeds a side.
 
         Args:
             a: a cell (row_key, column), a constant, or a `maximum`.
             b: likewise.
-            margin: in the unit of the cells.
 
         Returns:
             The finding.
@@ -166,29 +163,28 @@ class Evidence:
         """
         # max(A) > max(B) says that some a exceeds every b.
         if isinstance(a, Maximum):
-            return any_of(*(self.greater(member, b, margin=margin) for member in a.members))
+            return any_of(*(self.greater(member, b) for member in a.members))
         if isinstance(b, Maximum):
-            return all_of(*(self.greater(a, member, margin=margin) for member in b.members))
-        return self._pair(a, b, margin)
+            return all_of(*(self.greater(a, member) for member in b.members))
+        return self._pair(a, b)
 
-    def _pair(self, a: Cell | float, b: Cell | float, margin: float) -> Finding:
+    def _pair(self, a: Cell | float, b: Cell | float) -> Finding:
         left, right = self._read(a), self._read(b)
         absent = [_name(cell) for cell, quantity in ((a, left), (b, right)) if quantity is None]
         if left is None or right is None:
             return Finding(Truth.NOT_TESTED, (f"{' and '.join(absent)} {'has' if len(absent) == 1 else 'have'} no number",))
-        difference = left.mean - right.mean - margin
+        difference = left.mean - right.mean
         same_column = isinstance(a, tuple) and isinstance(b, tuple) and a[1] == b[1]
         names = [_name(cell, short=same_column) for cell in (a, b)]
         sides = [f"{name} {side.shown}" if name else side.shown for name, side in zip(names, (left, right), strict=True)]
-        more = f" + {margin:g}" if margin else ""
         if left.error is None or right.error is None:
-            return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]}{more} from too few seeds",))
+            return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]} from too few seeds",))
         bound = 2.0 * math.hypot(left.error, right.error)
         if difference > bound:
-            return Finding(Truth.YES, (f"{sides[0]} > {sides[1]}{more}",))
+            return Finding(Truth.YES, (f"{sides[0]} > {sides[1]}",))
         if difference < -bound or bound == 0.0:
-            return Finding(Truth.NO, (f"{sides[0]} <= {sides[1]}{more}",))
-        return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]}{more} is within the spread",))
+            return Finding(Truth.NO, (f"{sides[0]} <= {sides[1]}",))
+        return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]} is within the spread",))
 
     def _read(self, operand: Cell | float) -> Quantity | None:
         if not isinstance(operand, tuple):
@@ -252,7 +248,7 @@ def not_(finding: Finding) -> Finding:
     return replace(finding, truth=opposite.get(finding.truth, finding.truth))
 
 
-def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: pd.DataFrame) -> list[ClaimResult]:
+def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: Sequence[Mapping[str, Any]]) -> list[ClaimResult]:
     """Test every claim on the printed numbers and on ours.
 
     Args:

@@ -1,4 +1,4 @@
-"""The measured DataFrame beside the published table: one line per cell, with everything that is said of it."""
+"""The measured lines beside the published table: one line per cell, with everything that is said of it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 from reproduce.verdict import Measured, Printed, center, judge, spread
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.published import PublishedTable, Value
 
 CELL_FIELDS = (
-    *("row", "row_key", "column", "kind", "unit", "published", "values", "mean", "std", "n"),
+    *("row", "row_key", "column", "kind", "unit", "published", "published_std", "values", "seeds", "mean", "std", "n"),
     *("difference", "tolerance", "verdict", "reason", "data", "device", "jobs"),
 )
 MEASURED_FIELDS = (
@@ -24,6 +22,8 @@ MEASURED_FIELDS = (
 )
 KINDS = ("exact", "trained", "timed", "published")
 STATES = ("done", "failed", "running", "interrupted", "todo")
+
+NOT_PRINTED = "not in the paper's table"  # why a cell has no printed number, where the paper has no such cell
 
 Key = tuple[str, str]
 
@@ -68,24 +68,24 @@ class _Line:
         return (self.reason or "not started") if self.state == "todo" else ""
 
 
-def compare(published: PublishedTable, measured: pd.DataFrame, *, rows: Collection[str] | None = None) -> pd.DataFrame:
+def compare(
+    published: PublishedTable, measured: Iterable[Mapping[str, Any]], *, rows: Collection[str] | None = None
+) -> list[dict[str, Any]]:
     """Put the measured numbers beside the printed ones; pure.
 
     Args:
         published: the printed table.
-        measured: long, one line per (cell, seed), with the columns `MEASURED_FIELDS`. Two more are read where present: `row` and `unit`
+        measured: long, one line per (cell, seed), with the fields `MEASURED_FIELDS`. Two more are read where present: `row` and `unit`
             name cells that the paper lacks (a user's own rows, scores beside the printed one). Such cells follow the printed ones of
             their row, such rows follow the paper's.
         rows: row keys to show; all where None.
 
     Returns:
-        One line per cell with the columns `CELL_FIELDS`; numbers are plain floats, lists of floats, or None.
+        One line per cell with the fields `CELL_FIELDS`; numbers are plain floats, lists of floats, or None.
 
     Raises:
-        ValueError: where `measured` lacks a column or a published cell, mixes profiles, or holds a number without its data and profile.
+        ValueError: where `measured` lacks a field or a published cell, mixes profiles, or holds a number without its data and profile.
     """
-    import pandas as pd  # here, because listing tables must not wait for it
-
     found = _collect(measured)
     order = {row: position for position, row in enumerate(dict.fromkeys([*published.rows, *(row for row, _ in found)]))}
     keys = sorted(dict.fromkeys([*published.by_key, *found]), key=lambda key: order[key[0]])
@@ -93,16 +93,13 @@ def compare(published: PublishedTable, measured: pd.DataFrame, *, rows: Collecti
     missing = [key for key in shown if key not in found]
     if missing:
         raise ValueError(f"Expected `measured` to have a line for every cell, but got none for {missing}: give them state 'todo'.")
-    return pd.DataFrame([_cell(published, key, found[key]) for key in shown], columns=list(CELL_FIELDS), dtype=object)
+    return [_cell(published, key, found[key]) for key in shown]
 
 
-def _collect(measured: pd.DataFrame) -> dict[Key, list[_Line]]:
-    lacking = [name for name in MEASURED_FIELDS if name not in measured.columns]
-    if lacking:
-        raise ValueError(f"Expected `measured` to have the columns {', '.join(MEASURED_FIELDS)}, but got no {', '.join(lacking)}.")
+def _collect(measured: Iterable[Mapping[str, Any]]) -> dict[Key, list[_Line]]:
     found: dict[Key, list[_Line]] = {}
-    for record in measured.to_dict("records"):
-        line = _line({str(name): value for name, value in record.items()})
+    for record in measured:
+        line = _line(record)
         found.setdefault(line.key, []).append(line)
     profiles = {line.profile for lines in found.values() for line in lines}
     if len(profiles) > 1:
@@ -113,6 +110,9 @@ def _collect(measured: pd.DataFrame) -> dict[Key, list[_Line]]:
 
 
 def _line(record: Mapping[str, Any]) -> _Line:
+    lacking = [name for name in MEASURED_FIELDS if name not in record]
+    if lacking:
+        raise ValueError(f"Expected lines of `measured` to have {', '.join(MEASURED_FIELDS)}, but got no {', '.join(lacking)}.")
     plain = {name: _text(record.get(name)) for name in ("kind", "state", "reason", "job", "profile", "data", "device", "row", "unit")}
     key = (str(record["row_key"]), str(record["column"]))
     for name, allowed in (("kind", KINDS), ("state", STATES)):
@@ -121,28 +121,30 @@ def _line(record: Mapping[str, Any]) -> _Line:
     for name in ("audit", "verified"):
         if record[name] not in (True, False):  # NaN would count as true
             raise ValueError(f"Expected `{name}` of {key} to be true or false, but got {record[name]}.")
-    value = None if isinstance(record["value"], float) and math.isnan(record["value"]) else record["value"]
-    line = _Line(key=key, audit=bool(record["audit"]), seed=int(record["seed"]), value=value, verified=bool(record["verified"]), **plain)
+    line = _Line(
+        key=key, audit=bool(record["audit"]), seed=int(record["seed"]), value=record["value"], verified=bool(record["verified"]), **plain
+    )
     if line.numbers is not None and line.kind != "exact" and not (line.profile and line.data):
         raise ValueError(f"Expected `profile` and `data` of {key} to say what its number was measured on, but got nothing.")
     return line
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""  # a frame holds None or NaN where a string is missing
+    return value if isinstance(value, str) else ""  # None where a line lacks it
 
 
-def _cell(published: PublishedTable, key: Key, lines: list[_Line]) -> dict[str, object]:
+def _cell(published: PublishedTable, key: Key, lines: list[_Line]) -> dict[str, Any]:
     printed = published.by_key.get(key)
     column = published.column(key[1])
     first = lines[0]
-    samples = tuple(line.numbers for line in lines if line.numbers is not None)
+    finished = [(line.seed, line.numbers) for line in lines if line.numbers is not None]
+    samples = tuple(sample for _, sample in finished)
     numbers = _numbers(printed.value) if printed else None
     theirs = Printed(
         numbers,
         published.digits(*key),
         column.tolerance if column else None,
-        printed.note if printed else "not in the paper's table",
+        printed.note if printed else NOT_PRINTED,
     )
     judgement = judge(theirs, _measured(lines, samples))
     means, deviations = center(samples), spread(samples)
@@ -156,7 +158,9 @@ def _cell(published: PublishedTable, key: Key, lines: list[_Line]) -> dict[str, 
         "kind": first.kind,
         "unit": unit,
         "published": _value(numbers),
+        "published_std": printed.std if printed else None,
         "values": [_value(sample) for sample in samples],
+        "seeds": [seed for seed, _ in finished],
         "mean": _value(means),
         "std": _value(deviations),
         "n": len(samples),

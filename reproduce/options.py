@@ -36,9 +36,9 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` lists the options.")
 
 
-def table_parser(usage: str = USAGE) -> Parser:
+def table_parser(verb: str = "") -> Parser:
     """Return a parser of tables, and of what is chosen of them: profile, rows, seeds, data, runs."""
-    parser = Parser(prog="python -m reproduce", usage=usage, description="Reproduce published tables, cell by cell.")
+    parser = Parser(prog=f"python -m reproduce {verb}".rstrip(), usage=USAGE, description="Reproduce published tables, cell by cell.")
     parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1 or adaptive_rf.table1")
     parser.add_argument("--profile", choices=PROFILES, help="how big: as published, small on real pictures, or a demo on made-up ones")
     parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")

@@ -9,10 +9,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import pandas as pd
+from typing import Any
 
 Value = float | list[float]
 
@@ -56,7 +53,10 @@ class Group:
 
 @dataclass(frozen=True)
 class PublishedCell:
-    """One printed number, as printed; several numbers in one cell are separated by commas (so no thousands separators)."""
+    """One printed number, as printed: `91.16`, or `91.16±0.12` with its standard deviation.
+
+    Several numbers in one cell are separated by commas (so no thousands separators).
+    """
 
     row_key: str
     row: str
@@ -69,17 +69,28 @@ class PublishedCell:
     @property
     def value(self) -> Value | None:
         """The number or the list of numbers, or None where nothing is printed."""
-        if not self.printed:
-            return None
-        numbers = [float(part) for part in self.printed.split(",")]
-        return numbers if len(numbers) > 1 else numbers[0]
+        return _plain([float(number) for number, _ in self._parts])
+
+    @property
+    def std(self) -> Value | None:
+        """The printed standard deviation or deviations, or None where none is printed."""
+        return _plain([float(std) for _, std in self._parts]) if "±" in self.printed else None
 
     @property
     def digits(self) -> int | None:
         """Digits after the decimal point, the most of a list, or None where nothing is printed."""
-        if not self.printed:
-            return None
-        return max(max(0, -int(Decimal(part.strip()).as_tuple().exponent)) for part in self.printed.split(","))
+        return max((max(0, -int(Decimal(number).as_tuple().exponent)) for number, _ in self._parts), default=None)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The numbers as printed, one by one, with blanks around `±`."""
+        return tuple(" ± ".join(part for part in parts if part) for parts in self._parts)
+
+    @property
+    def _parts(self) -> list[tuple[str, str]]:
+        """Each printed number and its standard deviation, as printed."""
+        parts = (part.partition("±") for part in self.printed.split(",") if self.printed)
+        return [(number.strip(), std.strip()) for number, _, std in parts]
 
 
 @dataclass(frozen=True)
@@ -92,6 +103,22 @@ class PublishedTable:
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
     cells: tuple[PublishedCell, ...]
+    own: bool = False  # whether it is a comparison of this suite's own, of which the paper prints nothing
+
+    @cached_property
+    def prints(self) -> bool:
+        """Whether the paper prints any of its numbers."""
+        return any(cell.printed for cell in self.cells)
+
+    @property
+    def nature(self) -> str:
+        """What it is, where it is not a table of printed numbers; else nothing."""
+        return "a comparison of our own" if self.own else "" if self.prints else "a figure: the paper prints no numbers"
+
+    @property
+    def heading(self) -> str:
+        """The title, with what it is where it is not a table of printed numbers."""
+        return f"{self.title} ({self.nature})" if self.nature else self.title
 
     @cached_property
     def by_key(self) -> dict[tuple[str, str], PublishedCell]:
@@ -122,13 +149,6 @@ class PublishedTable:
             return cell.digits
         known = self.column(column)
         return known.digits if known else 4
-
-    def frame(self) -> pd.DataFrame:
-        """The cells as a long DataFrame with the CSV's columns, `published` as the printed string."""
-        import pandas as pd  # here, because listing tables must not wait for it
-
-        records = [(cell.row_key, cell.row, cell.column, cell.unit, cell.printed, cell.source, cell.note) for cell in self.cells]
-        return pd.DataFrame(records, columns=list(CSV_HEADER), dtype=object)
 
 
 def tables_folder() -> Path:
@@ -208,7 +228,14 @@ def load(name: str) -> PublishedTable:
     groups = tuple(Group(group["title"], tuple(group["rows"]), group.get("labels", {})) for group in entry.get("groups", []))
     cells = _cells(folder / f"{table}.csv", {column.key for column in columns})
     _check_groups(table_id, groups, cells)
-    return PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells)
+    result = PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells, entry.get("own", False))
+    if result.own and result.prints:
+        raise ValueError(f"Expected no printed number in `{table}.csv`, which `paper.toml` calls our own: leave out `own`, or the numbers.")
+    return result
+
+
+def _plain(numbers: list[float]) -> Value | None:
+    return numbers if len(numbers) > 1 else next(iter(numbers), None)
 
 
 def _toml(path: Path) -> dict[str, Any]:
@@ -250,9 +277,10 @@ def _checked(cell: PublishedCell, where: str, columns: set[str]) -> PublishedCel
     if not cell.printed and not cell.note:
         raise ValueError(f"Expected `note` in {where} to say why no number is known, but got nothing.")
     try:
-        _ = cell.value, cell.digits
+        _ = cell.value, cell.std, cell.digits
     except (ValueError, InvalidOperation):
-        raise ValueError(f"Expected `published` in {where} to be a number or several with commas, but got '{cell.printed}'.") from None
+        known = "a number or several with commas, all with ± or none"
+        raise ValueError(f"Expected `published` in {where} to be {known}, but got '{cell.printed}'.") from None
     return cell
 
 

@@ -14,7 +14,6 @@ from reproduce.specs import Runtime
 from reproduce.store import Store
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 PROFILES = ("paper", "small", "demo")
@@ -87,24 +86,22 @@ class Table:
     figure: Callable[[Setting, Store], Figure | None] | None = None
 
 
-def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> pd.DataFrame:
-    """Return what the store has for cells: a row a cell and seed."""
-    import pandas as pd
-
-    rows = []
+def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[dict[str, Any]]:
+    """Return what the store has for cells: a line a cell and seed, with the fields that `compare` reads."""
+    lines = []
     for cell in cells:
         base: dict[str, Any] = {"row_key": cell.row_key, "row": cell.label, "column": cell.column, "kind": cell.kind}
         base |= {"audit": cell.audit, "profile": profile}
         if not cell.jobs and not cell.missing:
             value = cell.value({})
-            rows.append(
+            lines.append(
                 base | {"seed": 0, "value": value, "state": "done", "reason": "", "job": "", "data": "", "verified": True, "device": ""}
             )
         elif not cell.jobs:
-            rows.append(base | _absent("todo", cell.missing))
+            lines.append(base | _absent("todo", cell.missing))
         for job in cell.jobs:
-            rows.append(base | _measured(cell, job, store, command))
-    return pd.DataFrame(rows).astype({"value": object})
+            lines.append(base | _measured(cell, job, store, command))
+    return lines
 
 
 def _absent(state: str, reason: str, job: Job | None = None) -> dict[str, Any]:

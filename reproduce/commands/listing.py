@@ -20,7 +20,7 @@ def list_tables(options: argparse.Namespace) -> int:
     for id in table_ids():
         published, cells = load(id), TABLES[id].cells(setting)
         done = sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells)
-        lines.add_row(id, published.paper.short, published.title, str(len(cells)), str(done))
+        lines.add_row(id, published.paper.short, published.heading, str(len(cells)), str(done))
     print_lines(lines)
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
     print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")

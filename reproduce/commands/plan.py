@@ -38,8 +38,8 @@ class Plan:
 
 
 def parser() -> Parser:
-    """Return the parser: the same options as of the command that runs, and one more."""
-    result = run.parser()
+    """Return the parser: the options of the command that runs, but not how it shows tables, and one more."""
+    result = run.running_parser("plan")
     result.add_argument("--no-probe", action="store_true", help="do not try a few steps of what no finished run tells the cost of")
     return result
 

@@ -23,7 +23,12 @@ from reproduce.table import Cell, Setting, Table
 
 def parser() -> Parser:
     """Return the parser of the command that runs tables."""
-    result = add_format(table_parser())
+    return add_format(running_parser())
+
+
+def running_parser(verb: str = "") -> Parser:
+    """Return the parser of what tables are run with, for the command that runs them and for one that only says how it would."""
+    result = table_parser(verb)
     result.add_argument("--jobs", type=int, help="jobs at a time (default: a GPU each, or up to 4 on a processor)")
     result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
     result.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a processor, that share each training (default 1)")
@@ -45,10 +50,10 @@ def main(words: Sequence[str]) -> int:
     tables = [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]
     chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
     out_of_time = _run(options, setting, store, tables, chosen)
-    complete = [show(options, setting, store, table, chosen[table.id]) for table in tables]
+    complete = show(options, setting, store, chosen)
     if out_of_time:
         print(f"Stopped before the limit of {options.max_hours:g} hours; the same command goes on.", file=sys.stderr)
-    return 0 if all(complete) else 1
+    return 0 if complete else 1
 
 
 def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
 from reproduce.published import load, resolve, table_ids
-from reproduce.render import FORMATS
+from reproduce.render import FORMATS, Rendered
 from reproduce.store import Store
 from reproduce.table import PRECISIONS, Cell, Setting, Table, measure
 
@@ -22,24 +22,41 @@ def add_format(parser: Parser) -> Parser:
 
 def main(words: Sequence[str]) -> int:
     """Show tables."""
-    options = add_format(table_parser()).parse_args(words)
+    options = add_format(table_parser("show")).parse_args(words)
     if not options.tables:
         raise UsageError(f"Expected a table after `show`, but got none; it can be {', '.join(table_ids())}.")
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    for table in [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]:
-        show(options, setting, store, table, chosen_cells(table, setting, options.rows))
+    tables = [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]
+    show(options, setting, store, {table.id: chosen_cells(table, setting, options.rows) for table in tables})
     return 0
 
 
-def show(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> bool:
-    """Print a table and return whether every cell has its number, of all seeds."""
+def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Mapping[str, list[Cell]]) -> bool:
+    """Print tables as one document and return whether every chosen cell has its number, of all seeds."""
     from rich.console import Console
 
+    from reproduce.papers import TABLES
+    from reproduce.render import render
+
+    console = Console()
+    results = [result(options, setting, store, TABLES[id], cells) for id, cells in chosen.items()]
+    text = render(
+        [rendered for rendered, _ in results], options.format, width=console.width if console.is_terminal else 110,
+        colour=console.is_terminal, encoding=sys.stdout.encoding or "utf-8",
+    )  # fmt: skip
+    sys.stdout.write(text)
+    for id in chosen:
+        if TABLES[id].figure is not None:
+            draw(setting, store, TABLES[id])
+    return all(complete for _, complete in results)
+
+
+def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[Rendered, bool]:
+    """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
     from reproduce.claims import check_claims
     from reproduce.compare import compare
-    from reproduce.render import Rendered, render
 
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
@@ -49,22 +66,14 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
     measured = measure([*cells, *table.beside(cells)], store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
-    done = measured[(measured["state"] == "done") & (measured["job"] != "")]
-    data = "; ".join(dict.fromkeys(text for text in done["data"] if text)) or "none yet"
-    device = "; ".join(dict.fromkeys(text for text in done["device"] if text)) or "none yet"
+    done = [line for line in measured if line["state"] == "done" and line["job"]]
+    data, device = ("; ".join(dict.fromkeys(line[name] for line in done if line[name])) or "none yet" for name in ("data", "device"))
     rendered = Rendered(
         published, setting.profile, data, tuple(range(setting.seeds)), device, compared,
         check_claims(table.claims, published, compared), table.deviations(setting),
     )  # fmt: skip
-    console = Console()
-    text = render(
-        rendered, options.format, width=console.width if console.is_terminal else 110, colour=console.is_terminal,
-        encoding=sys.stdout.encoding or "utf-8",
-    )  # fmt: skip
-    sys.stdout.write(text)
-    if table.figure is not None:
-        draw(setting, store, table)
-    return bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()
+    complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
+    return rendered, complete
 
 
 def draw(setting: Setting, store: Store, table: Table) -> None:

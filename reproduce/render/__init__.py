@@ -1,6 +1,8 @@
-"""A compared table as text: for a terminal, for GitHub, for a browser, for a paper, for machines."""
+"""Compared tables as text: for a terminal, for GitHub, for a browser, for a paper, for machines."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from reproduce.render.rendered import Deviation, Rendered
 
@@ -9,11 +11,11 @@ FORMATS = ("terminal", "md", "html", "tex", "csv", "json")
 __all__ = ["FORMATS", "Deviation", "Rendered", "render"]
 
 
-def render(rendered: Rendered, format: str, *, width: int = 110, colour: bool = False, encoding: str = "utf-8") -> str:
-    """Turn a table into text; pure.
+def render(tables: Sequence[Rendered], format: str, *, width: int = 110, colour: bool = False, encoding: str = "utf-8") -> str:
+    """Turn tables into one text; pure.
 
     Args:
-        rendered: the table with everything that is said of it.
+        tables: at least one, each with everything that is said of it.
         format: one of `FORMATS`.
         width: of the terminal in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
         colour: whether the terminal shows colour.
@@ -28,27 +30,27 @@ def render(rendered: Rendered, format: str, *, width: int = 110, colour: bool = 
     if format == "terminal":
         from reproduce.render.terminal import terminal
 
-        text = terminal(rendered, width=width, colour=colour)
+        text = terminal(tables, width=width, colour=colour)
     elif format == "md":
         from reproduce.render.markdown import markdown
 
-        text = markdown(rendered)
+        text = markdown(tables)
     elif format == "html":
         from reproduce.render.page import page
 
-        return page(rendered).encode(encoding, "xmlcharrefreplace").decode(encoding)
+        return page(tables).encode(encoding, "xmlcharrefreplace").decode(encoding)
     elif format == "tex":
         from reproduce.render.latex import latex
 
-        text = latex(rendered)
+        text = latex(tables)
     elif format == "csv":
         from reproduce.render.machine import lines
 
-        text = lines(rendered)
+        text = lines(tables)
     elif format == "json":
         from reproduce.render.machine import machine
 
-        text = machine(rendered)
+        text = machine(tables)
     else:
         raise ValueError(f"Expected `format` to be one of {', '.join(FORMATS)}, but got '{format}'.")
     if encoding.lower().replace("-", "").startswith("utf"):

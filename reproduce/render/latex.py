@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 import textwrap
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reproduce.render.rendered import Block, Body, body, header, summary
+from reproduce.render.rendered import Block, Body, body, header, tested
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from reproduce.render.rendered import Rendered
 
-HEADINGS = ("Row", "Quantity", "Published", r"Mean $\pm$ std ($n$)", "Difference", "Verdict")
+HEADINGS = {
+    "quantity": "Quantity",
+    "published": "Published",
+    "reproduced": r"Mean $\pm$ std ($n$)",
+    "difference": "Difference",
+    "verdict": "Verdict",
+    "state": "State",
+}
+NUMBERS = ("published", "reproduced", "difference")
 LABEL = 29  # characters of a row's label beside its cells; longer ones go on in the next line
 PREAMBLE = r"""% Run pdflatex twice: the second time it knows the widths of the columns.
 \documentclass[10pt]{article}
@@ -48,22 +57,26 @@ ESCAPES = {
 } | {sign: f"\\{sign}" for sign in "&%$#_{}"}
 
 
-def latex(rendered: Rendered) -> str:
-    """Write a table as a document that pdflatex turns into a page or two.
+def latex(tables: Sequence[Rendered]) -> str:
+    """Write tables as a document that pdflatex turns into a page or two each.
 
     Args:
-        rendered: the table.
+        tables: each begins a page.
 
     Returns:
-        The document: a `longtable` with its caption, to be copied into a paper as it stands, then notes, claims and deviations.
+        The document: of each a `longtable` with its caption, to be copied into a paper as it stands, then notes, claims and deviations.
     """
+    return PREAMBLE + "\\clearpage\n".join(map(_pages, tables)) + "\\end{document}\n"
+
+
+def _pages(rendered: Rendered) -> str:
     content = body(rendered)
     title, paper, run = header(rendered)
     frame = _frame(content)
     table = frame.style.hide(axis="index").to_latex(
         environment="longtable",
         hrules=True,
-        column_format="@{}llrrrl@{}",
+        column_format=f"@{{}}l{''.join('r' if column in NUMBERS else 'l' for column in content.columns)}@{{}}",
         caption=" ".join(
             (
                 f"{escaped(title)}.",
@@ -72,16 +85,15 @@ def latex(rendered: Rendered) -> str:
             )
         ),
     )
-    parts = [PREAMBLE.rstrip(), r"\small", table.rstrip(), r"\footnotesize\raggedright"]
+    parts = [r"\begingroup\small", table.rstrip(), r"\footnotesize\raggedright"]
     parts += _listed("", [(f"[{number}]", note) for number, note in enumerate(content.notes, start=1)])
-    parts += [escaped(summary(rendered, content.hidden)) + r"\par"]
-    claims = [
-        (claim["id"], f"printed: {claim['printed']}, ours: {claim['holds']}. {claim['text']} {claim['reason']}")
-        for claim in rendered.claims
-    ]
-    parts += _listed("The paper's claims, tested on the printed numbers and on ours", claims)
+    parts += [escaped(content.summary) + r"\par"]
+    title, claims = tested(rendered)
+    results = [", ".join(f"{whose}: {truth}" for whose, truth in claim.results) for claim in claims]
+    said = [(claim.id, " ".join((f"{result}.", claim.text, *claim.because))) for claim, result in zip(claims, results, strict=True)]
+    parts += _listed(title, said)
     parts += _listed("Deviations from the paper", [(deviation.id, deviation.text) for deviation in rendered.deviations])
-    return "\n".join([*parts, r"\end{document}"]) + "\n"
+    return "\n".join([*parts, r"\endgroup"]) + "\n"
 
 
 def escaped(text: str) -> str:
@@ -105,25 +117,25 @@ def _letter(sign: str) -> str:
 
 def _frame(content: Body) -> pd.DataFrame:
     """Put the cells under each other as LaTeX; a heading, and a label too long for its lines, take lines of their own."""
-    import pandas as pd  # here, because listing tables must not wait for it
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
 
     lines: list[list[str]] = []
     for section in content.sections:
         space = r"\addlinespace[1ex] " if lines else ""
         if section.title:
             # Of no width, so that it runs over the columns.
-            lines.append([rf"{space}\rlap{{\textbf{{{escaped(section.title)}}}}}"] + [""] * (len(HEADINGS) - 1))
+            lines.append([rf"{space}\rlap{{\textbf{{{escaped(section.title)}}}}}"] + [""] * len(content.columns))
         for block in section.blocks:
-            lines += _lines(block)
-    return pd.DataFrame(lines, columns=list(HEADINGS))
+            lines += _lines(block, content.columns)
+    return pd.DataFrame(lines, columns=["Row", *(HEADINGS[column] for column in content.columns)])
 
 
-def _lines(block: Block) -> list[list[str]]:
+def _lines(block: Block, columns: Sequence[str]) -> list[list[str]]:
     labels = textwrap.wrap(block.label, LABEL) or [""]
-    cells = [[line.quantity, line.published, line.reproduced, line.difference, line.judged] for line in block.lines]
+    cells = [texts for line in block.lines for texts in line.texts(columns)]
     height = max(len(labels), len(cells))
     labels += [""] * (height - len(labels))
-    cells += [[""] * (len(HEADINGS) - 1)] * (height - len(cells))
+    cells += [("",) * len(columns)] * (height - len(cells))
     lines = [[escaped(text) for text in (label, *line)] for label, line in zip(labels, cells, strict=True)]
     lines[0][0] = rf"\addlinespace {lines[0][0]}"
     return lines

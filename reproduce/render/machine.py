@@ -1,57 +1,70 @@
-"""The machine's forms of a table: one json object or csv, the same keys in the same order always."""
+"""The machine's forms of tables: json or csv, the same keys in the same order always."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from reproduce.compare import CELL_FIELDS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from reproduce.render.rendered import Rendered
 
 SCHEMA = 1
 
 
-def machine(rendered: Rendered) -> str:
-    """Write a table as json.
+def machine(tables: Sequence[Rendered]) -> str:
+    """Write tables as one json document.
 
     Args:
-        rendered: the table.
+        tables: one or several.
 
     Returns:
-        The object described in the README: `schema`, `table`, `paper`, `title`, `profile`, `cells`, `claims`, `deviations`. Numbers that
-        are missing or not finite are null.
+        Of one table the object described in the README: `schema`, `table`, `paper`, `title`, `profile`, `cells`, `claims`, `deviations`;
+        of several the array of theirs. Numbers that are missing or not finite are null.
     """
+    documents = [_clean(_document(rendered)) for rendered in tables]
+    return json.dumps(documents if len(documents) > 1 else documents[0], indent=2, allow_nan=False) + "\n"
+
+
+def _document(rendered: Rendered) -> dict[str, Any]:
     table = rendered.table
-    document = {
+    return {
         "schema": SCHEMA,
         "table": table.id,
         "paper": table.paper.id,
         "title": table.title,
         "profile": rendered.profile,
-        "cells": [{field: record[field] for field in CELL_FIELDS} for record in rendered.cells.to_dict("records")],
+        "cells": [{field: record[field] for field in CELL_FIELDS} for record in rendered.cells],
         "claims": [{key: claim[key] for key in ("id", "text", "printed", "holds", "reason")} for claim in rendered.claims],
         "deviations": [{"id": deviation.id, "text": deviation.text} for deviation in rendered.deviations],
     }
-    return json.dumps(_clean(document), indent=2, allow_nan=False) + "\n"
 
 
-def lines(rendered: Rendered) -> str:
-    """Write a table's cells as csv, one line a cell.
+def lines(tables: Sequence[Rendered]) -> str:
+    """Write tables' cells as csv, one line a cell.
 
     Args:
-        rendered: the table.
+        tables: one or several.
 
     Returns:
-        A header and the cells: the json's fields after the table's name and the profile, so that files may be put together. Members of a
-        list are separated by semicolons, those of a list within a list by commas.
+        One header and the cells: the json's fields after the table's name and the profile. Members of a list are separated by
+        semicolons, those of a list within a list by commas.
     """
-    frame = rendered.cells[list(CELL_FIELDS)].map(_flat)
-    frame.insert(0, "table", rendered.table.id)
-    frame.insert(1, "profile", rendered.profile)
-    return frame.to_csv(index=False, lineterminator="\n")
+    first, *rest = map(_frame, tables)
+    return "".join(frame.to_csv(index=False, header=frame is first, lineterminator="\n") for frame in (first, *rest))
+
+
+def _frame(rendered: Rendered) -> pd.DataFrame:
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
+
+    base = {"table": rendered.table.id, "profile": rendered.profile}
+    lines = [base | {field: _flat(record[field]) for field in CELL_FIELDS} for record in rendered.cells]
+    return pd.DataFrame(lines, columns=[*base, *CELL_FIELDS], dtype=object)
 
 
 def _flat(value: Any) -> Any:

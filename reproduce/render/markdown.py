@@ -3,57 +3,72 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from reproduce.render.rendered import Section, body, header, summary
+from reproduce.render.rendered import Section, body, header, tested
 
 if TYPE_CHECKING:
     from reproduce.render.rendered import Rendered
 
-HEADINGS = ("Row", "Quantity", "Published", "Reproduced: mean ± std (n)", "Difference", "Verdict")
-ALIGNMENT = ("---", "---", "---:", "---:", "---:", "---")
+HEADINGS = {
+    "quantity": "Quantity",
+    "published": "Published",
+    "reproduced": "Reproduced: mean ± std (n)",
+    "difference": "Difference",
+    "verdict": "Verdict",
+    "state": "State",
+}
+NUMBERS = ("published", "reproduced", "difference")
 
 
-def markdown(rendered: Rendered) -> str:
-    """Write a table as Markdown, one line per cell.
+def markdown(tables: Sequence[Rendered]) -> str:
+    """Write tables as Markdown, one line per cell.
 
     Args:
-        rendered: the table.
+        tables: one after another, a blank line apart.
 
     Returns:
-        A heading, a table per group of rows, the notes, the claims and the deviations.
+        Of each a heading, a table per group of rows, the notes, the claims and the deviations.
     """
+    return "\n".join(map(_document, tables))
+
+
+def _document(rendered: Rendered) -> str:
     content = body(rendered)
     title, paper, run = header(rendered)
     parts = [f"## {title}", paper, f"**{run}**"]
+    alignment = ["---", *("---:" if column in NUMBERS else "---" for column in content.columns)]
     for section in content.sections:
         if section.title:
             parts.append(f"### {section.title}")
-        parts.append(_table(HEADINGS, ALIGNMENT, _lines(section)))
+        parts.append(_table(["Row", *(HEADINGS[column] for column in content.columns)], alignment, _lines(section, content.columns)))
     if content.notes:
         parts.append("\n".join(f"- [{number}] {_escaped(note)}" for number, note in enumerate(content.notes, start=1)))
-    parts.append(summary(rendered, content.hidden))
-    if rendered.claims:
-        claims = [[claim["text"], claim["printed"], claim["holds"], claim["reason"]] for claim in rendered.claims]
-        parts += ["### The paper's claims", _table(("Claim", "Printed", "Ours", "Because"), ("---",) * 4, claims)]
+    parts.append(content.summary)
+    title, claims = tested(rendered)
+    if claims:
+        whose = [whose.capitalize() for whose, _ in claims[0].results]
+        lines = [[claim.text, *(truth for _, truth in claim.results), " ".join(claim.because)] for claim in claims]
+        table = _table(["Claim", *whose, "Because"], ["---"] * (len(whose) + 2), [[_escaped(cell) for cell in line] for line in lines])
+        parts += [f"### {title}", table]
     if rendered.deviations:
         deviations = "\n".join(f"- `{deviation.id}`: {_escaped(deviation.text)}" for deviation in rendered.deviations)
         parts += ["### Deviations from the paper", deviations]
     return "\n\n".join(parts) + "\n"
 
 
-def _lines(section: Section) -> list[list[str]]:
+def _lines(section: Section, columns: Sequence[str]) -> list[list[str]]:
     lines = []
     for block in section.blocks:
         for position, line in enumerate(block.lines):
-            label = "" if position else block.label
-            lines.append([label, line.quantity, line.published, line.reproduced, line.difference, line.judged])
+            cells = ["<br>".join(_escaped(text) for text in texts if text) for texts in zip(*line.texts(columns), strict=True)]
+            lines.append(["" if position else _escaped(block.label), *cells])
     return lines
 
 
-def _table(headings: tuple[str, ...], alignment: tuple[str, ...], lines: list[list[str]]) -> str:
-    escaped = [[_escaped(cell) for cell in line] for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, alignment, *escaped])
+def _table(headings: list[str], alignment: list[str], lines: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(line)} |" for line in [headings, alignment, *lines])
 
 
 def _escaped(text: str) -> str:

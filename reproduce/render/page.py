@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections.abc import Hashable, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reproduce.render.rendered import Body, Section, body, header
+from reproduce.render.rendered import Body, Line, Section, body, header, tested
 
 if TYPE_CHECKING:
     from reproduce.render.rendered import Rendered
 
-HEADINGS = ("Published", "Mean ± std (n)", "Difference", "Verdict")
+HEADINGS = {"published": "Published", "reproduced": "Mean ± std (n)", "difference": "Difference", "verdict": "Verdict", "state": "State"}
 
 
-def page(rendered: Rendered) -> str:
-    """Write a table as a page: light or dark as the reader's system is, and readable at a phone's width.
+def page(tables: Sequence[Rendered]) -> str:
+    """Write tables as a page: light or dark as the reader's system is, and readable at a phone's width.
 
     Args:
-        rendered: the table.
+        tables: one under another.
 
     Returns:
         The page. A verdict has a colour, and says in words what it is.
     """
-    content = body(rendered)
-    title, paper, run = header(rendered)
-    parts = [
-        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(paper)}</p>\n<p class='run'>{_run(run)}</p>\n</header>",
-        _summary(rendered, content),
-        *(_section(section) for section in content.sections),
-        _notes(content),
-        _claims(rendered),
-        _deviations(rendered),
-    ]
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+    title = ", ".join(header(rendered)[0] for rendered in tables)
     return (
         f"<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'>\n<title>{escape(title)}</title>\n"
-        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(part for part in parts if part) + "\n</main>\n</body>\n</html>\n"
+        f"<style>\n{style}</style>\n</head>\n<body>\n<main>\n" + "\n".join(map(_article, tables)) + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _article(rendered: Rendered) -> str:
+    content, id = body(rendered), rendered.table.id
+    title, paper, run = header(rendered)
+    pills = " ".join(_pill(verdict, f"{count} {verdict}") for verdict, count in content.counts)
+    parts = [
+        f"<article id='{escape(id)}'>",
+        f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(paper)}</p>\n<p class='run'>{_run(run)}</p>\n</header>",
+        f"<p class='summary'>{content.counted}: {pills}</p>",
+        *(_section(section, content.columns, id) for section in content.sections),
+        _notes(content, id),
+        _claims(rendered),
+        _deviations(rendered),
+        "</article>",
+    ]
+    return "\n".join(part for part in parts if part)
 
 
 def _run(run: str) -> str:
@@ -51,34 +59,21 @@ def _pill(word: str, text: str = "") -> str:
     return f"<span class='pill {re.sub('[^a-z]+', '-', word)}'>{escape(text or word)}</span>"
 
 
-def _summary(rendered: Rendered, content: Body) -> str:
-    counts = Counter(str(verdict) for verdict in rendered.cells["verdict"])
-    hidden = f" ({content.hidden} of them in the json only)" if content.hidden else ""
-    pills = " ".join(_pill(verdict, f"{count} {verdict}") for verdict, count in counts.most_common())
-    return f"<p class='summary'>{sum(counts.values())} cells{hidden}: {pills}</p>"
-
-
-def _section(section: Section) -> str:
+def _section(section: Section, columns: Sequence[str], id: str) -> str:
     """Write one group of rows; a row's label spans its lines."""
-    import pandas as pd  # here, because listing tables must not wait for it
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
 
     lines = [(number, block.label, line) for number, block in enumerate(section.blocks) for line in block.lines]
-    verdicts = [
-        _pill(line.verdict)
-        + (f" {escape(line.tolerance)}" if line.tolerance else "")
-        + (f" <a href='#note-{line.note}'>[{line.note}]</a>" if line.note else "")
-        for _, _, line in lines
-    ]
+    places = ("published", "reproduced", "difference", "state" if "state" in columns else "verdict")
     frame = pd.DataFrame(
-        [
-            [*map(escape, (line.published, line.reproduced, line.difference)), verdict]
-            for (_, _, line), verdict in zip(lines, verdicts, strict=True)
-        ],
-        columns=list(HEADINGS),
+        [[*(_numbers(texts) for texts in (line.published, line.reproduced, line.difference)), _judged(line, id)] for _, _, line in lines],
+        columns=[HEADINGS[column] for column in places],
         # The number, which is not shown, keeps two rows of one label apart.
         index=pd.MultiIndex.from_tuples([(number, escape(label), escape(line.quantity)) for number, label, line in lines]),
     )
-    style = frame.style.hide(level=0).hide(names=True)
+    # Columns are hidden, not left out: the style sheet knows them by their numbers.
+    hidden: list[Hashable] = [HEADINGS[column] for column in places if column not in columns]
+    style = frame.style.hide(level=0).hide(names=True).hide(hidden, axis="columns")
     style.cell_ids = False  # type: ignore[attr-defined]  # missing in the stubs
     table = style.to_html(table_attributes="class='cells'", table_uuid="cells")
     # The Styler's own style sheet is empty, and an id may stand once on a page.
@@ -87,24 +82,35 @@ def _section(section: Section) -> str:
     return f"<section>\n{title}{table.strip()}\n</section>"
 
 
-def _notes(content: Body) -> str:
+def _numbers(texts: Sequence[str]) -> str:
+    return "<br>".join(map(escape, texts))
+
+
+def _judged(line: Line, id: str) -> str:
+    first, *rest = map(escape, line.tolerance or ("",))
+    link = f"<a href='#{escape(id)}-note-{line.note}'>[{line.note}]</a>" if line.note else ""
+    pill = _pill(line.verdict) if line.verdict else ""
+    return "<br>".join([" ".join(part for part in (pill, first, link) if part), *rest])
+
+
+def _notes(content: Body, id: str) -> str:
     if not content.notes:
         return ""
-    notes = "\n".join(f"<li id='note-{number}'>{escape(note)}</li>" for number, note in enumerate(content.notes, start=1))
+    notes = "\n".join(f"<li id='{escape(id)}-note-{number}'>{escape(note)}</li>" for number, note in enumerate(content.notes, start=1))
     return f"<section>\n<ol class='notes'>\n{notes}\n</ol>\n</section>"
 
 
 def _claims(rendered: Rendered) -> str:
-    if not rendered.claims:
+    title, claims = tested(rendered)
+    if not claims:
         return ""
-    claims = "\n".join(
-        f"<li id='{escape(claim['id'])}'>\n<blockquote>{escape(claim['text'])}</blockquote>\n"
-        f"<p>printed: {_pill(claim['printed'])} ours: {_pill(claim['holds'])}</p>\n"
-        f"<p class='because'>{escape(claim['reason']).replace(' Ours: ', '<br>Ours: ')}</p>\n</li>"
-        for claim in rendered.claims
+    items = "\n".join(
+        f"<li>\n<blockquote>{escape(claim.text)}</blockquote>\n"
+        f"<p>{' '.join(f'{whose}: {_pill(truth)}' for whose, truth in claim.results)}</p>\n"
+        f"<p class='because'>{'<br>'.join(map(escape, claim.because))}</p>\n</li>"
+        for claim in claims
     )
-    title = "The paper's claims, tested on the printed numbers and on ours"
-    return f"<section>\n<h2>{title}</h2>\n<ul class='claims'>\n{claims}\n</ul>\n</section>"
+    return f"<section>\n<h2>{title}</h2>\n<ul class='claims'>\n{items}\n</ul>\n</section>"
 
 
 def _deviations(rendered: Rendered) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Protocol
 
-if TYPE_CHECKING:
-    import pandas as pd
+from reproduce.compare import NOT_PRINTED
 
+if TYPE_CHECKING:
     from reproduce.claims import ClaimResult
     from reproduce.published import PublishedTable
 
 OWN_ROWS = "Rows beside the paper's"
 VERDICTS_WITH_TOLERANCE = ("within", "outside")
+# Of a line; where the paper prints no number of a table, all that is left to say of a cell is what became of its runs.
+COLUMNS = ("quantity", "published", "reproduced", "difference", "verdict")
+COLUMNS_UNPRINTED = ("quantity", "reproduced", "state")
 
 
 class Deviation(Protocol):
@@ -38,7 +42,7 @@ class Rendered:
     data: str
     seeds: tuple[int, ...]
     device: str
-    cells: pd.DataFrame
+    cells: Sequence[Mapping[str, Any]]
     claims: Sequence[ClaimResult] = ()
     deviations: Sequence[Deviation] = ()
 
@@ -49,21 +53,31 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Line:
-    """One cell, formatted; `note` numbers its reason, 0 where it has none."""
+    """One cell, formatted, with a text for every number that the paper's table has in it.
+
+    `verdict` is empty where there is none to be shown; `note` numbers its reason, 0 where it has none.
+    """
 
     quantity: str
-    published: str
-    reproduced: str
-    difference: str
+    published: tuple[str, ...]
+    reproduced: tuple[str, ...]
+    difference: tuple[str, ...]
+    tolerance: tuple[str, ...]
     verdict: str
-    tolerance: str
     note: int
 
     @property
-    def judged(self) -> str:
+    def judged(self) -> tuple[str, ...]:
         """The verdict with its tolerance and the mark of its note."""
+        first, *rest = self.tolerance or ("",)
         mark = f"[{self.note}]" if self.note else ""
-        return " ".join(part for part in (self.verdict, self.tolerance, mark) if part)
+        return (" ".join(part for part in (self.verdict, first, mark) if part), *rest)
+
+    def texts(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
+        """The texts of columns, a line for every number."""
+        texts = {"quantity": (self.quantity,), "published": self.published, "reproduced": self.reproduced}
+        texts |= {"difference": self.difference, "verdict": self.judged, "state": self.judged}
+        return list(zip_longest(*(texts[column] for column in columns), fillvalue=""))
 
 
 @dataclass(frozen=True)
@@ -84,46 +98,102 @@ class Section:
 
 @dataclass(frozen=True)
 class Body:
-    """The cells as text; `hidden` counts those that only the json holds."""
+    """The cells as text, and the columns that have something to say.
+
+    Args:
+        sections: the cells, group by group.
+        columns: some of `COLUMNS` or of `COLUMNS_UNPRINTED`.
+        notes: in the order of their numbers.
+        counts: of verdicts, the most frequent first, with the cells that only the json holds.
+        hidden: how many those are.
+    """
 
     sections: tuple[Section, ...]
+    columns: tuple[str, ...]
     notes: tuple[str, ...]
+    counts: tuple[tuple[str, int], ...]
     hidden: int
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines, in order."""
+        return [line for section in self.sections for block in section.blocks for line in block.lines]
+
+    @property
+    def counted(self) -> str:
+        """How many cells there are, and where to find those that are not shown."""
+        rest = f" ({self.hidden} of them in the json only)" if self.hidden else ""
+        return f"{sum(count for _, count in self.counts)} cells{rest}"
+
+    @property
+    def summary(self) -> str:
+        """The counts as one line."""
+        return f"{self.counted}: {', '.join(f'{count} {verdict}' for verdict, count in self.counts)}."
+
+
+@dataclass(frozen=True)
+class Tested:
+    """A claim, its result on each kind of number, and a sentence on each why."""
+
+    id: str
+    text: str
+    results: tuple[tuple[str, str], ...]
+    because: tuple[str, ...]
 
 
 def body(rendered: Rendered) -> Body:
     """Format the cells of a table, group by group.
 
     Equal reasons share one numbered note. Scores that the paper's table lacks stay out of its rows; a user's own rows are shown whole.
+    Where the paper prints no number of the table, which its title says, no cell says so again.
 
     Args:
         rendered: the table.
 
     Returns:
-        The sections, the notes in order of their numbers, and how many cells were left out.
+        What every format shows.
     """
     table = rendered.table
     titles = {row: group.title for group in table.groups for row in group.rows}
-    records = [{str(key): value for key, value in record.items()} for record in rendered.cells.to_dict("records")]
-    shown = [record for record in records if record["row_key"] not in table.rows or table.column(record["column"])]
-    numbers: dict[str, int] = {}
-    for record in shown:
-        if record["reason"]:
-            numbers.setdefault(record["reason"], len(numbers) + 1)
+    shown = [record for record in rendered.cells if record["row_key"] not in table.rows or table.column(record["column"])]
+    notes = [note for note in dict.fromkeys(_note(table, record) for record in shown) if note]
     sections: dict[str, dict[str, list[Line]]] = {}
     labels: dict[str, str] = {}
     for record in shown:
-        key = record["row_key"]
+        key, note = record["row_key"], _note(table, record)
         title = titles.get(key, "" if key in table.rows else OWN_ROWS)
         labels[key] = record["row"]
-        sections.setdefault(title, {}).setdefault(key, []).append(_line(table, record, numbers.get(record["reason"], 0)))
+        line = _line(table, record, notes.index(note) + 1 if note else 0)
+        sections.setdefault(title, {}).setdefault(key, []).append(line)
+    eventful = any(_verdict(table, record) or _note(table, record) for record in shown)
     return Body(
         tuple(
             Section(title, tuple(Block(labels[key], tuple(lines)) for key, lines in blocks.items())) for title, blocks in sections.items()
         ),
-        tuple(numbers),
-        len(records) - len(shown),
+        COLUMNS if table.prints else COLUMNS_UNPRINTED if eventful else COLUMNS_UNPRINTED[:-1],
+        tuple(notes),
+        tuple(Counter(_verdict(table, record) or "measured" for record in rendered.cells).most_common()),
+        len(rendered.cells) - len(shown),
     )
+
+
+def tested(rendered: Rendered) -> tuple[str, list[Tested]]:
+    """Say what became of the paper's claims.
+
+    Args:
+        rendered: the table.
+
+    Returns:
+        A title and the claims; where the paper prints no number of the table, they are tested on ours alone.
+    """
+    everywhere = rendered.table.prints
+    first = 0 if everywhere else 1
+    claims = []
+    for claim in rendered.claims:
+        printed, _, ours = claim["reason"].partition(" Ours: ")
+        results, because = (("printed", claim["printed"]), ("ours", claim["holds"])), (printed, f"Ours: {ours}")
+        claims.append(Tested(claim["id"], claim["text"], results[first:], because[first:]))
+    return f"The paper's claims, tested on {'the printed numbers and on ours' if everywhere else 'our numbers'}", claims
 
 
 def header(rendered: Rendered) -> tuple[str, str, str]:
@@ -137,7 +207,7 @@ def header(rendered: Rendered) -> tuple[str, str, str]:
     """
     paper = rendered.table.paper
     return (
-        f"{rendered.table.id}: {rendered.table.title}",
+        f"{rendered.table.id}: {rendered.table.heading}",
         f"{paper.short}, {paper.title}, {paper.venue} {paper.year}",
         measured_on(rendered.profile, rendered.data, rendered.seeds, rendered.device),
     )
@@ -149,52 +219,50 @@ def measured_on(profile: str, data: str, seeds: Sequence[int], device: str) -> s
     return " | ".join((f"profile {profile}", f"data: {data}", f"seeds: {shown}", f"device: {device or 'none'}"))
 
 
-def summary(rendered: Rendered, hidden: int) -> str:
-    """Count the verdicts.
-
-    Args:
-        rendered: the table.
-        hidden: how many cells are not shown.
-
-    Returns:
-        One line.
-    """
-    counts = Counter(str(verdict) for verdict in rendered.cells["verdict"])
-    parts = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
-    rest = f" ({hidden} of them in the json only)" if hidden else ""
-    return f"{sum(counts.values())} cells{rest}: {parts}."
+def _verdict(table: PublishedTable, record: Mapping[str, Any]) -> str:
+    """Return what is to be said of a cell; where the paper prints no number of the table, `unpublished` says nothing."""
+    verdict = str(record["verdict"])
+    return "" if verdict == "unpublished" and not table.prints else verdict
 
 
-def _line(table: PublishedTable, record: dict[str, Any], note: int) -> Line:
+def _note(table: PublishedTable, record: Mapping[str, Any]) -> str:
+    """Return what a cell's note says; of a verdict that is not shown only what became of some of its runs."""
+    reason = str(record["reason"])
+    if _verdict(table, record):
+        return reason
+    printed = table.by_key.get((record["row_key"], record["column"]))
+    return reason.removeprefix(printed.note if printed else NOT_PRINTED).removeprefix("; ")
+
+
+def _line(table: PublishedTable, record: Mapping[str, Any], note: int) -> Line:
     key = (record["row_key"], record["column"])
     digits = table.digits(*key)
     unit = "" if record["unit"] == "1" else f" {record['unit']}"
     several = record["n"] > 1 and record["kind"] != "exact"
     finer = digits + 1 if several else digits
     printed = table.by_key.get(key)
-    verdict = record["verdict"]
+    verdict = _verdict(table, record)
     tolerance = record["tolerance"] if verdict in VERDICTS_WITH_TOLERANCE else None
     return Line(
         quantity=table.label(*key),
-        published=printed.printed + unit if printed and printed.printed else "-",
+        published=tuple(f"{number}{unit}" for number in (printed.shown if printed else ())) or ("-",),
         reproduced=_reproduced(record, finer, unit),
-        difference=", ".join(_signed(number, finer) for number in _list(record["difference"])) or "-",
+        difference=tuple(_signed(number, finer) for number in _list(record["difference"])) or ("-",),
+        tolerance=tuple(f"± {number:.{finer}f}" for number in _list(tolerance)),
         verdict=verdict,
-        tolerance="± " + ", ".join(f"{number:.{finer}f}" for number in _list(tolerance)) if tolerance is not None else "",
         note=note,
     )
 
 
-def _reproduced(record: dict[str, Any], digits: int, unit: str) -> str:
+def _reproduced(record: Mapping[str, Any], digits: int, unit: str) -> tuple[str, ...]:
     means, deviations = _list(record["mean"]), _list(record["std"])
-    if not means:
-        return "; ".join(_plain(value, digits) for value in record["values"]) or "-"
+    if not means:  # nothing, or lists of different lengths, which have no mean
+        return tuple(_plain(value, digits) for value in record["values"]) or ("-",)
     shown = [f"{mean:.{digits}f}" for mean in means]
-    if record["kind"] == "exact":
-        return ", ".join(shown) + unit
     if deviations:
         shown = [f"{mean} ± {deviation:.{digits}f}" for mean, deviation in zip(shown, deviations, strict=True)]
-    return f"{', '.join(shown)}{unit} ({record['n']})"
+    seeds = "" if record["kind"] == "exact" else f" ({record['n']})"
+    return tuple(f"{number}{unit}{seeds}" for number in shown)
 
 
 def _plain(value: float | list[float], digits: int) -> str:

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rich.console import Console, JustifyMethod
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reproduce.render.rendered import Body, Line, body, header, summary
+from reproduce.render.rendered import Body, Line, body, header, tested
 
 if TYPE_CHECKING:
     from reproduce.render.rendered import Rendered
 
-HEADINGS = ("quantity", "published", "mean ± std (n)", "diff.", "verdict")
-JUSTIFY: tuple[JustifyMethod, ...] = ("left", "right", "right", "right", "left")
+HEADINGS = {
+    "quantity": "quantity",
+    "published": "published",
+    "reproduced": "mean ± std (n)",
+    "difference": "diff.",
+    "verdict": "verdict",
+    "state": "state",
+}
+NUMBERS = ("published", "reproduced", "difference")
 WIDE = 100  # from here on, columns stand two blanks apart
 MIN_VERDICT = 12
 MIN_LABEL = 14  # with less room beside its cells, a row's label stands above them
@@ -35,17 +43,21 @@ STYLES = {
 }
 
 
-def terminal(rendered: Rendered, *, width: int, colour: bool) -> str:
-    """Lay a table out for a terminal.
+def terminal(tables: Sequence[Rendered], *, width: int, colour: bool) -> str:
+    """Lay tables out for a terminal.
 
     Args:
-        rendered: the table.
+        tables: one after another, a blank line apart.
         width: in characters.
         colour: whether to write the terminal's colour codes.
 
     Returns:
         The text; without colour it holds no control codes and no blanks at the ends of lines.
     """
+    return "\n".join(_table(rendered, width, colour) for rendered in tables)
+
+
+def _table(rendered: Rendered, width: int, colour: bool) -> str:
     file = io.StringIO()
     # The height is set because rich ignores the width alone where TERM is dumb.
     console = Console(file=file, width=width, height=25, force_terminal=colour, force_jupyter=False, highlight=False, legacy_windows=False)
@@ -57,7 +69,7 @@ def terminal(rendered: Rendered, *, width: int, colour: bool) -> str:
     _print_cells(console, content)
     for number, note in enumerate(content.notes, start=1):
         console.print(_hanging(f"[{number}]", Text(note), 5))
-    console.print(Text(summary(rendered, content.hidden)))
+    console.print(Text(content.summary))
     _claims(console, rendered)
     if rendered.deviations:
         console.print(Text("\nDeviations from the paper", style="bold"))
@@ -68,69 +80,83 @@ def terminal(rendered: Rendered, *, width: int, colour: bool) -> str:
     return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
+@dataclass(frozen=True)
+class _Layout:
+    """How wide columns are and how far apart; without room for a label beside them, `label` is 0."""
+
+    columns: Sequence[str]
+    widths: Sequence[int]
+    label: int
+    gap: int
+
+    @property
+    def width(self) -> int:
+        return sum(self.widths) + self.gap * (len(self.widths) - (not self.label)) + self.label
+
+
+def _layout(width: int, content: Body) -> _Layout:
+    texts = [texts for line in content.lines for texts in line.texts(content.columns)]
+    headings = [HEADINGS[column] for column in content.columns]
+    widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
+    gap = 2 if width >= WIDE else 1
+    room = width - sum(widths) - gap * len(widths)
+    longest = max((len(block.label) for section in content.sections for block in section.blocks), default=MIN_LABEL)
+    if room >= min(MIN_LABEL, longest):
+        return _Layout(content.columns, widths, min(room, longest), gap)
+    # The verdict may wrap, the numbers may not.
+    last = max(MIN_VERDICT, min(widths[-1], width - sum(widths[:-1]) - gap * (len(widths) - 1)))
+    return _Layout(content.columns, [*widths[:-1], last], 0, gap)
+
+
 def _print_cells(console: Console, content: Body) -> None:
     """Print one small table per group, all with the same widths, so that headings may run over the columns."""
-    lines = [line for section in content.sections for block in section.blocks for line in block.lines]
-    widths = [max(map(len, column)) for column in zip(HEADINGS, *(_plain(line) for line in lines), strict=True)]
-    gap = 2 if console.width >= WIDE else 1
-    room = console.width - sum(widths) - gap * len(widths)
-    longest = max((len(block.label) for section in content.sections for block in section.blocks), default=MIN_LABEL)
-    label = min(room, longest) if room >= MIN_LABEL else 0
-    if not label:  # the verdict may wrap, the numbers may not
-        widths[-1] = max(MIN_VERDICT, min(widths[-1], console.width - sum(widths[:-1]) - gap * (len(widths) - 1)))
+    layout = _layout(console.width, content)
     console.print()
-    _print_block(console, [Text("row")] if label else [], [[Text(heading)] for heading in HEADINGS], widths, label, gap)
-    console.print("─" * (sum(widths) + gap * (len(widths) - (not label)) + label), no_wrap=True)
+    _print_block(console, layout, Text("row"), [[Text(HEADINGS[column]) for column in content.columns]])
+    console.print("─" * layout.width, no_wrap=True)
     for section in content.sections:
         if section.title:
             console.print(Text(section.title, style="bold"))
         for block in section.blocks:
-            texts = [_texts(line) for line in block.lines]
-            if label:
-                _print_block(console, [Text(block.label)], list(zip(*texts, strict=True)), widths, label, gap)
+            texts = [texts for line in block.lines for texts in _texts(line, content.columns)]
+            if layout.label:
+                _print_block(console, layout, Text(block.label), texts)
                 continue
             console.print(Text(block.label, style="italic"))
-            for line_texts in texts:
-                _print_block(console, [], [[text] for text in line_texts], widths, label, gap)
+            for line in texts:
+                _print_block(console, layout, Text(), [line])
         console.print()
 
 
-def _print_block(
-    console: Console, labels: list[Text], columns: Sequence[Sequence[Text]], widths: Sequence[int], label: int, gap: int
-) -> None:
+def _print_block(console: Console, layout: _Layout, label: Text, lines: Sequence[Sequence[Text]]) -> None:
     """Print one row of the paper; its cells stand under each other, so that its label may wrap beside them."""
-    grid = Table.grid(padding=(0, gap, 0, 0))
-    if labels:
-        grid.add_column(width=label)
-    for width, justify in zip(widths, JUSTIFY, strict=True):
-        grid.add_column(width=width, justify=justify, overflow="fold")
-    grid.add_row(*labels, *(Text("\n").join(column) for column in columns))
+    grid = Table.grid(padding=(0, layout.gap, 0, 0))
+    if layout.label:
+        grid.add_column(width=layout.label)
+    for column, width in zip(layout.columns, layout.widths, strict=True):
+        grid.add_column(width=width, justify="right" if column in NUMBERS else "left", overflow="fold")
+    grid.add_row(*([label] if layout.label else []), *(Text("\n").join(texts) for texts in zip(*lines, strict=True)))
     console.print(grid)
 
 
-def _plain(line: Line) -> tuple[str, ...]:
-    return (line.quantity, line.published, line.reproduced, line.difference, line.judged)
-
-
-def _texts(line: Line) -> tuple[Text, ...]:
-    *plain, judged = _plain(line)
-    return (*(Text(text) for text in plain), Text(judged, style=STYLES.get(line.verdict, "dim")))
+def _texts(line: Line, columns: Sequence[str]) -> list[list[Text]]:
+    style = STYLES.get(line.verdict, "dim")
+    return [
+        [Text(text, style=style if column in ("verdict", "state") else "") for column, text in zip(columns, texts, strict=True)]
+        for texts in line.texts(columns)
+    ]
 
 
 def _claims(console: Console, rendered: Rendered) -> None:
-    if not rendered.claims:
+    title, claims = tested(rendered)
+    if not claims:
         return
-    console.print(Text("\nThe paper's claims, tested on the printed numbers and on ours", style="bold"))
-    for claim in rendered.claims:
-        verdicts = Text.assemble(
-            "printed: ",
-            (claim["printed"], STYLES.get(claim["printed"], "dim")),
-            ", ours: ",
-            (claim["holds"], STYLES.get(claim["holds"], "dim")),
-            f"\n{claim['text']}\n",
-            claim["reason"].replace(" Ours: ", "\nOurs: "),
-        )
-        console.print(Padding(_hanging(claim["id"], verdicts, max(len(other["id"]) for other in rendered.claims) + 2), (0, 0, 0, 2)))
+    console.print(Text(f"\n{title}", style="bold"))
+    indent = max(len(claim.id) for claim in claims) + 2
+    for claim in claims:
+        results = Text(", ").join(Text.assemble(f"{whose}: ", (truth, STYLES.get(truth, "dim"))) for whose, truth in claim.results)
+        said = Text("\n").join([results, Text(claim.text), *map(Text, claim.because)])
+        console.print(Padding(_hanging(claim.id, said, indent), (0, 0, 0, 2)))
 
 
 def _hanging(mark: str, text: Text, indent: int) -> Table:

@@ -106,3 +106,44 @@ def test_shares_of_a_scaled_loss_are_unscaled() -> None:
         made.on_before_optimizer_step(made.configure_optimizers()["optimizer"])
         shares.append(made.network.factor.shares)
     torch.testing.assert_close(*shares)
+
+
+def test_an_exceptional_gradient_of_f_is_clipped_and_the_curve_shows_it_whole() -> None:
+    gradients = {}
+    for bound in (None, 1e3, 1e-6):
+        made = task(factor_clip=bound)
+        made.training_step(batch()).backward()
+        made.on_before_optimizer_step(made.configure_optimizers()["optimizer"])
+        factor = made.network.factor
+        gradients[bound] = (factor.value.grad.item(), factor.shares.sum().item(), made.network.head.fc8.weight.grad.clone())
+    whole, shares, weights = gradients[None]
+    assert abs(whole) > 1e-6
+    assert gradients[1e3] == (whole, shares, pytest.approx(weights))  # what is not exceptional is left alone
+    assert abs(gradients[1e-6][0]) == pytest.approx(1e-6)
+    assert gradients[1e-6][1] == shares
+    assert torch.equal(gradients[1e-6][2], weights)
+
+
+def test_a_bound_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError, match="Expected `factor_clip` to be positive, but got 0"):
+        task(factor_clip=0.0)
+
+
+def test_the_background_mask_reaches_f_in_training_and_nothing_else() -> None:
+    """Loss, every weight's gradient and the evaluation are those without it; f's own gradient is not."""
+    results = {}
+    for share in (1.0, 0.5):
+        torch.manual_seed(0)
+        network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0, background_weight=share)
+        made = SemanticSegmentation(network, 5, learning_rate=1e-3)
+        made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+        with torch.no_grad():
+            network.factor.value.fill_(1.3)  # type: ignore[union-attr]
+        loss = made.training_step(batch())
+        loss.backward()
+        weights = {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}
+        results[share] = (loss.item(), weights.pop("factor.value").item(), weights)
+    assert results[0.5][0] == results[1.0][0]
+    assert results[0.5][1] != pytest.approx(results[1.0][1], rel=1e-3)
+    for name, gradient in results[1.0][2].items():
+        torch.testing.assert_close(results[0.5][2][name], gradient)

@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from datamodules.synthetic import write_helen
 from reproduce.cli import main
+from reproduce.commands import listing
+from reproduce.published import load
 from reproduce.render import FORMATS
 
 HEADER = ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
@@ -22,7 +25,9 @@ CELL = [
     "kind",
     "unit",
     "published",
+    "published_std",
     "values",
+    "seeds",
     "mean",
     "std",
     "n",
@@ -98,6 +103,11 @@ def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> Non
     assert all(list(deviation) == ["id", "text"] for deviation in table["deviations"])
 
 
+def test_the_json_of_a_table_named_twice_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "table1", "adaptive_rf.table1", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["table"] == "adaptive_rf.table1"
+
+
 def test_rows_chooses_rows(capsys: pytest.CaptureFixture[str]) -> None:
     main(["show", "table1", "--rows", "modified-8, baseline-8", "--format", "json"])
     assert {cell["row_key"] for cell in json.loads(capsys.readouterr().out)["cells"]} == {"baseline-8", "modified-8"}
@@ -139,9 +149,18 @@ def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypat
     assert "3 of 300 steps" in third.stdout
 
 
+def test_the_listing_says_what_is_no_table_of_printed_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    table = load("table1")
+    unprinted = replace(table, cells=tuple(replace(cell, printed="") for cell in table.cells))
+    for own, nature in ((True, "a comparison of our own"), (False, "a figure: the paper prints no numbers")):
+        monkeypatch.setattr(listing, "load", lambda name, own=own: replace(unprinted, own=own))
+        main([])
+        assert f"{table.title} ({nature})" in capsys.readouterr().out
+
+
 def test_starting_takes_little_more_than_python_itself() -> None:
-    """No timing here (benchmarks/ measures it): the listing must do without pandas, the slowest import of showing."""
-    code = "import sys; from reproduce.cli import main; main([]); sys.exit('pandas' in sys.modules)"
+    """No timing here (benchmarks/ measures it): listing and showing must do without pandas, which takes longer than all the rest."""
+    code = "import sys; from reproduce.cli import main; main([]); main(['show', 'table1']); sys.exit('pandas' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     )

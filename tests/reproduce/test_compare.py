@@ -1,7 +1,7 @@
 import math
+from copy import deepcopy
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from reproduce.compare import CELL_FIELDS, compare
@@ -39,8 +39,7 @@ def receptive_field(value: float = 308.0) -> dict[str, Any]:
 
 
 def score(table: PublishedTable, *lines: dict[str, Any]) -> dict[Any, Any]:
-    cells = compare(table, pd.DataFrame([receptive_field(), *lines]), rows=ROWS)
-    return dict(cells[cells["column"] == "f_score"].to_dict("records")[0])
+    return next(cell for cell in compare(table, [receptive_field(), *lines], rows=ROWS) if cell["column"] == "f_score")
 
 
 def test_a_cell_has_the_fields_of_the_json(table: PublishedTable) -> None:
@@ -48,6 +47,7 @@ def test_a_cell_has_the_fields_of_the_json(table: PublishedTable) -> None:
     assert tuple(cell) == CELL_FIELDS
     assert cell["row"] == "Baseline, dilation 4"
     assert (cell["published"], cell["values"], cell["mean"], cell["std"], cell["n"]) == (0.9012, [0.9, 0.901, 0.902], 0.901, 0.001, 3)
+    assert (cell["seeds"], cell["published_std"]) == ([0, 1, 2], None)
     assert cell["difference"] == -0.0002
     assert (cell["verdict"], cell["data"], cell["device"]) == ("within", "Helen", "1 GPU")
     assert cell["jobs"] == ["job-0", "job-1", "job-2"]
@@ -60,7 +60,7 @@ def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
 
 def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
     cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
-    assert (cell["n"], cell["mean"], cell["verdict"]) == (1, 0.9, "within")
+    assert (cell["n"], cell["mean"], cell["verdict"], cell["seeds"]) == (1, 0.9, "within", [0])
     assert cell["reason"].endswith("seed 1: failed: out of memory; seed 2: running: step 7")
     assert cell["jobs"] == ["job-0", "job-1", "job-2"]
 
@@ -90,29 +90,28 @@ def test_one_unverified_seed_makes_the_cell_not_comparable(table: PublishedTable
 def test_rows_come_in_the_papers_order_and_own_rows_last(table: PublishedTable) -> None:
     own = line(0.95, row_key="mine", row="My own network")
     extra = line(0.93, column="f_score_skin", unit="1")
-    cells = compare(table, pd.DataFrame([own, extra, line(0.9), receptive_field()]), rows=["baseline-4", "mine"])
-    assert list(zip(cells["row_key"], cells["column"], strict=True)) == [
+    cells = compare(table, [own, extra, line(0.9), receptive_field()], rows=["baseline-4", "mine"])
+    assert [(cell["row_key"], cell["column"]) for cell in cells] == [
         ("baseline-4", "rf_fc6"),
         ("baseline-4", "f_score"),
         ("baseline-4", "f_score_skin"),
         ("mine", "f_score"),
     ]
-    assert cells["verdict"].tolist()[2:] == ["unpublished", "unpublished"]
-    assert cells["row"].tolist()[3] == "My own network"
+    assert [cell["verdict"] for cell in cells[2:]] == ["unpublished", "unpublished"]
+    assert cells[3]["row"] == "My own network"
 
 
 def test_lists_keep_their_numbers(table: PublishedTable) -> None:
     lists = [line([3.0, 1.0], seed=0, column="fs"), line([4.0, 1.0], seed=1, column="fs")]
-    cells = compare(table, pd.DataFrame([receptive_field(), line(0.9), *lists]), rows=ROWS)
-    cell = cells.to_dict("records")[2]
+    cell = compare(table, [receptive_field(), line(0.9), *lists], rows=ROWS)[2]
     assert (cell["values"], cell["mean"]) == ([[3.0, 1.0], [4.0, 1.0]], [3.5, 1.0])
 
 
 def test_the_input_is_left_alone(table: PublishedTable) -> None:
-    measured = pd.DataFrame([receptive_field(), line(0.9)])
-    before = measured.copy(deep=True)
+    measured = [receptive_field(), line([0.9, 0.8], column="fs"), line(0.9)]
+    before = deepcopy(measured)
     compare(table, measured, rows=ROWS)
-    pd.testing.assert_frame_equal(measured, before)
+    assert measured == before
 
 
 @pytest.mark.parametrize(
@@ -128,9 +127,11 @@ def test_the_input_is_left_alone(table: PublishedTable) -> None:
 )
 def test_flawed_input_is_refused(table: PublishedTable, lines: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        compare(table, pd.DataFrame(lines), rows=ROWS)
+        compare(table, lines, rows=ROWS)
 
 
-def test_missing_columns_are_named(table: PublishedTable) -> None:
+def test_missing_fields_are_named(table: PublishedTable) -> None:
+    lacking = line(0.9)
+    del lacking["verified"]
     with pytest.raises(ValueError, match="but got no verified"):
-        compare(table, pd.DataFrame([line(0.9)]).drop(columns="verified"), rows=ROWS)
+        compare(table, [lacking], rows=ROWS)

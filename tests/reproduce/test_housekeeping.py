@@ -171,7 +171,7 @@ def test_results_travel_without_weights_and_count_as_done(
     assert (other.run(tiny(seed=0)).state, other.run(tiny(seed=1)).state) == ("done", "failed")
     assert not (interrupted.folder / "checkpoints").exists()
     cell = Cell("row", "f_score", "trained", (tiny(seed=0),), lambda metrics: metrics["f_score"])
-    assert list(measure([cell], other, "demo", "it")["value"]) == [0.5]
+    assert [line["value"] for line in measure([cell], other, "demo", "it")] == [0.5]
     # Again, and over a result of its own.
     assert main(["runs", "import", "results.tar.gz", "--runs-dir", "other"]) == 0
     assert "it is here already" in capsys.readouterr().out

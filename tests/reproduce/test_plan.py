@@ -39,6 +39,11 @@ def test_each_job_stands_once_and_nothing_is_written(capsys: pytest.CaptureFixtu
     assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_has_one_format(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "table1", "--format", "json"]) == 2
+    assert capsys.readouterr().err == "Unrecognized arguments: --format json; `python -m reproduce plan --help` lists the options.\n"
+
+
 def test_planning_without_a_probe_imports_no_torch() -> None:
     code = (
         "import sys; from reproduce.cli import main; code = main(['plan', 'table1', '--no-probe']);"

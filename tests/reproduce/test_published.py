@@ -1,7 +1,9 @@
+import csv
 import math
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,13 +79,16 @@ def test_printed_strings_keep_their_digits() -> None:
     assert (cell("0.9000").value, cell("0.9000").digits) == (0.9, 4)
     assert (cell("336").value, cell("336").digits) == (336.0, 0)
     assert (cell("3.32,1.27").value, cell("3.32,1.27").digits) == ([3.32, 1.27], 2)
-    assert (cell("").value, cell("").digits) == (None, None)
+    assert (cell("3.32,1.27").shown, cell("3.32,1.27").std) == (("3.32", "1.27"), None)
+    assert (cell("").value, cell("").digits, cell("").std, cell("").shown) == (None, None, None, ())
 
 
-def test_frame_has_the_columns_and_strings_of_the_csv() -> None:
-    frame = load("table1").frame()
-    assert tuple(frame.columns) == published.CSV_HEADER
-    assert frame.loc[(frame["row_key"] == "modified-10") & (frame["column"] == "f_score"), "published"].tolist() == ["0.9000"]
+@pytest.mark.parametrize("printed", ["91.16±0.120", " 91.16 ± 0.120"])
+def test_a_printed_deviation_stands_beside_the_mean(printed: str) -> None:
+    cell = PublishedCell("row", "Row", "column", "%", printed, "table 1", "")
+    assert (cell.value, cell.std, cell.digits, cell.shown) == (91.16, 0.12, 2, ("91.16 ± 0.120",))
+    several = replace(cell, printed="3.32±0.1,1.27±0.2")
+    assert (several.value, several.std, several.shown) == ([3.32, 1.27], [0.1, 0.2], ("3.32 ± 0.1", "1.27 ± 0.2"))
 
 
 def test_labels_and_digits() -> None:
@@ -106,7 +111,13 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("f_score,1,0.8995,table 1,", "f_score,1,,table 1,", "to say why no number is known"),
         ("f_score,1,0.8995,table 1,", "f_sore,1,0.8995,table 1,", "Expected `column` in `table1.csv` line 3 to be one of .*'f_sore'"),
-        ("f_score,1,0.8995,table 1,", "f_score,1,ca. 0.9,table 1,", "to be a number or several with commas, but got 'ca. 0.9'"),
+        (
+            "f_score,1,0.8995,table 1,",
+            "f_score,1,ca. 0.9,table 1,",
+            "to be a number or several with commas, all with ± or none, but got 'ca. 0.9'",
+        ),
+        ("f_score,1,0.8995,table 1,", 'f_score,1,"0.8995±0.1,0.9",table 1,', "all with ± or none, but got '0.8995±0.1,0.9'"),
+        ("f_score,1,0.8995,table 1,", "f_score,1,0.8995±,table 1,", "all with ± or none, but got '0.8995±'"),
         ("f_score,1,0.8995,table 1,", "rf_fc6,1,0.8995,table 1,", "every cell of `table1.csv` once"),
         ("f_score,1,0.8995,table 1,", "f_score,1,0.8995,table 1", "Expected 7 fields in `table1.csv` line 3, but got 6"),
         ("row_key,row,", "row_id,row,", "to start with the header"),
@@ -119,6 +130,20 @@ def test_flawed_files_are_refused(broken: Path, old: str, new: str, message: str
     broken.write_text(text.replace(old, new, 1 if old.startswith("f_score") else -1), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load("table1")
+
+
+def test_a_comparison_of_our_own_has_no_printed_numbers(broken: Path) -> None:
+    paper = broken.with_name("paper.toml")
+    paper.write_text(paper.read_text(encoding="utf-8").replace("[tables.table1]", "[tables.table1]\nown = true"), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"Expected no printed number in `table1\.csv`, which `paper\.toml` calls our own"):
+        load("table1")
+    with broken.open(encoding="utf-8", newline="") as file:
+        lines = list(csv.DictReader(file))
+    with broken.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, published.CSV_HEADER)
+        writer.writeheader()
+        writer.writerows(line | {"published": "", "note": "The paper has no such comparison."} for line in lines)
+    assert load("table1").nature == "a comparison of our own"
 
 
 def test_listing_starts_without_pandas_rich_or_torch() -> None:

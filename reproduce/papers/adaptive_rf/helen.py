@@ -85,7 +85,13 @@ def faces(setting: Setting, scale: Scale) -> tuple[Helen, str]:
         return Helen(scale.size, made=scale.made), ""
     if setting.data_root is None:
         return Helen(scale.size), "needs Helen: name the folder of the data sets by --data-root or REPRODUCE_DATA"
-    return Helen(scale.size, fingerprint=helen.find(setting.data_root).fingerprint()), ""
+    return Helen(scale.size, fingerprint=_fingerprint(setting.data_root)), ""
+
+
+@lru_cache
+def _fingerprint(root: Path) -> str:
+    """Read the folders of Helen once a command: every row of every table asks for them."""
+    return helen.find(root).fingerprint()
 
 
 @lru_cache
@@ -102,8 +108,18 @@ def start_weights(setting: Setting) -> Weights | None:
     return Weights(IMAGENET_VGG16, _sha256(path)) if path.exists() else None
 
 
-def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = False) -> tuple[tuple[Job, ...], str]:
-    """Return the trainings of one row, one a seed, and what is missing to run them."""
+def training_jobs(
+    setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11"
+) -> tuple[tuple[Job, ...], str]:
+    """Return the trainings of one row, one a seed, and what is missing to run them.
+
+    Args:
+        setting: what the user chose.
+        dilation: of fc6, at the start.
+        inflated: whether the receptive field is learned.
+        late: whether f begins to move after 10,000 of 55,000 iterations.
+        gradient: what f follows; see `lightning_modules.layers.inflation.InflationFactor`.
+    """
     scale = SCALES[setting.profile]
     data, missing = faces(setting, scale)
     start = start_weights(setting)
@@ -111,9 +127,10 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
     if late:
         recipe = replace(recipe, factor_start=round(recipe.steps * 10_000 / PAPER.recipe.steps))
     name = f"modified-{dilation}{'-late' if late else ''}" if inflated else f"baseline-{dilation}"
+    name += "" if gradient == "equation 11" else f"-{gradient}"
     # In print the pair differs by the batch norm too, as far as the paper says. Shrunk, it differs by f alone: from random weights batch
     # norm before fc6 is worth more than anything that the table compares.
-    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=inflated or setting.profile != "paper")
+    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=inflated or setting.profile != "paper", gradient=gradient)
     runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)
     jobs = tuple(
         Job(

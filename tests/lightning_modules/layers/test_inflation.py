@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.inflation import InflationFactor, bilinear_weights, inflate, inflated_size, interpolate
+from lightning_modules.layers.inflation import InflationFactor, background_mask, bilinear_weights, inflate, inflated_size, interpolate
 
 FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
 
@@ -170,3 +170,87 @@ def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
 def test_a_range_that_leaves_out_1_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Expected `minimum` and `maximum` .* but got 2 and 4"):
         InflationFactor(2, 4)
+
+
+def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> None:
+    """Both shares are divided by the image's pixels: finite differences of the whole, inflation and interpolation."""
+    value, image, direction = 1.3, (50, 60), weight((50, 60))
+    base = features()
+
+    def loss(f: float) -> Tensor:
+        # The size of the inflated map is held: it changes in steps, which no derivative sees.
+        inflated = inflate(base, factor(f), (8, 11))
+        return (interpolate(inflated.tanh(), factor(f), (7, 9), image) * direction).sum()
+
+    step = 1e-6
+    expected = (loss(value + step) - loss(value - step)) / (2 * step) / (50 * 60)
+    gradients = {}
+    for kind in ("true", "equation 11"):
+        module = InflationFactor(gradient=kind).double()
+        with torch.no_grad():
+            module.value.fill_(value)
+        inflated = module.inflate(base, image)
+        assert inflated.shape[-2:] == (8, 11)
+        assert module.value.grad is None
+        (module.interpolate(inflated.tanh(), (7, 9), image) * direction).sum().backward()
+        gradients[kind] = module
+    true, paper = gradients["true"], gradients["equation 11"]
+    # Equation 11 divides the inflation layer's share by its own 8 x 11 cells instead.
+    torch.testing.assert_close(true.shares[0] * image[0] * image[1], paper.shares[0] * 8 * 11)
+    torch.testing.assert_close(true.shares[1], paper.shares[1])
+    assert true.value.grad is not None
+    torch.testing.assert_close(true.value.grad, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_the_background_mask_weighs_the_gradient_of_f_alone() -> None:
+    """With a mask the result and the features' gradient are those without; f's is the sum over target pixels, each with its weight."""
+    labels = torch.zeros(2, 20, 30, dtype=torch.long)
+    labels[:, 5:15, 8:20], labels[:, 0] = 3, 255
+    direction = weight((20, 30))
+    found = {}
+    for share in (1.0, 0.5, 0.0):
+        module = InflationFactor(background_weight=share).double()
+        with torch.no_grad():
+            module.value.fill_(1.7)
+        values = features().requires_grad_()
+        result = module.interpolate(module.inflate(values, (20, 30), labels) ** 2, (7, 9), (20, 30), labels)
+        (result * direction).sum().backward()
+        found[share] = (result.detach(), values.grad, module.value.grad, module.shares.clone())
+    for share in (0.5, 0.0):
+        torch.testing.assert_close(found[share][0], found[1.0][0])
+        torch.testing.assert_close(found[share][1], found[1.0][1])
+        assert found[share][2] != found[1.0][2]
+    torch.testing.assert_close(found[0.5][3], (found[0.0][3] + found[1.0][3]) / 2)  # linear in the weight
+
+
+def test_a_background_of_no_weight_leaves_what_the_other_pixels_say() -> None:
+    """The interpolation share of a masked f is that of a loss in which background pixels have no gradient."""
+    labels = torch.zeros(2, 20, 30, dtype=torch.long)
+    labels[:, 5:15, 8:20] = 3
+    direction, scores = weight((20, 30)), features(12, 15)
+    masked = InflationFactor(background_weight=0.0).double()
+    (masked.interpolate(scores, (7, 9), (20, 30), labels) * direction).sum().backward()
+    plain = InflationFactor().double()
+    (plain.interpolate(scores, (7, 9), (20, 30)) * direction * (labels != 0)[:, None]).sum().backward()
+    torch.testing.assert_close(masked.value.grad, plain.value.grad)
+
+
+def test_without_labels_nothing_is_masked() -> None:
+    plain, masked = InflationFactor().double(), InflationFactor(background_weight=0.5).double()
+    for module in (plain, masked):
+        (module.inflate(features(), (20, 30)) * weight((7, 9))).sum().backward()
+    assert masked.uses_labels
+    assert not plain.uses_labels
+    assert torch.equal(plain.value.grad, masked.value.grad)  # type: ignore[arg-type]
+
+
+def test_background_pixels_are_those_nearest_to_a_target_pixel() -> None:
+    labels = torch.tensor([[[0, 0, 0, 7, 7], [0, 0, 0, 7, 7], [255, 255, 255, 255, 255]]])
+    mask = background_mask(labels, (2, 3), 0.25)
+    assert mask.tolist() == [[[[0.25, 0.25, 1.0], [1.0, 1.0, 1.0]]]]
+
+
+@pytest.mark.parametrize(("options", "named"), [({"gradient": "exact"}, "gradient"), ({"background_weight": 1.5}, "background_weight")])
+def test_wrong_treatments_of_f_are_refused(options: dict[str, object], named: str) -> None:
+    with pytest.raises(ValueError, match=f"Expected `{named}` to be"):
+        InflationFactor(**options)  # type: ignore[arg-type]

@@ -1,0 +1,83 @@
+"""A comparison of our own: equation 11, which the paper follows, against the true derivative of the loss by f."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from reproduce.claims import Claim, all_of
+from reproduce.papers.adaptive_rf.deviations import helen_deviations
+from reproduce.papers.adaptive_rf.helen import training_jobs
+from reproduce.papers.adaptive_rf.sweep import random_start
+from reproduce.papers.adaptive_rf.values import metric
+from reproduce.table import Cell, Deviation, Setting, Table, Value
+
+DILATIONS = (2, 8, 12)  # initial ones, of table 1
+GRADIENTS = {"equation-11": "equation 11", "true": "true"}  # a row's key, and the network's argument
+SEEDS = 3  # at least: one says nothing about where f ends
+SHARES = ("inflation", "interpolation")
+
+
+def _share(name: str, over: Callable[[list[float]], float], metrics: Mapping[str, Any]) -> Value:
+    """Return what a layer's share of the gradient of f was over the training."""
+    values = [line[f"trajectory/gradient_{name}"] for line in metrics["curve"] if f"trajectory/gradient_{name}" in line]
+    return over(values) if len(values) > 1 else None
+
+
+def cells(setting: Setting) -> list[Cell]:
+    """Train the modified networks of table 1 once with each gradient; those with equation 11 are table 1's own."""
+    setting = replace(setting, seeds=max(SEEDS, setting.seeds))
+    found = []
+    for dilation in DILATIONS:
+        for key, gradient in GRADIENTS.items():
+            jobs, missing = training_jobs(setting, dilation, inflated=True, gradient=gradient)
+            row = f"{key}-{dilation}"
+            said: dict[str, Any] = {"missing": missing, "caveat": random_start(setting)}
+            found += [Cell(row, name, "trained", jobs, partial(metric, name), **said) for name in ("f", "f_score")]
+            for share in SHARES:
+                mean, spread = partial(_share, share, statistics.fmean), partial(_share, share, statistics.stdev)
+                found.append(Cell(row, share, "trained", jobs, mean, curve=True, **said))
+                found.append(Cell(row, f"{share}_spread", "trained", jobs, spread, curve=True, **said))
+    return found
+
+
+def deviations(setting: Setting) -> list[Deviation]:
+    """List those of table 1, and what the true derivative is divided by."""
+    scale = Deviation(
+        "true-gradient",
+        "The true derivative of the summed loss is divided by the pixels of the image, as equation 11's second line is; equation 11 "
+        "divides the inflation layer's share by that layer's own cells, some (8 / f)^2 times fewer at a stride of 8. The rate is the same.",
+    )
+    return [scale, *helen_deviations(setting)]
+
+
+CLAIMS = (
+    Claim(
+        "dilation-2-keeps-f-above-1",
+        "the network will try to keep it larger than 1 (see line 'dilation 2')",
+        "section 5.1",
+        "f exceeds 1 from an initial dilation of 2 with the true derivative too",
+        lambda evidence: evidence.greater(("true-2", "f"), 1.0),
+    ),
+    Claim(
+        "large-start-shrinks",
+        "using extremely greater initial dilations requires learning greater f",
+        "section 5.1",
+        "with either gradient f from an initial dilation of 12 exceeds that from 2",
+        lambda evidence: all_of(*(evidence.greater((f"{key}-12", "f"), (f"{key}-2", "f")) for key in GRADIENTS)),
+    ),
+    Claim(
+        "normalising-helps",
+        "Additionally, we normalize G_inf by dividing H^t x W^t",
+        "section 3.2, equation 7; the paper claims nothing of it",
+        "the score with equation 11 exceeds that with the true derivative, at each initial dilation",
+        lambda evidence: all_of(
+            *(evidence.greater((f"equation-11-{dilation}", "f_score"), (f"true-{dilation}", "f_score")) for dilation in DILATIONS)
+        ),
+    ),
+)
+
+TABLE = Table("adaptive_rf.gradient", cells, CLAIMS, deviations)

@@ -1,0 +1,249 @@
+"""Tables of other kinds than a plain one: lists in a cell, printed deviations, quoted rows, comparisons of our own, figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reproduce.claims import Claim, check_claims
+from reproduce.compare import compare
+from reproduce.published import Column, Group, Paper, PublishedCell, PublishedTable
+from reproduce.render import Rendered, render
+
+GOLDEN = Path(__file__).parent / "golden"
+PAPER = Paper("made", "Doe et al. 2020", "A Made-up Paper", ("Jane Doe",), "JMLR", 2020, ("mixed", "speed", "figure1"))
+COLUMNS = (
+    Column("rf", "receptive field", "px", 0),
+    Column("f", "f", "1", 2, tolerance=0.2, tolerance_reason="made up"),
+    Column("miou", "mean IoU", "%", 2, tolerance=1.0, tolerance_reason="made up"),
+)
+COUNTED = "The paper has no such comparison."
+LINE = {
+    "audit": False,
+    "seed": 0,
+    "state": "done",
+    "reason": "",
+    "profile": "paper",
+    "data": "VOC 2012 val",
+    "verified": True,
+    "device": "1 GPU",
+}
+
+
+def cell(row: str, label: str, column: str, printed: str, note: str = "") -> PublishedCell:
+    unit = next(known.unit for known in COLUMNS if known.key == column)
+    return PublishedCell(row, label, column, unit, printed, "made up", note)
+
+
+MIXED = PublishedTable(
+    "made.mixed",
+    PAPER,
+    "Numbers of every form",
+    COLUMNS,
+    (Group("Quoted from elsewhere", ("quoted",)), Group("Networks of several paths", ("two", "three"))),
+    (
+        cell("quoted", "A method that the paper quotes", "miou", "89.3"),
+        cell("two", "Two paths", "rf", "268,372"),
+        cell("two", "Two paths", "f", "3.32,1.27"),
+        cell("two", "Two paths", "miou", "91.16±0.12"),
+        cell("three", "Three paths", "rf", "340,396,396"),
+        cell("three", "Three paths", "f", "1.61,1.12,1.11"),
+        cell("three", "Three paths", "miou", "90.80 ± 0.20"),
+    ),
+)
+SPEED = PublishedTable(
+    "made.speed",
+    PAPER,
+    "What the layer costs",
+    COLUMNS,
+    (),
+    tuple(
+        cell(row, label, column, "", COUNTED)
+        for row, label in (("plain", "Without the layer"), ("layer", "With the layer"), ("late", "With the layer, begun late"))
+        for column in ("rf", "miou")
+    ),
+    own=True,
+)
+
+
+def measured(kinds: dict[tuple[str, str], dict[str, Any]], values: dict[tuple[str, str], list[Any]]) -> list[dict[str, Any]]:
+    """A line a seed; None stands for a seed without a number."""
+    lines = []
+    for (row, column), seeds in values.items():
+        base = LINE | {"row_key": row, "column": column, "kind": "trained"} | kinds.get((row, column), {})
+        lines += [base | {"seed": seed, "value": value, "job": f"{row}-s{seed}"} for seed, value in enumerate(seeds)]
+    return lines
+
+
+def rendered(table: PublishedTable, lines: list[dict[str, Any]], *claims: Claim) -> Rendered:
+    cells = compare(table, lines)
+    return Rendered(table, "paper", "VOC 2012 val", (0, 1, 2), "1 GPU", cells, check_claims(claims, table, cells))
+
+
+@pytest.fixture(scope="module")
+def mixed() -> Rendered:
+    exact = {"kind": "exact", "data": "", "device": ""}
+    kinds = {
+        ("quoted", "miou"): {"kind": "published", "state": "todo"},
+        ("two", "rf"): exact,
+        ("three", "rf"): exact | {"audit": True},
+        ("three", "miou"): {"state": "interrupted", "reason": "2 of 30 steps"},
+    }
+    values = {
+        ("quoted", "miou"): [None],
+        ("two", "rf"): [[268.0, 372.0]],
+        ("two", "f"): [[3.31, 1.25], [3.35, 1.31], [3.30, 1.22]],
+        ("two", "miou"): [91.0, 91.2, 91.3],
+        ("three", "rf"): [[340.0, 396.0, 388.0]],
+        ("three", "f"): [[1.60, 1.10, 1.10]],
+        ("three", "miou"): [None],
+    }
+    return rendered(MIXED, measured(kinds, values))
+
+
+SPEED_VALUES = {
+    ("plain", "rf"): [212.0],
+    ("plain", "miou"): [70.1, 70.4, 70.3],
+    ("layer", "rf"): [252.0],
+    ("layer", "miou"): [71.8, 71.9, 72.0],
+    ("late", "rf"): [252.0],
+    ("late", "miou"): [71.0, 71.1, 71.4],
+}
+SPEED_KINDS = {(row, "rf"): {"kind": "exact", "data": "", "device": ""} for row in ("plain", "layer", "late")}
+BETTER = Claim("better", "the layer helps", "section 5", "it does", lambda all: all.greater(("layer", "miou"), ("plain", "miou")))
+
+
+@pytest.fixture(scope="module")
+def speed() -> Rendered:
+    lines = measured(SPEED_KINDS, SPEED_VALUES)
+    for line in lines:
+        if (line["row_key"], line["column"]) == ("late", "miou"):
+            line.update(state="todo", value=None, reason="`python -m reproduce made.speed` gets it")
+        if (line["row_key"], line["column"], line["seed"]) == ("layer", "miou", 1):
+            line.update(state="failed", value=None, reason="out of memory")
+    return rendered(SPEED, lines, BETTER)
+
+
+@pytest.fixture(scope="module")
+def complete() -> Rendered:
+    return rendered(SPEED, measured(SPEED_KINDS, SPEED_VALUES), BETTER)
+
+
+@pytest.mark.parametrize(
+    ("name", "format", "width"),
+    [
+        *(("several_wide.txt", "terminal", 110), ("several_narrow.txt", "terminal", 80)),
+        *((f"several.{format}", format, 110) for format in ("md", "html", "tex", "csv", "json")),
+    ],
+)
+def test_several_tables_are_one_golden_document(mixed: Rendered, speed: Rendered, name: str, format: str, width: int) -> None:
+    text = render([mixed, speed], format, width=width)
+    path = GOLDEN / name
+    if os.environ.get("REWRITE_GOLDEN"):
+        path.write_text(text, encoding="utf-8")
+    assert text == path.read_text(encoding="utf-8"), f"{name} has changed: REWRITE_GOLDEN=1 accepts it"
+    if format == "terminal":
+        assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("format", ["terminal", "md", "html", "tex"])
+def test_a_comparison_of_our_own_has_no_printed_side(speed: Rendered, format: str) -> None:
+    text = render([speed], format).lower()
+    assert "what the layer costs (a comparison of our own)" in text
+    for word in ("published", "difference", "diff.", "unpublished", "verdict", COUNTED.lower(), "printed:"):
+        assert word not in text[text.index("<main>") if format == "html" else 0 :]
+    assert "not run" in text
+    assert "out of memory" in text
+    assert "state" in text
+
+
+@pytest.mark.parametrize("format", ["terminal", "md", "html", "tex"])
+def test_where_every_run_is_done_there_is_no_state(complete: Rendered, format: str) -> None:
+    text = render([complete], format).lower()
+    assert "state" not in text[text.index("<main>") if format == "html" else 0 :]
+    assert "6 cells" in text
+    assert "6 measured" in text
+
+
+def test_the_summary_counts_what_was_measured(speed: Rendered) -> None:
+    assert "6 cells: 5 measured, 1 not run.\n" in render([speed], "terminal")
+
+
+def test_a_figure_says_that_the_paper_prints_no_numbers(complete: Rendered) -> None:
+    figure = replace(complete, table=replace(SPEED, id="made.figure1", own=False))
+    assert render([figure], "terminal").startswith("made.figure1: What the layer costs (a figure: the paper prints no numbers)\n")
+
+
+def test_one_printed_number_makes_it_a_table(complete: Rendered) -> None:
+    first, *rest = SPEED.cells
+    table = replace(SPEED, cells=(replace(first, printed="212"), *rest), own=False)
+    text = render([rendered(table, measured(SPEED_KINDS, SPEED_VALUES))], "terminal")
+    assert text.startswith("made.speed: What the layer costs\n")
+    assert "6 cells: 5 unpublished, 1 exact." in text
+
+
+def test_machines_are_told_the_verdict_and_why(speed: Rendered) -> None:
+    cells = json.loads(render([speed], "json"))["cells"]
+    assert [cell["verdict"] for cell in cells] == ["unpublished"] * 5 + ["not run"]
+    assert cells[3]["reason"] == f"{COUNTED}; seed 1: failed: out of memory"
+    assert cells[3]["seeds"] == [0, 2]
+
+
+def test_a_printed_deviation_is_shown_and_does_not_judge(mixed: Rendered) -> None:
+    text = render([mixed], "terminal")
+    assert re.search(r"91\.16 ± 0\.12 % +91\.167 ± 0\.153 % \(3\) +\+0\.007 +within ± 0\.353", text)
+    assert re.search(r"90\.80 ± 0\.20 % +- +- +not run", text)
+    (cell,) = (cell for cell in json.loads(render([mixed], "json"))["cells"] if (cell["row_key"], cell["column"]) == ("two", "miou"))
+    assert (cell["published"], cell["published_std"]) == (91.16, 0.12)
+
+
+def test_json_of_several_tables_is_an_array_and_of_one_an_object(mixed: Rendered, speed: Rendered) -> None:
+    several = json.loads(render([mixed, speed], "json"))
+    assert [table["table"] for table in several] == ["made.mixed", "made.speed"]
+    assert several == [json.loads(render([one], "json")) for one in (mixed, speed)]
+
+
+def test_csv_of_several_tables_has_one_header(mixed: Rendered, speed: Rendered) -> None:
+    lines = list(csv.DictReader(io.StringIO(render([mixed, speed], "csv"))))
+    assert [line["table"] for line in lines] == ["made.mixed"] * 7 + ["made.speed"] * 6
+
+
+def test_ids_stand_once_on_a_page_of_several_tables(mixed: Rendered, speed: Rendered) -> None:
+    class Attributes(HTMLParser):
+        def __init__(self, page: str) -> None:
+            super().__init__()
+            self.found: dict[str, list[str | None]] = {"id": [], "href": []}
+            self.feed(page)
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            for name, value in attrs:
+                self.found.setdefault(name, []).append(value)
+
+    found = Attributes(render([mixed, speed], "html")).found
+    assert len(found["id"]) == len(set(found["id"]))
+    assert found["href"]
+    assert {f"#{id}" for id in found["id"]} >= set(found["href"])
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex: apt-get install texlive-latex-recommended")
+def test_tex_of_several_tables_compiles_without_a_box_too_wide(
+    mixed: Rendered, speed: Rendered, complete: Rendered, tmp_path: Path
+) -> None:
+    (tmp_path / "tables.tex").write_text(render([mixed, speed, complete], "tex"), encoding="utf-8")
+    for _ in range(2):
+        done = subprocess.run(
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"], cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
