@@ -60,14 +60,15 @@ class SemanticSegmentation(LightningModule):
         return scores
 
     def _shared_step(self, batch: dict[str, Any], stage: str) -> Tensor:
-        """Score a batch at its labels' own size; in training return the loss, otherwise count into the confusion matrix."""
+        """Score a batch at its labels' own size; in training return the loss, in evaluation count into the confusion matrix."""
         mask: Tensor = batch["mask"]
         guided = stage == "train" and getattr(self.network, "uses_labels", False)
         scores: Tensor = self.network(batch["image"], mask) if guided else self(batch["image"])
         if scores.shape[-2:] != mask.shape[-2:]:
             scores = functional.interpolate(scores, size=mask.shape[-2:], mode="bilinear", align_corners=True)
-        if stage != "train":
+        if stage in ("val", "test"):
             self.confusion.update(scores.argmax(1), mask)
+        if stage != "train":
             return scores
         ignored = self.hparams["ignore_index"]
         # DDP averages the gradients of ranks, which have equal parts of the batch: together they follow the loss of the whole batch.
@@ -88,6 +89,10 @@ class SemanticSegmentation(LightningModule):
     def test_step(self, batch: dict[str, Any]) -> None:
         """Count a batch."""
         self._shared_step(batch, "test")
+
+    def predict_step(self, batch: dict[str, Any]) -> Tensor:
+        """Return the class of each pixel at the labels' own size, B H W, as the evaluation counts it."""
+        return self._shared_step(batch, "predict").argmax(1)
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the split."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,14 @@ OVERLAY = 0.6  # share of a class's colour
 PANEL = (420, 1000)  # least and most height of a shown picture in pixels
 INK, FAINT, PAPER = (28, 32, 36), (110, 114, 120), (252, 252, 253)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture (H W 3, RGB) and masks of it (H W): its labels, 255 where ignored, then what each network says."""
+
+    picture: Pixels
+    masks: Sequence[Pixels]
 
 
 def voc_colours(number: int) -> tuple[Colour, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.utils.data import default_collate
 
 from datamodules.alignment import OUTSIDE_COLOUR
 from datamodules.layouts import helen, voc
@@ -17,8 +20,9 @@ from datamodules.loading import normalise
 from datamodules.opencv import cv2
 from reproduce import own, specs
 from reproduce.job import Job
-from reproduce.picture import Pixels
-from reproduce.training import build_network
+from reproduce.picture import Example, Pixels
+from reproduce.store import Store
+from reproduce.training import build_data, build_network, build_task
 
 
 @dataclass(frozen=True)
@@ -88,12 +92,52 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
         ValueError: the weights cannot be read, or are another network's.
     """
     network = build_network(job.network)
+    load(network, weights)
+    return Segmenter(network.eval(), _size(job.data), _classes(job))
+
+
+def load(network: nn.Module, weights: Path) -> None:
+    """Fill a network with the weights of a run.
+
+    Raises:
+        ValueError: the weights cannot be read, or are another network's.
+    """
     try:
         safetensors.torch.load_model(network, weights)
     except (safetensors.SafetensorError, RuntimeError, OSError) as error:
         said = " ".join(str(error).split()).rstrip(".")
         raise ValueError(f"Expected {weights} to hold the weights of its run, but it cannot be read: {said}.") from error
-    return Segmenter(network.eval(), _size(job.data), _classes(job))
+
+
+def evenly_spaced(number: int, total: int) -> list[int]:
+    """Return at most `number` positions among `total`, each in the middle of an equal part."""
+    number = min(number, total)
+    return [(2 * part + 1) * total // (2 * number) for part in range(number)]
+
+
+def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
+    """Segment pictures of the split that jobs of one data set are evaluated on, as their evaluation did, with each job's weights.
+
+    Args:
+        jobs: finished, with weights.
+        store: of their runs.
+        number: of pictures, evenly spaced in the split's list.
+    """
+    data: Any = build_data(jobs[0], lambda done, total: None)
+    data.prepare_data()
+    data.setup("test")
+    pictures = data.test_dataloader().dataset
+    samples = [pictures[index] for index in evenly_spaced(number, len(pictures))]
+    masks: list[list[Pixels]] = [[sample["mask"]] for sample in samples]
+    for job in jobs:
+        task = build_task(job)
+        load(task.network, store.run(job).weights)
+        task.eval()
+        for found, sample in zip(masks, samples, strict=True):
+            batch = data.on_after_batch_transfer(default_collate([sample]), 0)
+            with torch.inference_mode():
+                found.append(task.predict_step(batch)[0].numpy().astype(np.uint8))
+    return [Example(sample["image"].transpose(1, 2, 0), found) for sample, found in zip(samples, masks, strict=True)]
 
 
 def _size(data: specs.Data | None) -> int:

@@ -17,18 +17,18 @@ from reproduce.job import Job, from_plain, to_plain
 State = Literal["done", "failed", "running", "interrupted", "todo"]
 
 
-def write_atomically(path: Path, text: str, *, durable: bool = False) -> None:
-    """Write a file so that at every moment it holds either all of the old text or all of the new.
+def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
+    """Write a file so that at every moment it holds either all of the old content or all of the new.
 
     Args:
         path: of the file.
-        text: of the file.
+        content: of the file.
         durable: survive a power failure too, which costs a wait for the disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with temporary.open("w") as file:
-            file.write(text)
+        with temporary.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
@@ -118,6 +118,11 @@ class Run:
     def result(self) -> dict[str, Any] | None:
         """What a finished run measured, with its provenance."""
         return read_json(self.folder / "result.json")
+
+    @property
+    def weights(self) -> Path:
+        """Where a finished training's weights are, unless the run was imported without."""
+        return self.folder / "weights.safetensors"
 
     @property
     def curve(self) -> list[dict[str, Any]]:

@@ -111,7 +111,7 @@ def _absent(state: str, reason: str, job: Job | None = None) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _described(data: Mapping[str, Any]) -> str:
+def described(data: Mapping[str, Any]) -> str:
     """Say what was measured on, so that nothing passes for a set that it is not."""
     if not data:
         return ""
@@ -139,7 +139,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         metrics["curve"] = run.curve
     return {
         "seed": job.seed, "value": cell.value(metrics), "state": "done", "reason": cell.caveat, "job": job.name,
-        "data": _described(data),
+        "data": described(data),
         "verified": not data or (data["status"] in ("verified", "counts") and job.start_official and not cell.caveat),
         "device": result["provenance"]["device"],
     }  # fmt: skip

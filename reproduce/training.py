@@ -97,7 +97,7 @@ def made_up(spec: specs.MadeFaces | specs.MadeScenes, cache: Path) -> Path:
 def start_weights(job: Job, network: nn.Module, store: Store) -> None:
     """Load the weights that a job starts from: another job's, or an ImageNet file's."""
     if isinstance(job.start, Job):
-        path = store.run(job.start).folder / "weights.safetensors"
+        path = store.run(job.start).weights
         if not path.exists():  # as after `runs import`
             raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
         safetensors.torch.load_model(network, path)
@@ -182,7 +182,7 @@ def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
         return None
     trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     if trainer.is_global_zero:
-        safetensors.torch.save_model(task.network, str(run.folder / "weights.safetensors"))
+        safetensors.torch.save_model(task.network, str(run.weights))
     measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, spec)
     checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
     return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}

@@ -54,6 +54,14 @@ def test_only_a_jobs_process_imports_torch(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name)
+def test_only_figures_import_matplotlib_and_none_its_global_state(path: Path) -> None:
+    """Showing a table without a figure does not wait for it, and what another part of a program draws is left alone."""
+    at_once = any(module.partition(".")[0] == "matplotlib" for module in imports(path, top_level=True))
+    assert not at_once or name(path).startswith("reproduce/figures/")
+    assert "matplotlib.pyplot" not in imports(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name)
 def test_lightning_goes_by_one_name(path: Path) -> None:
     assert not any(module.partition(".")[0] == "pytorch_lightning" for module in imports(path))
 

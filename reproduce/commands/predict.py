@@ -34,7 +34,7 @@ def main(words: Sequence[str]) -> int:
     from reproduce.picture import colours_of, mask_png, picture_png, read_picture, side_by_side
     from reproduce.prediction import load_segmenter
 
-    segmenter = load_segmenter(job, run.folder / "weights.safetensors")
+    segmenter = load_segmenter(job, run.weights)
     for image in options.images:
         picture = read_picture(image)
         height, width = picture.shape[:2]
@@ -87,6 +87,6 @@ def usable(run: Run) -> Job:
         raise UsageError(f"Expected RUN to be a run that segments, but {run.name} computes sizes.")
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
-    if not (run.folder / "weights.safetensors").exists():
+    if not run.weights.exists():
         raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
     return job

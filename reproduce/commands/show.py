@@ -47,6 +47,9 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
         colour=console.is_terminal, encoding=sys.stdout.encoding or "utf-8",
     )  # fmt: skip
     sys.stdout.write(text)
+    for id in chosen:
+        if TABLES[id].figure is not None:
+            draw(setting, store, TABLES[id])
     return all(complete for _, complete in results)
 
 
@@ -71,3 +74,22 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     )  # fmt: skip
     complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
     return rendered, complete
+
+
+def draw(setting: Setting, store: Store, table: Table) -> None:
+    """Draw a table's figure from its finished runs, and say on stderr where it is."""
+    from reproduce.figures.style import save, styled
+
+    assert table.figure is not None
+    folder = store.root / "figures"
+    with styled():
+        figure = table.figure(setting, store)
+        if figure is None:
+            print(f"{table.id}: no figure yet, for none of the runs that it is drawn from is done.", file=sys.stderr)
+            return
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            written = save(figure, folder / f"{table.id}-{setting.profile}")
+        except OSError as error:
+            raise UsageError(f"Expected to write figures into {folder}, but it cannot be written ({error.strerror}).") from error
+    print(f"{table.id}: figure {' and '.join(map(str, written))}", file=sys.stderr)

@@ -206,13 +206,17 @@ def header(rendered: Rendered) -> tuple[str, str, str]:
         Three lines.
     """
     paper = rendered.table.paper
-    seeds = ", ".join(map(str, rendered.seeds)) or "none"
-    run = (f"profile {rendered.profile}", f"data: {rendered.data}", f"seeds: {seeds}", f"device: {rendered.device or 'none'}")
     return (
         f"{rendered.table.id}: {rendered.table.heading}",
         f"{paper.short}, {paper.title}, {paper.venue} {paper.year}",
-        " | ".join(run),
+        measured_on(rendered.profile, rendered.data, rendered.seeds, rendered.device),
     )
+
+
+def measured_on(profile: str, data: str, seeds: Sequence[int], device: str) -> str:
+    """Say on what numbers were measured, in one line."""
+    shown = ", ".join(map(str, seeds)) or "none"
+    return " | ".join((f"profile {profile}", f"data: {data}", f"seeds: {shown}", f"device: {device or 'none'}"))
 
 
 def _verdict(table: PublishedTable, record: Mapping[str, Any]) -> str:

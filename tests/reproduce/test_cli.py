@@ -67,7 +67,7 @@ def test_listing_names_every_table_with_cells_and_done(capsys: pytest.CaptureFix
     assert "38" in out
 
 
-@pytest.mark.parametrize("words", [[], ["show", "table1"], ["show", "table1", "--format", "json"]])
+@pytest.mark.parametrize("words", [[], ["show", "table1"], ["show", "table1", "--format", "json"], ["show", "adaptive_rf.figure3"]])
 def test_listing_and_showing_import_no_torch(words: list[str]) -> None:
     code = (
         "import sys; from reproduce.cli import main; code = main(sys.argv[1:]);"

@@ -21,7 +21,7 @@ from datamodules.opencv import cv2
 from reproduce.cli import main
 from reproduce.job import Job
 from reproduce.picture import HELEN_COLOURS, Pixels, mask_png, overlay, read_picture, side_by_side, voc_colours
-from reproduce.prediction import Segmenter
+from reproduce.prediction import Segmenter, evenly_spaced, examples
 from reproduce.store import Store
 from reproduce.worker import work
 
@@ -138,6 +138,26 @@ def test_the_mask_is_the_trained_networks(trained: Store, tiny: Callable[..., Jo
     with torch.inference_mode():
         scores = network.eval()(normalise(torch.from_numpy(pixels).permute(2, 0, 1)[None]))
     assert (load_segmenter(tiny(), weights)(pixels) == scores[0].argmax(0).numpy()).all()
+
+
+@pytest.mark.slow
+def test_examples_are_what_the_evaluation_counted(trained: Store, tiny: Callable[..., Job]) -> None:
+    """All pictures of the split give the confusion matrix that the run stored."""
+    jobs = [tiny(seed=seed) for seed in (0, 1)]
+    found = examples(jobs, trained, 3)
+    assert [example.picture.shape for example in found] == [(40, 40, 3)] * 3
+    for index, job in enumerate(jobs, start=1):
+        pairs = np.concatenate([11 * example.masks[0].astype(int).ravel() + example.masks[index].ravel() for example in found])
+        result = trained.run(job).result
+        assert result is not None
+        assert np.bincount(pairs, minlength=121).reshape(11, 11).tolist() == result["confusion"]
+
+
+def test_examples_are_evenly_spaced_whatever_the_split_has() -> None:
+    assert evenly_spaced(3, 100) == [16, 50, 83]
+    assert evenly_spaced(4, 4) == [0, 1, 2, 3]
+    assert evenly_spaced(4, 2) == [0, 1]
+    assert evenly_spaced(1, 5) == [2]
 
 
 @pytest.mark.slow

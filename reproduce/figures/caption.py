@@ -1,0 +1,19 @@
+"""What a figure says of the runs that it is drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reproduce.job import Job
+from reproduce.render.rendered import measured_on
+from reproduce.store import Store
+from reproduce.table import described
+
+
+def caption(profile: str, jobs: Iterable[Job], store: Store) -> str:
+    """Say on what finished jobs were measured, as a table's header does."""
+    jobs = list(jobs)
+    results = [store.run(job).result or {} for job in jobs]
+    data = dict.fromkeys(described(result["data"]) for result in results)
+    devices = dict.fromkeys(result["provenance"]["device"] for result in results)
+    return measured_on(profile, "; ".join(data), sorted({job.seed for job in jobs}), "; ".join(devices))

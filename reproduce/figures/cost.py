@@ -1,0 +1,77 @@
+"""What a training step costs against f."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from reproduce.figures.style import CM, COLUMN, FAINT, LINE, wrap, write_footer
+
+HEIGHT = 3.8 * CM  # of a panel's axes
+LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
+ABOVE, BELOW = 0.75 * CM, 0.95 * CM
+POINTS, CURVE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion, which the colour-blind tell apart
+GIB = 2**30
+
+Samples = Mapping[float, Sequence[float]]
+
+
+def cost(seconds: Samples, memory: Samples, notes: Sequence[str]) -> Figure:
+    """Draw time and memory of a training step against f, with the curve a + b f² that the number of fc6's cells suggests.
+
+    Source: Wei et al. 2017, section 5.1: a greater f "means unaffordable memory load and time cost as feature maps become much larger".
+    Not in paper: the numbers.
+
+    Args:
+        seconds: of a step, several a value of f.
+        memory: at its highest, in bytes, likewise.
+        notes: sentences under the panels, among them what was run.
+    """
+    footer = [line for note in notes for line in wrap(note, COLUMN - 0.4 * CM)]
+    each, below = ABOVE + HEIGHT + BELOW, (len(footer) + 1) * LINE
+    height = 2 * each + below
+    figure = Figure(figsize=(COLUMN, height))
+    longest = max(max(values) for values in seconds.values())
+    unit, scale = ("s", 1.0) if longest >= 1 else ("ms", 1000.0)
+    panels = (("Time of a step", unit, scale, seconds), ("Peak memory", "GiB", 1 / GIB, memory))
+    for index, (title, unit, scale, samples) in enumerate(panels):
+        bottom = height - (index + 1) * each + BELOW
+        axes = figure.add_axes((LEFT / COLUMN, bottom / height, 1 - (LEFT + RIGHT) / COLUMN, HEIGHT / height))
+        axes.set_title(title, loc="left", fontweight="bold")
+        axes.set_xlabel("inflation factor f")
+        axes.set_ylabel(unit)
+        _draw(axes, {f: [scale * value for value in samples[f]] for f in sorted(samples)}, unit)
+    write_footer(figure, footer, 0.2 * CM)
+    return figure
+
+
+def fit(samples: Samples) -> tuple[float, float] | None:
+    """Return a and b of a + b f² by least squares over all samples, or None from fewer than two values of f."""
+    if len(samples) < 2:
+        return None
+    pairs = [(f, value) for f, values in samples.items() for value in values]
+    slope, start = np.polyfit([f**2 for f, _ in pairs], [value for _, value in pairs], 1)
+    return float(start), float(slope)
+
+
+def _draw(axes: Axes, samples: Samples, unit: str) -> None:
+    factors = list(samples)
+    middle = [float(np.median(samples[f])) for f in factors]
+    several = any(len(values) > 1 for values in samples.values())
+    spread = np.transpose([(value - min(samples[f]), max(samples[f]) - value) for f, value in zip(factors, middle, strict=True)])
+    look: Any = {"fmt": "o", "color": POINTS, "markersize": 3, "elinewidth": 0.8, "capsize": 2, "zorder": 3}
+    label = "median, lowest to highest" if several else "measured"
+    axes.errorbar(factors, middle, yerr=spread if several else None, label=label, **look)
+    found = fit(samples)
+    if found is not None:
+        start, slope = found
+        along = np.linspace(factors[0], factors[-1], 100)
+        formula = f"{start:.3g} {'+' if slope >= 0 else '−'} {abs(slope):.3g} f² {unit}"
+        axes.plot(along, start + slope * along**2, color=CURVE, label=formula)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.15)
+    axes.legend(loc="upper left", frameon=False, borderaxespad=0.2, labelcolor=FAINT)
