@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 
+from datamodules.errors import DataError
 from reproduce.options import print_lines, setting_from
 from reproduce.published import load, table_ids
 from reproduce.store import Store
@@ -17,11 +19,19 @@ def list_tables(options: argparse.Namespace) -> int:
 
     setting, store = setting_from(options), Store(options.runs_dir)
     lines = Lines("table", "paper", "title", "cells", "done", box=None, header_style="bold")
+    lacking = []
     for id in table_ids():
-        published, cells = load(id), TABLES[id].cells(setting)
-        done = sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells)
-        lines.add_row(id, published.paper.short, published.heading, str(len(cells)), str(done))
+        published = load(id)
+        try:
+            cells = TABLES[id].cells(setting)
+            done = str(sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells))
+        except DataError as error:  # of this table's data set; others may be there
+            lacking.append(f"{id}: {error}")
+            cells, done = TABLES[id].cells(replace(setting, data_root=None)), "no data"
+        lines.add_row(id, published.paper.short, published.heading, str(len(cells)), done)
     print_lines(lines)
+    for sentence in lacking:
+        print(sentence)
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
     print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
     return 0

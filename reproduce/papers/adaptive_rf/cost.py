@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning_modules.layers.receptive_field import inflated_size
 from reproduce.claims import Claim, Evidence, Finding, all_of
@@ -15,6 +15,9 @@ from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.specs import InflationSweep
 from reproduce.store import Store
 from reproduce.table import Cell, Deviation, Profile, Setting, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)  # by the square root of two, within section 4.2's 0.25 to 4
 CELLS = 62  # of pool5 along an axis, in every profile
@@ -117,6 +120,18 @@ def samples(setting: Setting, store: Store) -> tuple[dict[float, list[float]], d
     return times, peaks
 
 
+def figure(setting: Setting, store: Store) -> Figure | None:
+    """Draw time and memory against f."""
+    seconds, memory = samples(setting, store)
+    if not seconds:
+        return None
+    from reproduce.figures.caption import caption
+    from reproduce.figures.cost import cost
+
+    jobs, _ = cost_jobs(setting)
+    return cost(seconds, memory, [caption(setting.profile, [job for job in jobs if store.run(job).done], store)])
+
+
 def _grows(column: str, evidence: Evidence) -> Finding:
     return all_of(*(evidence.greater((_row(more), column), (_row(less), column)) for less, more in ((1, 2), (2, 4))))
 
@@ -160,4 +175,4 @@ def deviations(setting: Setting) -> list[Deviation]:
     return [Deviation(id, text) for id, text in texts.items()]
 
 
-TABLE = Table("adaptive_rf.cost", cells, CLAIMS, deviations, beside)
+TABLE = Table("adaptive_rf.cost", cells, CLAIMS, deviations, beside, figure)
