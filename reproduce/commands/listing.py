@@ -19,19 +19,19 @@ def list_tables(options: argparse.Namespace) -> int:
 
     setting, store = setting_from(options), Store(options.runs_dir)
     lines = Lines("table", "paper", "title", "cells", "done", box=None, header_style="bold")
-    lacking = []
+    lacking: dict[str, list[str]] = {}
     for id in table_ids():
         published = load(id)
         try:
             cells = TABLES[id].cells(setting)
             done = str(sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells))
         except DataError as error:  # of this table's data set; others may be there
-            lacking.append(f"{id}: {error}")
+            lacking.setdefault(str(error), []).append(id)
             cells, done = TABLES[id].cells(replace(setting, data_root=None)), "no data"
         lines.add_row(id, published.paper.short, published.heading, str(len(cells)), done)
     print_lines(lines)
-    for sentence in lacking:
-        print(sentence)
+    for sentence, tables in lacking.items():
+        print(f"{', '.join(tables)}: {sentence}")
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
     print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
     return 0

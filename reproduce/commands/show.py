@@ -68,9 +68,9 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
     done = [line for line in measured if line["state"] == "done" and line["job"]]
     data, device = ("; ".join(dict.fromkeys(line[name] for line in done if line[name])) or "none yet" for name in ("data", "device"))
-    seeds = sorted({line["seed"] for line in measured if line["kind"] in ("trained", "timed")})
+    repeated = sorted({line["seed"] for line in measured if line["kind"] in ("trained", "timed")})
     rendered = Rendered(
-        published, setting.profile, data, tuple(seeds), device, compared,
+        published, setting.profile, data, tuple(repeated), device, compared,
         check_claims(table.claims, published, compared), table.deviations(setting),
     )  # fmt: skip
     complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
