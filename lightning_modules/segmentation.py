@@ -80,9 +80,9 @@ class SemanticSegmentation(LightningModule):
         """Count a batch."""
         self._shared_step(batch, "val")
 
-    def test_step(self, batch: dict[str, Any]) -> None:
-        """Count a batch."""
-        self._shared_step(batch, "test")
+    def test_step(self, batch: dict[str, Any]) -> Tensor:
+        """Count a batch, and return its scores, B num_classes H W, for callbacks that show them."""
+        return self._shared_step(batch, "test")
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the split."""

@@ -85,17 +85,17 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
     """Add a file as it is at this moment, without whose it is and where it lay."""
     content = path.read_bytes()
     if path.name in ("job.json", "error.json"):
-        content = json.dumps(_placeless(json.loads(content)), indent=1).encode()
+        content = json.dumps(placeless(json.loads(content)), indent=1).encode()
     entry = tarfile.TarInfo(name)
     entry.size, entry.mtime = len(content), path.stat().st_mtime
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _placeless(plain: Any) -> Any:
+def placeless(plain: Any) -> Any:
     """Return a job's or an error's plain values without what names a machine's folders; read back, they take their defaults."""
     if isinstance(plain, dict):
-        return {name: _placeless(value) for name, value in plain.items() if name not in PLACES}
-    return [_placeless(value) for value in plain] if isinstance(plain, list) else plain
+        return {name: placeless(value) for name, value in plain.items() if name not in PLACES}
+    return [placeless(value) for value in plain] if isinstance(plain, list) else plain
 
 
 def import_runs(source: Path, store: Store) -> dict[str, str]:

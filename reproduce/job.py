@@ -17,7 +17,7 @@ SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
         *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.OwnData),
-        *(specs.Weights, specs.Recipe, specs.Runtime),
+        *(specs.Weights, specs.Recipe, specs.Wandb, specs.Runtime),
     )
 }
 

@@ -16,7 +16,9 @@ from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
 from reproduce.job import Job
 from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
+from reproduce.provenance import package_version
 from reproduce.published import resolve
+from reproduce.specs import Wandb
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
 
@@ -30,6 +32,8 @@ def parser() -> Parser:
     result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
     result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
     result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
+    result.add_argument("--wandb", choices=("off", "offline", "online"), default="off", help="mirror each run to wandb (default off)")
+    result.add_argument("--wandb-project", default="reproduce", metavar="NAME", help="of the mirrored runs (default reproduce)")
     return result
 
 
@@ -39,6 +43,7 @@ def main(words: Sequence[str]) -> int:
     if not options.tables:
         return list_tables(options)
     check(options)
+    check_wandb(options)
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
@@ -59,6 +64,22 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
     alone = {"accelerator": shared.accelerator, "threads": shared.threads, "stop_after": options.stop_after}
     together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes}
     return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.recipe else alone))) for job in jobs]
+
+
+def mirrored(job: Job, wandb: Wandb | None) -> Job:
+    """Return a job that is mirrored to wandb, as are those that it starts from."""
+    start = mirrored(job.start, wandb) if isinstance(job.start, Job) else job.start
+    return replace(job, start=start, runtime=replace(job.runtime, wandb=wandb))
+
+
+def check_wandb(options: argparse.Namespace) -> None:
+    """Refuse a name that wandb refuses, and say where wandb is absent: the runs do without."""
+    if not options.wandb_project or len(options.wandb_project) > 128 or set(options.wandb_project) & set("/\\#?%:"):
+        raise UsageError(
+            f"Expected --wandb-project to be up to 128 characters without / \\ # ? % and :, but got '{options.wandb_project}'."
+        )
+    if options.wandb != "off" and not package_version("wandb"):
+        print(f"wandb is not installed, so --wandb {options.wandb} does nothing; `pip install wandb` adds it.", file=sys.stderr)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -87,7 +108,10 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
-    jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
+    jobs = []
+    for table, cells in chosen.items():
+        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
+        jobs += [mirrored(job, wandb) for cell in cells if not cell.missing for job in cell.jobs]
     if all(store.run(job).done for job in jobs):
         return False
     launcher, jobs = placed(options, jobs)
