@@ -15,7 +15,7 @@ from reproduce.store import Run
 if TYPE_CHECKING:
     from torch import Tensor
 
-EXAMPLES = 4  # pictures of the evaluation
+EXAMPLES = 4  # pictures of an evaluation
 INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # that a job waits for a network at most
 
 
@@ -58,6 +58,11 @@ class Mirror:
         self.step = 0
         self.kept: list[dict[str, Any]] = []
 
+    @property
+    def on(self) -> bool:
+        """Whether wandb is spoken to, and nothing of it has failed."""
+        return self.chosen is not None
+
     @attempted
     def begin(self) -> None:
         """Start a wandb run and repeat the lines that are there; asks nothing, whoever is logged in."""
@@ -72,8 +77,8 @@ class Mirror:
         )
         wandb.setup(settings)  # before `init`, so that a missing key is an error and no question, even in a terminal
         self.live = wandb.init(
-            project=chosen.project, group=chosen.table, name=self.run.name, id=f"{self.run.name}-{secrets.token_hex(3)}",
-            job_type=self.job.task, tags=[chosen.profile, f"seed {self.job.seed}"], mode=chosen.mode, dir=self.run.folder,
+            project=chosen.project, group=chosen.table or None, name=self.run.name, id=f"{self.run.name}-{secrets.token_hex(3)}",
+            job_type=self.job.task, tags=[*filter(None, [chosen.profile]), f"seed {self.job.seed}"], mode=chosen.mode, dir=self.run.folder,
             config=placeless(to_plain(self.job)) | {"profile": chosen.profile}, settings=settings,
         )  # fmt: skip
         self.live.define_metric("global_step", hidden=True)

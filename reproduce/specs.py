@@ -168,8 +168,8 @@ class Wandb:
 
     mode: Literal["offline", "online"]
     project: str
-    table: str
-    profile: str
+    table: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True)

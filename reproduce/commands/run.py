@@ -15,7 +15,7 @@ from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
 from reproduce.job import Job
-from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
+from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_cells, setting_from, table_parser
 from reproduce.provenance import package_version
 from reproduce.published import resolve
 from reproduce.specs import Wandb
@@ -32,9 +32,7 @@ def parser() -> Parser:
     result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
     result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
     result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
-    result.add_argument("--wandb", choices=("off", "offline", "online"), default="off", help="mirror each run to wandb (default off)")
-    result.add_argument("--wandb-project", default="reproduce", metavar="NAME", help="of the mirrored runs (default reproduce)")
-    return result
+    return add_wandb(result, ("off", "offline", "online"))
 
 
 def main(words: Sequence[str]) -> int:
@@ -74,10 +72,7 @@ def mirrored(job: Job, wandb: Wandb | None) -> Job:
 
 def check_wandb(options: argparse.Namespace) -> None:
     """Refuse a name that wandb refuses, and say where wandb is absent: the runs do without."""
-    if not options.wandb_project or len(options.wandb_project) > 128 or set(options.wandb_project) & set("/\\#?%:"):
-        raise UsageError(
-            f"Expected --wandb-project to be up to 128 characters without / \\ # ? % and :, but got '{options.wandb_project}'."
-        )
+    check_project(options.wandb_project)
     if options.wandb != "off" and not package_version("wandb"):
         print(f"wandb is not installed, so --wandb {options.wandb} does nothing; `pip install wandb` adds it.", file=sys.stderr)
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
 from reproduce.published import load, resolve, table_ids
-from reproduce.render import FORMATS
+from reproduce.render import FORMATS, Rendered
 from reproduce.store import Store
 from reproduce.table import PRECISIONS, Cell, Setting, Table, measure
 
@@ -37,9 +37,22 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
     """Print a table and return whether every cell has its number, of all seeds."""
     from rich.console import Console
 
+    from reproduce.render import render
+
+    rendered, complete = result(options, setting, store, table, cells)
+    console = Console()
+    text = render(
+        rendered, options.format, width=console.width if console.is_terminal else 110, colour=console.is_terminal,
+        encoding=sys.stdout.encoding or "utf-8",
+    )  # fmt: skip
+    sys.stdout.write(text)
+    return complete
+
+
+def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[Rendered, bool]:
+    """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
     from reproduce.claims import check_claims
     from reproduce.compare import compare
-    from reproduce.render import Rendered, render
 
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
@@ -56,10 +69,5 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, table: Tab
         published, setting.profile, data, tuple(range(setting.seeds)), device, compared,
         check_claims(table.claims, published, compared), table.deviations(setting),
     )  # fmt: skip
-    console = Console()
-    text = render(
-        rendered, options.format, width=console.width if console.is_terminal else 110, colour=console.is_terminal,
-        encoding=sys.stdout.encoding or "utf-8",
-    )  # fmt: skip
-    sys.stdout.write(text)
-    return bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()
+    complete = bool((measured["state"] == "done").all()) and not compared["verdict"].isin(["failed", "not run"]).any()
+    return rendered, complete
