@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +64,15 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
     return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.recipe else alone))) for job in jobs]
 
 
+def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, Sequence[Cell]]) -> list[Job]:
+    """Return the jobs behind the chosen cells, by table; where they are mirrored, in the name of the table that asks."""
+    jobs = []
+    for table, cells in chosen.items():
+        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
+        jobs += [mirrored(job, wandb) for cell in cells if not cell.missing for job in cell.jobs]
+    return jobs
+
+
 def mirrored(job: Job, wandb: Wandb | None) -> Job:
     """Return a job that is mirrored to wandb, as are those that it starts from."""
     start = mirrored(job.start, wandb) if isinstance(job.start, Job) else job.start
@@ -103,10 +112,7 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
-    jobs = []
-    for table, cells in chosen.items():
-        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
-        jobs += [mirrored(job, wandb) for cell in cells if not cell.missing for job in cell.jobs]
+    jobs = wanted(options, setting, chosen)
     if all(store.run(job).done for job in jobs):
         return False
     launcher, jobs = placed(options, jobs)

@@ -14,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from datamodules.loading import normalise, pictures
 from reproduce import mirror
+from reproduce.cli import main
 from reproduce.commands import run as run_command
+from reproduce.engine import in_order
 from reproduce.housekeeping import EXPORTED, export, import_runs, placeless
 from reproduce.job import Job, from_plain, to_plain
-from reproduce.papers import TABLES
 from reproduce.specs import Wandb
 from reproduce.store import Run, Store
+from reproduce.table import Cell, Setting
 
 OFFLINE = Wandb("offline", "somewhere", "adaptive_rf.table1", "demo")
 ONLINE = replace(OFFLINE, mode="online")
@@ -238,15 +242,57 @@ def test_off_and_other_ranks_do_not_import_it(tmp_path: Path, tiny: Callable[...
         assert silent.live is None
 
 
-def test_the_first_table_that_asks_for_a_job_is_its_group(tmp_path: Path, tiny: Callable[..., Job]) -> None:
-    parent = tiny()
-    child = run_command.mirrored(tiny(seed=1, start=parent), OFFLINE)
-    assert child.runtime.wandb == OFFLINE
-    assert isinstance(child.start, Job)
-    assert child.start.runtime.wandb == OFFLINE
-    assert child.digest == tiny(seed=1, start=parent).digest
-    assert from_plain(to_plain(child)) == child
-    assert run_command.mirrored(child, None) == tiny(seed=1, start=parent)
+def test_the_first_table_that_asks_for_a_job_is_its_group(tiny: Callable[..., Job]) -> None:
+    parent, child = tiny(), tiny(seed=1, start=tiny())
+    cells = {job: Cell("row", "column", "trained", (job,), lambda metrics: None) for job in (parent, child)}
+    chosen = {"a.table1": [cells[child]], "a.table2": [cells[parent], cells[child]]}
+    options = run_command.parser().parse_args(["table1", "--wandb", "online", "--wandb-project", "P"])
+    jobs = in_order(run_command.wanted(options, Setting("demo"), chosen))
+    assert [job.digest for job in jobs] == [parent.digest, child.digest]
+    assert [job.runtime.wandb for job in jobs] == [Wandb("online", "P", "a.table1", "demo")] * 2  # also of what is started from
+    assert from_plain(to_plain(jobs[1])) == jobs[1]
+    assert run_command.wanted(run_command.parser().parse_args(["table1"]), Setting("demo"), chosen) == [child, parent, child]
+
+
+def test_a_table_without_wandb_says_so_and_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(run_command, "package_version", lambda package: "")
+    run_command.check_wandb(run_command.parser().parse_args(["table1", "--wandb", "offline"]))
+    assert capsys.readouterr().err == "wandb is not installed, so --wandb offline does nothing; `pip install wandb` adds it.\n"
+    run_command.check_wandb(run_command.parser().parse_args(["table1"]))
+    assert capsys.readouterr().err == ""
+
+
+REFUSED = {
+    "a project that wandb refuses": (["table1", "--wandb", "offline", "--wandb-project", "a/b"], "without / \\ # ? % and :, but got 'a/b'"),
+    "no project": (["runs", "mirror", "x", "--wandb-project", ""], "Expected --wandb-project to be up to 128 characters"),
+    "an unknown mode": (["table1", "--wandb", "sometimes"], "invalid choice: 'sometimes'"),
+    "no run": (["runs", "mirror"], "Expected NAME after `runs mirror`"),
+    "a run that is not there": (["runs", "mirror", "x"], "Expected the name of a run in runs, but got 'x'"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_wrong_input_is_one_sentence(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words, expected = REFUSED[name]
+    assert main(words) == 2
+    captured = capsys.readouterr()
+    assert expected in captured.err
+    assert captured.err.count("\n") == 1
+    assert not list(tmp_path.rglob("job.json"))
+
+
+def test_runs_that_did_not_end_are_not_mirrored(tmp_path: Path, tiny: Callable[..., Job], capsys: pytest.CaptureFixture[str]) -> None:
+    run = Store(tmp_path).prepare(tiny())
+    assert main(["runs", "mirror", run.name, "--runs-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{run.name}: skipped, it is todo\n"
+
+
+def test_pictures_are_what_was_normalised() -> None:
+    image = torch.randint(0, 256, (2, 3, 5, 4), dtype=torch.uint8)
+    assert torch.equal(pictures(normalise(image)), image.permute(0, 2, 3, 1))
 
 
 def test_wandbs_files_are_removed_and_not_exported(tmp_path: Path, tiny: Callable[..., Job]) -> None:
@@ -264,10 +310,3 @@ def test_wandbs_files_are_removed_and_not_exported(tmp_path: Path, tiny: Callabl
     assert {path.name for path in imported.folder.iterdir()} <= {*EXPORTED, "lock"}
     assert imported.job is not None
     assert imported.job.runtime.wandb is None
-
-
-def test_tables_that_do_not_ask_for_it_have_none() -> None:
-    from reproduce.table import Setting
-
-    for table in TABLES.values():
-        assert all(job.runtime.wandb is None for cell in table.cells(Setting("demo")) for job in cell.jobs)
