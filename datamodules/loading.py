@@ -25,6 +25,12 @@ def normalise(image: Tensor) -> Tensor:
     return (image.float() - mean) / std
 
 
+def pictures(image: Tensor) -> Tensor:
+    """Bring normalised images, B 3 H W, back to bytes that can be looked at, B H W 3 in RGB."""
+    mean, std = (torch.tensor(values, device=image.device).view(3, 1, 1) * 255 for values in (MEAN, STD))
+    return (image * std + mean).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+
+
 def normalised(batch: dict[str, Any]) -> dict[str, Any]:
     """Bring a batch of bytes to what networks and losses take: `image` to B 3 H W float, `mask` to B H W int64."""
     return {**batch, "image": normalise(batch["image"]), "mask": batch["mask"].long()}

@@ -86,9 +86,9 @@ class SemanticSegmentation(LightningModule):
         """Count a batch."""
         self._shared_step(batch, "val")
 
-    def test_step(self, batch: dict[str, Any]) -> None:
-        """Count a batch."""
-        self._shared_step(batch, "test")
+    def test_step(self, batch: dict[str, Any]) -> Tensor:
+        """Count a batch, and return its scores, B num_classes H W, for callbacks that show them."""
+        return self._shared_step(batch, "test")
 
     def predict_step(self, batch: dict[str, Any]) -> Tensor:
         """Return the class of each pixel at the labels' own size, B H W, as the evaluation counts it."""

@@ -16,15 +16,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from reproduce.mirror import Mirror
 from reproduce.store import write_atomically
 
 
 class JsonLines(Logger):
-    """Write metrics to `metrics.jsonl`, a line a step; on resuming, drop the lines of steps that will be taken again."""
+    """Write metrics to `metrics.jsonl`, a line a step, and mirror them; on resuming, drop the lines of steps that will be taken again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, mirror: Mirror) -> None:
         super().__init__()
-        self.path = path
+        self.path, self.mirror = path, mirror
 
     @property
     def name(self) -> str:
@@ -53,9 +54,10 @@ class JsonLines(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append a line."""
-        values = {name: value for name, value in metrics.items() if name != "epoch"}
+        line = {"step": step} | {name: value for name, value in metrics.items() if name != "epoch"}
         with self.path.open("a") as file:
-            file.write(json.dumps({"step": step, **values}) + "\n")
+            file.write(json.dumps(line) + "\n")
+        self.mirror.line(line)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: `job.json` holds them."""
@@ -113,6 +115,21 @@ class Progress(Callback):
         """Write that the evaluation goes on."""
         if time.monotonic() - self.last > 0.5:
             self.write("test", step=trainer.global_step)
+
+
+class Mirrored(Callback):
+    """Start a job's mirror where its training starts, and hand it the first pictures of the evaluation."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.mirror = mirror
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start it: the lines of steps that will be taken again are gone by now."""
+        self.mirror.begin()
+
+    def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any) -> None:
+        """Hand over a batch with its scores."""
+        self.mirror.keep(batch, outputs, getattr(trainer.datamodule, "classes", ()))  # type: ignore[attr-defined]  # Lightning sets it
 
 
 class RandomStates(Callback):

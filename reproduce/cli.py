@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from reproduce.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
-VERBS = ("show", "plan", "predict", "prepare", "runs", "job")
+VERBS = ("show", "plan", "predict", "prepare", "runs", "dashboard", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,6 +13,7 @@ from lightning_modules.layers.inflation import InflationFactor
 from reproduce import training
 from reproduce.callbacks import FiniteLoss, Progress
 from reproduce.job import Job
+from reproduce.mirror import Mirror
 from reproduce.provenance import peak_memory, reset_peak_memory
 from reproduce.specs import InflationSweep
 from reproduce.store import Run, Store
@@ -73,7 +74,7 @@ class Stopwatch(Callback):
 
 
 @training.quiet()
-def cost(job: Job, run: Run, store: Store) -> dict[str, Any]:
+def cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     """Take training steps at the factors of the job's sweep, with a learning rate of zero, and return what they cost.
 
     An interrupted job begins anew: what is compared is measured in one process.

@@ -7,7 +7,7 @@ import json
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,18 +21,21 @@ EXPORTED = ("job.json", "metrics.jsonl", "error.json", "result.json")
 PLACES = ("runtime", "file", "root", "details")  # of a job or an error: where it ran, which is nobody else's business
 
 
-def revisions() -> dict[str, int]:
-    """Return the revision that each row's method is at now, by the slug of its jobs, in every profile."""
+def known_jobs() -> Iterator[tuple[str, str, Job]]:
+    """Yield the jobs of every table in every profile, with the table's id and the profile."""
     from reproduce.papers import TABLES
     from reproduce.table import PROFILES, Setting
 
-    now: dict[str, int] = {}
     for table in TABLES.values():
         for profile in PROFILES:
             # Slugs and revisions are the same on any data.
             for cell in table.cells(Setting(profile)):  # type: ignore[arg-type]  # PROFILES are Profile's
-                now |= {job.slug: job.revision for job in cell.jobs}
-    return now
+                yield from ((table.id, profile, job) for job in cell.jobs)
+
+
+def revisions() -> dict[str, int]:
+    """Return the revision that each row's method is at now, by the slug of its jobs, in every profile."""
+    return {job.slug: job.revision for _, _, job in known_jobs()}
 
 
 def stale(job: Job | None, now: Mapping[str, int]) -> bool:
@@ -85,17 +88,17 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
     """Add a file as it is at this moment, without whose it is and where it lay."""
     content = path.read_bytes()
     if path.name in ("job.json", "error.json"):
-        content = json.dumps(_placeless(json.loads(content)), indent=1).encode()
+        content = json.dumps(placeless(json.loads(content)), indent=1).encode()
     entry = tarfile.TarInfo(name)
     entry.size, entry.mtime = len(content), path.stat().st_mtime
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _placeless(plain: Any) -> Any:
+def placeless(plain: Any) -> Any:
     """Return a job's or an error's plain values without what names a machine's folders; read back, they take their defaults."""
     if isinstance(plain, dict):
-        return {name: _placeless(value) for name, value in plain.items() if name not in PLACES}
-    return [_placeless(value) for value in plain] if isinstance(plain, list) else plain
+        return {name: placeless(value) for name, value in plain.items() if name not in PLACES}
+    return [placeless(value) for value in plain] if isinstance(plain, list) else plain
 
 
 def import_runs(source: Path, store: Store) -> dict[str, str]:

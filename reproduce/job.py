@@ -17,7 +17,7 @@ SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
         *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.OwnData),
-        *(specs.Weights, specs.Recipe, specs.InflationSweep, specs.Runtime),
+        *(specs.Weights, specs.Recipe, specs.InflationSweep, specs.Wandb, specs.Runtime),
     )
 }
 EXCLUSIVE_TASKS = frozenset({"cost"})  # what they measure is disturbed by whatever runs beside them

@@ -19,8 +19,9 @@ USAGE = """python -m reproduce                     list the tables
        python -m reproduce plan TABLE...       list the jobs, what they need, and what they will cost
        python -m reproduce prepare vgg16       download ImageNet weights into the data root
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
-       python -m reproduce runs [list|remove|rerun|export|import]
+       python -m reproduce runs [list|remove|rerun|export|import|mirror]
                                                keep house: `python -m reproduce runs --help`
+       python -m reproduce dashboard TABLE...  make wandb's dashboard of mirrored runs
        python -m reproduce job RUN_DIR         do one prepared job"""
 
 
@@ -48,6 +49,24 @@ def table_parser(verb: str = "") -> Parser:
     parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
     parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
     return parser
+
+
+def add_wandb(parser: Parser, modes: tuple[str, ...]) -> Parser:
+    """Add the options of whatever mirrors runs to wandb."""
+    parser.add_argument("--wandb", choices=modes, default=modes[0], help=f"mirror each run to wandb (default {modes[0]})")
+    return add_project(parser)
+
+
+def add_project(parser: Parser) -> Parser:
+    """Add the option that names wandb's project."""
+    parser.add_argument("--wandb-project", default="reproduce", metavar="NAME", help="wandb's project (default reproduce)")
+    return parser
+
+
+def check_project(name: str) -> None:
+    """Refuse the name of a project that wandb refuses."""
+    if not name or len(name) > 128 or set(name) & set("/\\#?%:"):
+        raise UsageError(f"Expected --wandb-project to be up to 128 characters without / \\ # ? % and :, but got '{name}'.")
 
 
 def setting_from(options: argparse.Namespace) -> Setting:

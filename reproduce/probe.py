@@ -50,4 +50,4 @@ def _cut(job: Job, cache: Path) -> Job:
         link = cache / prepared.name
         if prepared.is_dir() and not prepared.name.startswith(".") and not link.is_symlink():
             link.symlink_to(prepared.resolve(), target_is_directory=True)
-    return replace(job, start=None, runtime=replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1))
+    return replace(job, start=None, runtime=replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1, wandb=None))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 # Metadata of a field that does not change a result: a readable name, where things lie, what computes them.
 NOT_IDENTITY = {"identity": False}
@@ -210,6 +210,23 @@ class InflationSweep:
 
 
 @dataclass(frozen=True)
+class Wandb:
+    """How a job is mirrored to wandb.
+
+    Args:
+        mode: wandb's name.
+        project: wandb's project.
+        table: that asked for the job; wandb groups runs by it.
+        profile: of the table.
+    """
+
+    mode: Literal["offline", "online"]
+    project: str
+    table: str = ""
+    profile: str = ""
+
+
+@dataclass(frozen=True)
 class Runtime:
     """Where and on what a job runs; nothing here changes its result beyond rounding (and, on several devices, what dropout draws).
 
@@ -224,6 +241,7 @@ class Runtime:
         probe: take so many steps and evaluate so many batches, to keep what they cost instead of a result; 0 is a real run.
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of metrics.jsonl.
+        wandb: how it is mirrored; None leaves wandb out.
     """
 
     data_root: str = ""
@@ -236,6 +254,7 @@ class Runtime:
     probe: int = 0
     checkpoint_every: int = 500
     log_every: int = 10
+    wandb: Wandb | None = None
 
     @property
     def world(self) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 
 from reproduce import cost, training
 from reproduce.job import Job
+from reproduce.mirror import Mirror
 from reproduce.store import Run, Store
 
-TASKS: dict[str, Callable[[Job, Run, Store], dict[str, Any] | None]] = {
+TASKS: dict[str, Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]] = {
     "segmentation": training.segmentation,
     "describe": training.describe,
     "cost": cost.cost,

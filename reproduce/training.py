@@ -25,8 +25,9 @@ from lightning_modules.metrics.confusion import f_scores, overall_f, segmentatio
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import own, ranks, specs
-from reproduce.callbacks import FiniteLoss, JsonLines, Progress, RandomStates, ResumableStop, checkpoints
+from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
+from reproduce.mirror import Mirror
 from reproduce.store import Run, Store
 
 MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
@@ -128,7 +129,10 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         sync_batchnorm=several and runtime.accelerator == "cuda", precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
         max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0, limit_test_batches=runtime.probe or 1.0,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        callbacks=[FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep],
+        callbacks=[
+            FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep,
+            Mirrored(logger.mirror),
+        ],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
 
@@ -162,10 +166,10 @@ def quiet() -> Iterator[None]:
 
 
 @quiet()
-def segmentation(job: Job, run: Run, store: Store) -> dict[str, Any] | None:
+def segmentation(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
     spec, recipe = training_of(job)
-    progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl")
+    progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl", mirror)
     trainer = build_trainer(job, run, progress, logger)
     trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
@@ -217,7 +221,7 @@ def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, A
     return dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)}
 
 
-def describe(job: Job, run: Run, store: Store) -> dict[str, Any]:
+def describe(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     """Compute a network's sizes without its numbers."""
     with torch.device("meta"):
         network = build_network(job.network)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from reproduce import ranks
 from reproduce.job import Job, from_plain
+from reproduce.mirror import Mirror
 from reproduce.store import Run, Store, read_json, write_atomically
 
 
@@ -74,6 +75,7 @@ def _work(job: Job, run: Run, rank: int | None, before: tuple[int, float]) -> in
 
 def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank: int) -> int:
     """Do a job, or one rank's part of it."""
+    mirror = Mirror(job, run, on=rank == 0)
     try:
         import torch
 
@@ -83,7 +85,7 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)
         ranks.check(job)
-        result = TASKS[job.task](job, run, Store(run.folder.parent))
+        result = TASKS[job.task](job, run, Store(run.folder.parent), mirror)
         ranks.leave()
         if result is not None and rank == 0:
             origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
@@ -95,6 +97,8 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         if not run.error:  # the first rank that fails says why: the others then fail because they miss it
             run.fail(message, traceback.format_exc())
         return 1
+    finally:
+        mirror.end()  # after the result, which waits for nobody
     return 0
 
 

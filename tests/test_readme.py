@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from datamodules.synthetic import write_helen
-from reproduce.commands import plan, predict, prepare, run, runs
+from reproduce.commands import dashboard, plan, predict, prepare, run, runs
 from reproduce.render import FORMATS
 from reproduce.verdict import Verdict
 
@@ -49,7 +49,7 @@ def test_own_rows_stand_beside_the_published_ones(tmp_path: Path) -> None:
 
 
 def test_every_option_of_the_examples_exists() -> None:
-    actions = [action for command in (plan, predict, prepare, run, runs) for action in command.parser()._actions]
+    actions = [action for command in (plan, predict, prepare, run, runs, dashboard) for action in command.parser()._actions]
     known = {option for action in actions for option in action.option_strings}
     used = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README))
     assert used - {"--help", "--nproc-per-node"} <= known  # the latter is torchrun's

@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,17 @@ from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
 from reproduce.job import Job
-from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
+from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_cells, setting_from, table_parser
+from reproduce.provenance import package_version
 from reproduce.published import resolve
+from reproduce.specs import Wandb
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
 
 
 def parser() -> Parser:
     """Return the parser of the command that runs tables."""
-    return add_format(running_parser())
+    return add_wandb(add_format(running_parser()), ("off", "offline", "online"))
 
 
 def running_parser(verb: str = "") -> Parser:
@@ -45,6 +47,7 @@ def main(words: Sequence[str]) -> int:
     if not options.tables:
         return list_tables(options)
     check(options)
+    check_wandb(options)
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
@@ -66,6 +69,28 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
     together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after}
     trains = {job.digest for job in jobs if job.recipe is not None and not job.exclusive}
     return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.digest in trains else alone))) for job in jobs]
+
+
+def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, Sequence[Cell]]) -> list[Job]:
+    """Return the jobs behind the chosen cells, by table; where they are mirrored, in the name of the table that asks."""
+    jobs = []
+    for table, cells in chosen.items():
+        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
+        jobs += [mirrored(job, wandb) for cell in cells if not cell.missing for job in cell.jobs]
+    return jobs
+
+
+def mirrored(job: Job, wandb: Wandb | None) -> Job:
+    """Return a job that is mirrored to wandb, as are those that it starts from."""
+    start = mirrored(job.start, wandb) if isinstance(job.start, Job) else job.start
+    return replace(job, start=start, runtime=replace(job.runtime, wandb=wandb))
+
+
+def check_wandb(options: argparse.Namespace) -> None:
+    """Refuse a name that wandb refuses, and say where wandb is absent: the runs do without."""
+    check_project(options.wandb_project)
+    if options.wandb != "off" and not package_version("wandb"):
+        print(f"wandb is not installed, so --wandb {options.wandb} does nothing; `pip install wandb` adds it.", file=sys.stderr)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -94,7 +119,7 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
-    jobs = [job for cells in chosen.values() for cell in cells if not cell.missing for job in cell.jobs]
+    jobs = wanted(options, setting, chosen)
     if all(store.run(job).done for job in jobs):
         return False
     launcher, jobs = placed(options, jobs)

@@ -1,14 +1,17 @@
-"""`python -m reproduce runs [list|remove|rerun|export|import]`: keep the runs in order."""
+"""`python -m reproduce runs [list|remove|rerun|export|import|mirror]`: keep the runs in order."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from reproduce import housekeeping
-from reproduce.options import Parser, UsageError, print_lines
+from reproduce.options import Parser, UsageError, add_wandb, check_project, print_lines
+from reproduce.provenance import package_version
 from reproduce.quantities import duration, size
+from reproduce.specs import Wandb
 from reproduce.store import Run, Store
 
 USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
@@ -16,7 +19,9 @@ USAGE = """python -m reproduce runs [list]                    list all runs: sta
        python -m reproduce runs remove --failed --stale --unfinished
        python -m reproduce runs rerun NAME...             remove results, so that the next command runs them again
        python -m reproduce runs export FILE.tar.gz [NAME...]  write results, without weights, for another machine
-       python -m reproduce runs import FILE.tar.gz        take results from another machine"""
+       python -m reproduce runs import FILE.tar.gz        take results from another machine
+       python -m reproduce runs mirror NAME... [--wandb online] [--wandb-project P]
+                                                          mirror runs that ended to wandb, from their files"""
 
 
 def parser() -> Parser:
@@ -29,7 +34,7 @@ def parser() -> Parser:
     result.add_argument("--unfinished", action="store_true", help="remove: those that were interrupted, or never begun")
     result.add_argument("--dry-run", action="store_true", help="remove, rerun: only say what would go")
     result.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
-    return result
+    return add_wandb(result, ("offline", "online"))
 
 
 def main(words: Sequence[str]) -> int:
@@ -140,10 +145,37 @@ def import_runs(options: argparse.Namespace, store: Store) -> int:
     return 0
 
 
+def mirror(options: argparse.Namespace, store: Store) -> int:
+    """Mirror runs that ended to wandb, whole, from their files."""
+    from reproduce.mirror import Mirror
+
+    if not options.names:
+        raise UsageError("Expected NAME after `runs mirror`, but got none; `python -m reproduce runs` lists them.")
+    check_project(options.wandb_project)
+    if not package_version("wandb"):
+        raise UsageError("Expected wandb to be installed for `runs mirror`, but it is not; `pip install wandb` adds it.")
+    asked: dict[str, tuple[str, str]] = {}
+    for table, profile, known in housekeeping.known_jobs():
+        asked.setdefault(known.slug, (table, profile))
+    failed = 0
+    for run in housekeeping.select(store, options.names):
+        job = run.job
+        if job is None or run.state not in ("done", "failed"):
+            print(f"{run.name}: skipped, it is {run.state}")
+            continue
+        wandb = Wandb(options.wandb, options.wandb_project, *asked.get(job.slug, ("", "")))
+        mirrored = Mirror(replace(job, runtime=replace(job.runtime, wandb=wandb)), run)
+        mirrored.end()
+        failed += not mirrored.on
+        print(f"{run.name}: {'mirrored' if mirrored.on else 'not mirrored'}")
+    return 1 if failed else 0
+
+
 ACTIONS: dict[str, Callable[[argparse.Namespace, Store], int]] = {
     "list": list_runs,
     "remove": remove,
     "rerun": rerun,
     "export": export,
     "import": import_runs,
+    "mirror": mirror,
 }

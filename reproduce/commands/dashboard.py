@@ -1,0 +1,79 @@
+"""`python -m reproduce dashboard TABLE...`: a dashboard of the mirrored runs behind tables, for wandb."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reproduce.commands.show import result
+from reproduce.dashboard import Dashboard, dashboard
+from reproduce.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
+from reproduce.provenance import package_version
+from reproduce.published import resolve, table_ids
+from reproduce.store import Store
+
+if TYPE_CHECKING:
+    from wandb_workspaces.workspaces import Workspace
+
+
+def parser() -> Parser:
+    """Return the parser: what chooses tables, and where the dashboard goes."""
+    parser = add_project(table_parser("dashboard"))
+    parser.add_argument("--wandb-entity", default="", metavar="NAME", help="user or team of wandb's (default: whoever is logged in)")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the dashboard's json there instead of to wandb")
+    parser.add_argument("--dry-run", action="store_true", help="print the dashboard's json instead")
+    return parser
+
+
+def main(words: Sequence[str]) -> int:
+    """Make the dashboard of tables; without an account, only its json."""
+    options = parser().parse_args(words)
+    if not options.tables:
+        raise UsageError(f"Expected a table after `dashboard`, but got none; it can be {', '.join(table_ids())}.")
+    check_project(options.wandb_project)
+    if not (package_version("wandb") and package_version("wandb-workspaces")):
+        raise UsageError("Expected wandb-workspaces to be installed for `dashboard`, but it is not; `pip install wandb wandb-workspaces`.")
+    from reproduce.workspace import serialised, workspace
+
+    made = workspace(_described(options), options.wandb_entity, options.wandb_project)
+    if options.dry_run:
+        print(serialised(made))
+    elif options.output is None:
+        print(_uploaded(made))
+    else:
+        try:
+            options.output.write_text(serialised(made) + "\n")
+        except OSError as error:
+            raise UsageError(f"Expected --output to be a file that can be written, but got {options.output} ({error.strerror}).") from error
+        print(f"{options.output}: {len(made.sections)} sections; without --output it goes to wandb.")
+    return 0
+
+
+def _described(options: argparse.Namespace) -> Dashboard:
+    from reproduce.papers import TABLES
+    from reproduce.render import render
+
+    setting, store = setting_from(options), Store(options.runs_dir)
+    tables, runs = [], []
+    for id in dict.fromkeys(map(resolve, options.tables)):
+        cells = chosen_cells(TABLES[id], setting, options.rows)
+        tables.append((id, render([result(options, setting, store, TABLES[id], cells)[0]], "md")))
+        runs += [job.name for cell in cells for job in cell.jobs if job.recipe is not None]
+    return dashboard(tables, runs)
+
+
+def _uploaded(made: Workspace) -> str:
+    """Send a workspace to wandb and return its address."""
+    import wandb
+
+    wandb.setup(wandb.Settings(silent=True))  # so that a missing key is an error and no question
+    try:
+        made.entity = made.entity or str(wandb.Api().default_entity)
+        return str(made.save_as_new_view().url)  # type: ignore[no-untyped-call]
+    except Exception as error:  # of whatever kind: network, rights, a project that is not there
+        said = " ".join(str(error).split()).rstrip(".")
+        raise UsageError(
+            f"Expected wandb to take the dashboard, but got {type(error).__name__} ({said}); --output FILE writes its json instead."
+        ) from error
