@@ -1,0 +1,45 @@
+"""Tables as DataFrames, for notebooks and papers of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reproduce.compare import CELL_FIELDS, compare
+from reproduce.published import load
+from reproduce.store import Store
+from reproduce.table import Profile, Setting, measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def results(
+    table: str, profile: Profile = "demo", *, data_root: str | Path | None = None, seeds: int = 1, runs_dir: str | Path = "runs"
+) -> pd.DataFrame:
+    """Return the cells of a table, measured next to published, from stored runs; nothing is run.
+
+    Args:
+        table: `table1` or `adaptive_rf.table1`.
+        profile: as on the command line.
+        data_root: folder of the data sets; the demo needs none.
+        seeds: runs of each training.
+        runs_dir: where runs are kept.
+
+    Returns:
+        A line a cell, with the keys of the json's cells as columns; numbers as floats, several in one cell as lists.
+
+    Raises:
+        ValueError: there is no such table.
+        DataError: the data root lacks the table's data set.
+    """
+    import pandas as pd
+
+    from reproduce.papers import TABLES
+
+    published = load(table)
+    setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
+    mapped = TABLES[published.id]
+    cells = mapped.cells(setting)
+    measured = measure([*cells, *mapped.beside(cells)], Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
+    return pd.DataFrame(compare(published, measured), columns=list(CELL_FIELDS))
