@@ -20,7 +20,8 @@ class SemanticSegmentation(LightningModule):
     Source: Wei et al. 2017, section 4.2, for the loss ("normalized by batch size") and the treatment of f.
 
     Args:
-        network: B 3 H W to scores B num_classes h w; a method `trajectory()` of it, where there is one, is logged as the loss is.
+        network: B 3 H W to scores B num_classes h w; a method `trajectory()` of it, where there is one, is logged as the loss is. One that
+            `uses_labels` also gets the labels B H W in training.
         num_classes: background included.
         learning_rate: of the summed loss over the batch size; a mean over pixels would take H W times as much.
         momentum: of SGD.
@@ -58,7 +59,8 @@ class SemanticSegmentation(LightningModule):
     def _shared_step(self, batch: dict[str, Any], stage: str) -> Tensor:
         """Score a batch at its labels' own size; in training return the loss, otherwise count into the confusion matrix."""
         mask: Tensor = batch["mask"]
-        scores: Tensor = self(batch["image"])
+        guided = stage == "train" and getattr(self.network, "uses_labels", False)
+        scores: Tensor = self.network(batch["image"], mask) if guided else self(batch["image"])
         if scores.shape[-2:] != mask.shape[-2:]:
             scores = functional.interpolate(scores, size=mask.shape[-2:], mode="bilinear", align_corners=True)
         if stage != "train":

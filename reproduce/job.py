@@ -16,7 +16,8 @@ from reproduce.specs import NOT_IDENTITY, Data, Network, Recipe, Runtime, Weight
 SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
-        *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.OwnData),
+        *(specs.AdaptiveVGG, specs.MultiPathVGG, specs.OwnNetwork),
+        *(specs.MadeFaces, specs.Helen, specs.OwnData),
         *(specs.Weights, specs.Recipe, specs.Runtime),
     )
 }
