@@ -125,8 +125,9 @@ class Evidence:
         """
         return cls(
             {
-                key: Quantity(cell.value, 0.0, cell.printed) if isinstance(cell.value, float) else None
+                member: None if number is None else Quantity(number, 0.0, f"{number:.{cell.digits}f}")
                 for key, cell in published.by_key.items()
+                for member, number in _members(key, cell.value).items()
             }
         )
 
@@ -141,11 +142,17 @@ class Evidence:
         Returns:
             Evidence with the spread over seeds; computed cells have none.
         """
-        quantities: dict[Cell, Quantity | None] = dict.fromkeys(published.by_key)
+        printed = cls.printed(published)._quantities
+        quantities: dict[Cell, Quantity | None] = dict.fromkeys(printed)
+        comparable = not any(record.get("verdict") == "not comparable" for record in cells.to_dict("records"))
         for record in cells.to_dict("records"):
             key = (str(record["row_key"]), str(record["column"]))
-            digits = published.digits(*key)
-            quantities[key] = _quantity(record["mean"], record["std"], int(record["n"]), record["kind"] == "exact", digits)
+            if record["kind"] == "published":
+                quantities[key] = printed[key] if comparable else None
+                continue
+            digits, errors = published.digits(*key), _members(key, record["std"])
+            for member, mean in _members(key, record["mean"]).items():
+                quantities[member] = _quantity(mean, errors.get(member), int(record["n"]), record["kind"] == "exact", digits)
         return cls(quantities)
 
     def greater(self, a: Operand, b: Operand, *, margin: float = 0.0) -> Finding:
@@ -154,7 +161,7 @@ class Evidence:
         On our numbers it is decided only beyond twice the standard error of the difference of means, from three seeds a side.
 
         Args:
-            a: a cell (row_key, column), a constant, or a `maximum`.
+            a: a cell (row_key, column), a constant, or a `maximum`; of a cell that holds a list, a member: (row_key, "f[0]").
             b: likewise.
             margin: in the unit of the cells.
 
@@ -280,9 +287,16 @@ def _first(findings: tuple[Finding, ...], order: tuple[Truth, ...]) -> Finding:
     return Finding(truth, tuple(dict.fromkeys(parts)))
 
 
+def _members(key: Cell, value: object) -> dict[Cell, float | None]:
+    """Return what a claim can name of a cell: its number, or those of its list, which as a whole no comparison orders."""
+    numbers = value if isinstance(value, list) else []
+    whole = {key: value if isinstance(value, float) else None}
+    return whole | {(key[0], f"{key[1]}[{index}]"): number for index, number in enumerate(numbers)}
+
+
 def _quantity(mean: object, std: object, n: int, exact: bool, digits: int) -> Quantity | None:
     if not isinstance(mean, float):
-        return None  # no seed is done, or the cell is a list, which no comparison orders
+        return None  # no seed is done, or the cell is a list
     if exact:
         return Quantity(mean, 0.0, f"{mean:.{digits}f}")
     if n < 2 or not isinstance(std, float):
