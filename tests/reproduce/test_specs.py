@@ -9,6 +9,7 @@ import pytest
 
 from datamodules.synthetic import write_helen
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import specs
 
@@ -20,7 +21,12 @@ GIVEN = {"self", "network", "num_classes", "ignore_index", "root"}
 
 @pytest.mark.parametrize(
     ("spec", "target"),
-    [(specs.AdaptiveVGG, AdaptiveVGG), (specs.Recipe, SemanticSegmentation), (specs.MadeFaces, write_helen)],
+    [
+        (specs.AdaptiveVGG, AdaptiveVGG),
+        (specs.MultiPathVGG, MultiPathVGG),
+        (specs.Recipe, SemanticSegmentation),
+        (specs.MadeFaces, write_helen),
+    ],
 )
 def test_fields_are_the_arguments_with_their_defaults(spec: type, target: object) -> None:
     fields = {item.name: item.default for item in dataclasses.fields(spec) if item.name not in OWN}
