@@ -20,7 +20,8 @@ class SemanticSegmentation(LightningModule):
     Source: Wei et al. 2017, section 4.2, for the loss ("normalized by batch size") and the treatment of f.
 
     Args:
-        network: B 3 H W to scores B num_classes h w; a method `trajectory()` of it, where there is one, is logged as the loss is.
+        network: B 3 H W to scores B num_classes h w; a method `trajectory()` of it, where there is one, is logged as the loss is. One that
+            `uses_labels` also gets the labels B H W in training.
         num_classes: background included.
         learning_rate: of the summed loss over the batch size; a mean over pixels would take H W times as much.
         momentum: of SGD.

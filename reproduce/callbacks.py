@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import signal
 import time
 from argparse import Namespace
@@ -219,7 +220,8 @@ class FiniteLoss(Callback):
         loss = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
         if not torch.isfinite(loss):
             metrics = trainer.callback_metrics
-            factor = f" with f = {float(metrics['trajectory/f']):.3f}" if "trajectory/f" in metrics else ""
+            factors = [f"{float(value):.3f}" for name, value in metrics.items() if re.fullmatch(r"trajectory/f(_\d+)?", name)]
+            factor = f" with f = {', '.join(factors)}" if factors else ""
             raise FloatingPointError(
                 f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{factor}: "
                 f"lower `learning_rate` or `factor_multiplier`."

@@ -16,7 +16,8 @@ from reproduce.specs import NOT_IDENTITY, Data, InflationSweep, Network, Recipe,
 SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
-        *(specs.AdaptiveVGG, specs.OwnNetwork, specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.OwnData),
+        *(specs.AdaptiveVGG, specs.MultiPathVGG, specs.OwnNetwork),
+        *(specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.OwnData),
         *(specs.Weights, specs.Recipe, specs.InflationSweep, specs.Wandb, specs.Runtime),
     )
 }

@@ -19,10 +19,10 @@ from types import ModuleType
 from typing import Any
 
 from reproduce.job import Job
-from reproduce.specs import VOC, AdaptiveVGG, Data, Helen, Network, OwnData, OwnNetwork, Recipe
+from reproduce.specs import VOC, AdaptiveVGG, Data, Helen, MultiPathVGG, Network, OwnData, OwnNetwork, Recipe
 from reproduce.table import Cell, Setting, Value
 
-__all__ = ["AdaptiveVGG", "OwnData", "OwnNetwork", "OwnRow", "Recipe"]
+__all__ = ["AdaptiveVGG", "MultiPathVGG", "OwnData", "OwnNetwork", "OwnRow", "Recipe"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class OwnRow:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.key):
             raise ValueError(f"Expected `key` to be small letters, digits and hyphens, but got '{self.key}'.")
         for name, value, allowed in (
-            ("network", self.network, (AdaptiveVGG, OwnNetwork)),
+            ("network", self.network, (AdaptiveVGG, MultiPathVGG, OwnNetwork)),
             ("recipe", self.recipe, (Recipe,)),
             ("data", self.data, (Helen, VOC, OwnData)),
         ):
@@ -191,7 +191,7 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
     """Return a row's cells, with one job a seed."""
     assert row.network is not None
     # The published start weights fit the suite's own networks only.
-    start = like[0].jobs[0].start if isinstance(row.network, AdaptiveVGG) else None
+    start = like[0].jobs[0].start if isinstance(row.network, AdaptiveVGG | MultiPathVGG) else None
     jobs = tuple(
         replace(
             job, slug=f"own-{row.key}-{setting.profile}", network=row.network, recipe=row.recipe, data=row.data, start=start,

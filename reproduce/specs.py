@@ -40,6 +40,31 @@ class AdaptiveVGG:
 
 
 @dataclass(frozen=True)
+class MultiPathVGG:
+    """See `lightning_modules.networks.multi_path_vgg.MultiPathVGG`."""
+
+    num_classes: int
+    path_dilations: tuple[int, ...]
+    kernel_size: int = 4
+    inflated: bool = True
+    norm: bool = True
+    label_sets: tuple[tuple[int, ...], ...] = ()
+    gradient_weight: float = 1.2
+    width: float = 1.0
+    head_channels: int = 4096
+    strides: tuple[int, ...] = (2, 2, 2, 1, 1)
+    dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
+    pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
+    batch_norm: bool = False
+    dropout: float = 0.5
+
+    @property
+    def trains_batch_norm(self) -> bool:
+        """Whether there is any batch norm in it."""
+        return self.norm or self.batch_norm
+
+
+@dataclass(frozen=True)
 class OwnNetwork:
     """A user's network: a class or a function in a file of theirs, called with `num_classes` and `arguments` by name.
 
@@ -262,5 +287,5 @@ class Runtime:
         return self.devices * self.num_nodes
 
 
-Network = AdaptiveVGG | OwnNetwork
+Network = AdaptiveVGG | MultiPathVGG | OwnNetwork
 Data = Helen | VOC | OwnData

@@ -23,6 +23,7 @@ from datamodules.voc import VOCDataModule
 from datamodules.vouch import Vouch
 from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import own, ranks, specs
 from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop, checkpoints
@@ -35,7 +36,7 @@ MADE: dict[type, tuple[str, Callable[..., None]]] = {
     specs.MadeFaces: ("faces", synthetic.write_helen),
     specs.MadeScenes: ("scenes", synthetic_voc.write_voc),
 }
-NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG}
+NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG, specs.MultiPathVGG: MultiPathVGG}
 
 
 def build_network(spec: specs.Network) -> nn.Module:
@@ -103,7 +104,7 @@ def start_weights(job: Job, network: nn.Module, store: Store) -> None:
             raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
         safetensors.torch.load_model(network, path)
     elif job.start is not None:
-        if not isinstance(network, AdaptiveVGG):
+        if not isinstance(network, AdaptiveVGG | MultiPathVGG):
             raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
         path = Path(job.runtime.data_root) / "weights" / job.start.name
         try:
@@ -111,7 +112,7 @@ def start_weights(job: Job, network: nn.Module, store: Store) -> None:
         except Exception as error:  # of whatever kind: pickle, zip, mmap
             raise ValueError(f"Expected {path} to be start weights saved by torch, but it cannot be read; get the file again.") from error
         result = network.load_state_dict(network.imagenet_weights(state), strict=False)
-        if result.unexpected_keys or any(not key.startswith(("norm.", "factor.")) for key in result.missing_keys):
+        if result.unexpected_keys or any(not (key.startswith("norm.") or key.endswith("factor.value")) for key in result.missing_keys):
             raise ValueError(f"Expected {job.start.name} to fill the network, but {result.missing_keys} are missing.")
 
 
@@ -204,7 +205,9 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
         metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
         metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
         metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
-    learned: dict[str, float] = getattr(task.network, "trajectory", dict)()
+    network = task.network
+    # Of several paths a metric is a list, as in the paper's cells.
+    learned: dict[str, Any] = network.learned() if isinstance(network, MultiPathVGG) else getattr(network, "trajectory", dict)()
     metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
     return {
         "metrics": metrics,
@@ -228,5 +231,8 @@ def describe(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]
     metrics: dict[str, Any] = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
     if isinstance(network, AdaptiveVGG):
         metrics |= {"receptive_field": network.receptive_field() if network.factor is None else None}
+    elif isinstance(network, MultiPathVGG):
+        metrics |= {"receptive_field": None if network.inflated else network.receptive_fields()}
+    if isinstance(network, AdaptiveVGG | MultiPathVGG):
         metrics |= {"pool5_receptive_field": network.pool5_receptive_field, "stride": network.stride}
     return {"metrics": metrics, "data": None}

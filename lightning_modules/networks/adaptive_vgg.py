@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor, interpolate
-from lightning_modules.layers.receptive_field import inflated_receptive_field, receptive_field
+from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.receptive_field import receptive_field
+from lightning_modules.networks.path import path_receptive_field, path_scores, path_trajectory
 from lightning_modules.networks.vgg import CHANNELS, imagenet_weights, initialise, vgg16_features, vgg16_head, windows
 
 
@@ -62,7 +63,7 @@ class AdaptiveVGG(nn.Module):
         self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
         self.factor = InflationFactor(gradient=gradient, background_weight=background_weight) if inflated else None
         self.head = vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm)
-        self.num_classes, self.kernel_size, self.kernel_extent = num_classes, kernel_size, dilation * (kernel_size - 1) + 1
+        self.num_classes, self.kernel_size = num_classes, kernel_size
         self.pool5_receptive_field, self.stride = receptive_field(windows(self.features))
         initialise(self)
 
@@ -73,32 +74,16 @@ class AdaptiveVGG(nn.Module):
 
     def forward(self, image: Tensor, labels: Tensor | None = None) -> Tensor:
         """B 3 H W, in training with labels B H W where it `uses_labels`, to scores B num_classes H W."""
-        size = (image.shape[-2], image.shape[-1])
         features = self.norm(self.features(image))
-        source = (features.shape[-2], features.shape[-1])
-        if self.factor is None:
-            scores = self.head(features)
-            return interpolate(scores, scores.new_ones((), dtype=image.dtype), source, size)
-        scores = self.head(self.factor.inflate(features, size, labels))
-        return self.factor.interpolate(scores, source, size, labels)
+        return path_scores(features, self.head, self.factor, (image.shape[-2], image.shape[-1]), labels)
 
     def receptive_field(self) -> int:
         """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""
-        if self.factor is None:
-            return receptive_field([*windows(self.features), *windows(self.head)])[0]
-        return inflated_receptive_field(float(self.factor.value.detach()), self.kernel_extent, self.pool5_receptive_field, self.stride)
+        return path_receptive_field(self.features, self.head, self.factor)
 
     def trajectory(self) -> dict[str, float]:
         """Return what is learned about the receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
-        if self.factor is None:
-            return {}
-        share = self.factor.shares
-        return {
-            "f": float(self.factor.value.detach()),
-            "gradient_inflation": float(share[0]),
-            "gradient_interpolation": float(share[1]),
-            "receptive_field": float(self.receptive_field()),
-        }
+        return path_trajectory(self.features, self.head, self.factor)
 
     def imagenet_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Return the start weights made of an ImageNet VGG-16; see `vgg.imagenet_weights`."""

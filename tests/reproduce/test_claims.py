@@ -133,3 +133,32 @@ def test_exact_cells_need_no_seeds() -> None:
     ours = Evidence.ours(load("table1"), computed)
     assert ours.greater(("baseline-8", "rf_fc6"), ("modified-8", "rf_fc6")) == Finding(Truth.YES, ("baseline-8 404 > modified-8 284",))
     assert ours.greater(("baseline-4", "rf_fc6"), 0.0).truth == "not tested"
+
+
+def list_cells(mean: object, std: object, n: int) -> list[dict[str, Any]]:
+    return [{"row_key": "modified-bipath", "column": "f", "kind": "trained", "mean": mean, "std": std, "n": n}]
+
+
+FIRST, SECOND = ("modified-bipath", "f[0]"), ("modified-bipath", "f[1]")
+
+
+def test_members_of_a_printed_list_are_named_by_their_place() -> None:
+    printed = Evidence.printed(load("table3"))
+    assert printed.greater(FIRST, SECOND) == Finding(Truth.YES, ("modified-bipath f[0] 3.32 > modified-bipath f[1] 1.27",))
+    assert printed.greater(("modified-bipath", "f"), 1.0).truth == "not tested"  # two numbers at once have no order
+    with pytest.raises(ValueError, match=r"but got \('modified-bipath', 'f\[2\]'\)"):
+        printed.greater(("modified-bipath", "f[2]"), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "n", "truth"),
+    [
+        ([1.5, 1.0], [0.1, 0.1], 4, "yes"),
+        ([1.0, 1.5], [0.1, 0.1], 4, "no"),
+        ([1.5, 1.0], [0.5, 0.1], 4, "undecided"),
+        ([1.5, 1.0], None, 1, "undecided"),
+        (None, None, 0, "not tested"),
+    ],
+)
+def test_members_of_our_lists_have_their_own_spread(mean: object, std: object, n: int, truth: str) -> None:
+    assert Evidence.ours(load("table3"), list_cells(mean, std, n)).greater(FIRST, SECOND).truth == truth

@@ -76,7 +76,10 @@ def test_defaults_are_left_out_so_that_a_new_field_keeps_old_runs() -> None:
     assert "bf16" in json.dumps(identity(replace(JOB, precision="bf16-mixed")))
 
 
-@pytest.mark.parametrize("job", [JOB, replace(JOB, start=replace(JOB, seed=9))])
+PATHS = replace(JOB, network=specs.MultiPathVGG(11, (8, 8), label_sets=((2, 3), ())))
+
+
+@pytest.mark.parametrize("job", [JOB, replace(JOB, start=replace(JOB, seed=9)), PATHS])
 def test_a_job_comes_back_from_its_file(job: Job) -> None:
     assert from_plain(json.loads(json.dumps(to_plain(job)))) == job
 

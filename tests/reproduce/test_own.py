@@ -192,7 +192,7 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "a key of the table": (HEAD + 'ROWS = [OwnRow("baseline-2", "A")]\n', "but got 'baseline-2' twice, or from the table."),
     "a class for a network": (
         HEAD + 'ROWS = [OwnRow("a", "A", int)]\n',
-        "`network` of row 'a' to be AdaptiveVGG or OwnNetwork, but got type.",
+        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, but got type.",
     ),
     "an object for an argument": (
         HEAD + 'n = OwnNetwork("n", 2, {"size": object})\n',

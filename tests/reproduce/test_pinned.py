@@ -12,11 +12,15 @@ from pathlib import Path
 import pytest
 
 from reproduce.job import Job
+from reproduce.papers.adaptive_rf.helen import multi_path
+from reproduce.papers.adaptive_rf.table3 import LABEL_SETS
 from reproduce.store import Store
 from reproduce.worker import work
 
 LOSSES = {"baseline": [2.3965552, 2.2892873, 2.0646126], "modified": [2.3965552, 2.2894404, 2.0860]}
 FACTORS = {"baseline": [], "modified": [1.0, 1.0010749, 0.9675415]}
+MULTI_PATH_LOSSES = [2.4162092, 2.1069367, 1.5171747]
+MULTI_PATH_FACTORS = [(1.0, 1.0), (0.9996141, 1.0003196), (1.0022784, 0.9681984)]
 
 
 @pytest.mark.parametrize("method", LOSSES)
@@ -28,3 +32,15 @@ def test_the_first_three_losses(method: str, tmp_path: Path, tiny: Callable[...,
     # Processors differ in rounding, and rounding grows over steps; a change of method moves far more.
     assert [line["train/loss_per_pixel"] for line in lines] == pytest.approx(LOSSES[method], rel=1e-4)
     assert [line["trajectory/f"] for line in lines if inflated] == pytest.approx(FACTORS[method], rel=1e-4)
+
+
+def test_the_first_three_losses_of_two_guided_paths(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    network = multi_path(tiny(batch_norm=False).network, (2, 2), norm=True, label_sets=LABEL_SETS["bipath"])
+    run = Store(tmp_path).prepare(tiny(network=network, steps=3, milestones=(), factor_multiplier=50.0))
+    assert work(run.folder) == 0
+    lines = [json.loads(line) for line in (run.folder / "metrics.jsonl").read_text().splitlines()[:3]]
+    assert [line["train/loss_per_pixel"] for line in lines] == pytest.approx(MULTI_PATH_LOSSES, rel=1e-4)
+    factors = [(line["trajectory/f_1"], line["trajectory/f_2"]) for line in lines]
+    assert factors == [pytest.approx(pair, rel=1e-4) for pair in MULTI_PATH_FACTORS]
+    assert run.result is not None
+    assert [len(run.result["metrics"][name]) for name in ("f", "receptive_field")] == [2, 2]

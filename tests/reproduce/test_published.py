@@ -39,7 +39,7 @@ def test_every_table_loads_and_explains_itself(table_id: str) -> None:
         column = table.column(cell.column)
         assert column is not None
         assert cell.unit == column.unit
-        assert cell.digits in (None, column.digits)
+        assert cell.digits is None or cell.digits <= column.digits  # quoted numbers have fewer
 
 
 def test_table1_is_as_printed() -> None:

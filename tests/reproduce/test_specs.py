@@ -11,6 +11,7 @@ from datamodules.synthetic import write_helen
 from datamodules.synthetic_voc import write_voc
 from datamodules.voc import VOCDataModule
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import specs
 
@@ -24,6 +25,7 @@ GIVEN = {"self", "network", "num_classes", "ignore_index", "root", "batch_size",
     ("spec", "target"),
     [
         (specs.AdaptiveVGG, AdaptiveVGG),
+        (specs.MultiPathVGG, MultiPathVGG),
         (specs.Recipe, SemanticSegmentation),
         (specs.MadeFaces, write_helen),
         (specs.MadeScenes, write_voc),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 
 from reproduce.job import Job
+from reproduce.papers.adaptive_rf.helen import multi_path
 from reproduce.store import Run, Store
 from reproduce.worker import work
 
@@ -145,6 +147,13 @@ def test_a_failure_is_a_sentence_in_the_run_and_is_tried_again(tmp_path: Path, t
     assert run.state == "failed"
     assert "Expected a finite training loss, but got" in run.error
     assert "with f = " in run.error
+
+
+def test_a_failure_names_the_f_of_every_path(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    network = multi_path(tiny().network, (2, 2), norm=True, label_sets=((2,), ()))
+    run = Store(tmp_path).prepare(tiny(network=network, learning_rate=1e6))
+    assert work(run.folder) == 1
+    assert re.search(r"at step \d+ with f = \d\.\d{3}, \d\.\d{3}: lower", run.error)
 
 
 def test_a_job_starts_from_another_jobs_weights(tmp_path: Path, tiny: Callable[..., Job]) -> None:

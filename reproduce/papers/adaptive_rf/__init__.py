@@ -1,5 +1,5 @@
 """Wei et al. 2017, "Learning Adaptive Receptive Fields for Deep Image Parsing Network": a module a table."""
 
-from reproduce.papers.adaptive_rf import cost, figure2, figure3, gradient, table1, table2
+from reproduce.papers.adaptive_rf import cost, figure2, figure3, gradient, table1, table2, table3, table4
 
-TABLES = (table1.TABLE, table2.TABLE, figure2.TABLE, figure3.TABLE, gradient.TABLE, cost.TABLE)
+TABLES = tuple(module.TABLE for module in (table1, table2, table3, table4, figure2, figure3, gradient, cost))

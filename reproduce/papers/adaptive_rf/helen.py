@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 
 from datamodules.layouts import helen
 from reproduce.job import Job
-from reproduce.specs import AdaptiveVGG, Helen, MadeFaces, Recipe, Weights
+from reproduce.specs import AdaptiveVGG, Helen, MadeFaces, MultiPathVGG, Recipe, Weights
 from reproduce.table import Profile, Setting
 
 KERNEL_SIZE = 4  # of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
@@ -121,16 +121,44 @@ def training_jobs(
         gradient: what f follows; see `lightning_modules.layers.inflation.InflationFactor`.
     """
     scale = SCALES[setting.profile]
-    data, missing = faces(setting, scale)
-    start = start_weights(setting)
     recipe = scale.recipe
     if late:
         recipe = replace(recipe, factor_start=round(recipe.steps * 10_000 / PAPER.recipe.steps))
     name = f"modified-{dilation}{'-late' if late else ''}" if inflated else f"baseline-{dilation}"
     name += "" if gradient == "equation 11" else f"-{gradient}"
-    # In print the pair differs by the batch norm too, as far as the paper says. Shrunk, it differs by f alone: from random weights batch
-    # norm before fc6 is worth more than anything that the table compares.
-    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=inflated or setting.profile != "paper", gradient=gradient)
+    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated), gradient=gradient)
+    return _jobs(setting, name, network, recipe)
+
+
+def multi_path_jobs(
+    setting: Setting, name: str, dilations: tuple[int, ...], label_sets: tuple[tuple[int, ...], ...] = ()
+) -> tuple[tuple[Job, ...], str]:
+    """Return the trainings of one row with several paths, which learn their receptive fields where there are label sets."""
+    scale = SCALES[setting.profile]
+    network = multi_path(scale.network, dilations, has_norm(setting, bool(label_sets)), label_sets)
+    return _jobs(setting, name, network, scale.recipe)
+
+
+def multi_path(network: AdaptiveVGG, dilations: tuple[int, ...], norm: bool, label_sets: tuple[tuple[int, ...], ...] = ()) -> MultiPathVGG:
+    """Give a network several paths; with a label set for each they learn their receptive fields."""
+    kept = {item.name: getattr(network, item.name) for item in fields(MultiPathVGG) if hasattr(network, item.name)}
+    own = {"path_dilations": dilations, "norm": norm, "inflated": bool(label_sets), "label_sets": label_sets}
+    return MultiPathVGG(**kept | own)
+
+
+def has_norm(setting: Setting, inflated: bool) -> bool:
+    """Return whether a network has batch norm before fc6.
+
+    In print a pair differs by it too, as far as the paper says. Shrunk, it does not: from random weights batch norm before fc6 is worth
+    more than anything that the tables compare.
+    """
+    return inflated or setting.profile != "paper"
+
+
+def _jobs(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, recipe: Recipe) -> tuple[tuple[Job, ...], str]:
+    scale = SCALES[setting.profile]
+    data, missing = faces(setting, scale)
+    start = start_weights(setting)
     runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)
     jobs = tuple(
         Job(

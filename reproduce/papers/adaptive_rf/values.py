@@ -28,6 +28,11 @@ def learned_receptive_field(extent: int, metrics: Mapping[str, Any]) -> Value:
     return float(inflated_receptive_field(metrics["f"], extent))
 
 
+def learned_receptive_fields(extent: int, metrics: Mapping[str, Any]) -> Value:
+    """Return the same of every path, each on its own f."""
+    return [float(inflated_receptive_field(factor, extent)) for factor in metrics["f"]]
+
+
 def class_f(index: int, metrics: Mapping[str, Any]) -> Value:
     """Return a class's own F, from the confusion matrix."""
     matrix = metrics["confusion"]

@@ -1,0 +1,52 @@
+"""The weighted gradient layer: what a path of a network learns most from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+
+class _WeightedGradient(torch.autograd.Function):
+    """The identity forward; backward, the gradient times the weight of each pixel."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(weights)
+        return scores.view_as(scores)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = grad_outputs
+        return (gradient * ctx.saved_tensors[0]).to(gradient.dtype), None
+
+
+def weighted_gradient(scores: Tensor, labels: Tensor, members: Sequence[int], weight: float) -> Tensor:
+    """Return `scores` unchanged; the gradient of a pixel whose label is one of `members` is multiplied by `weight`.
+
+    Source: Wei et al. 2017, section 3.4, equation 12. For training only: there are no labels afterwards.
+
+    Args:
+        scores: B C H W.
+        labels: B H W, the ground truth.
+        members: the label set S; the empty set leaves every gradient as it is.
+        weight: W, unitless, the same for every channel of a pixel.
+
+    Raises:
+        ValueError: if `labels` are of another size than `scores`.
+    """
+    if labels.shape != (scores.shape[0], *scores.shape[2:]):
+        raise ValueError(
+            f"Expected `labels` to be B H W of the scores, {tuple(scores.shape)}, but got {tuple(labels.shape)}: resize neither."
+        )
+    if not members:
+        return scores
+    inside = torch.isin(labels, torch.tensor(members, device=labels.device))
+    kind = torch.promote_types(scores.dtype, torch.float32)  # in bfloat16, 1.2 would be 1.203
+    weights = torch.ones_like(labels, dtype=kind).masked_fill_(inside, weight)
+    weighted: Tensor = _WeightedGradient.apply(scores, weights[:, None])  # type: ignore[no-untyped-call]
+    return weighted
