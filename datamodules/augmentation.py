@@ -111,8 +111,7 @@ def augment(image: Bytes, mask: Bytes, crop: int, how: Augmentation) -> tuple[By
         pixels, labels = cv2.flip(pixels, flipCode=1), cv2.flip(labels, flipCode=1)
     if size == (crop, crop):
         return pixels, labels
-    inside = np.s_[rows.offset : rows.offset + rows.size, columns.offset : columns.offset + columns.size]
-    padded = np.full((crop, crop, 3), OUTSIDE_COLOUR, np.uint8)
-    ignored = np.full((crop, crop), IGNORED, np.uint8)
-    padded[inside], ignored[inside] = pixels, labels
-    return padded, ignored
+    # Numpy fills an array with a colour fifty times as slowly.
+    border = {"top": rows.offset, "bottom": crop - rows.offset - rows.size, "borderType": cv2.BORDER_CONSTANT}
+    border |= {"left": columns.offset, "right": crop - columns.offset - columns.size}
+    return cv2.copyMakeBorder(pixels, **border, value=OUTSIDE_COLOUR), cv2.copyMakeBorder(labels, **border, value=IGNORED)

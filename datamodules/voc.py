@@ -211,5 +211,6 @@ class VOCDataModule(pl.LightningDataModule):
 
 def planes(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Bring a picture from H W 3 to 3 H W, copied."""
-    separate: NDArray[np.uint8] = np.stack(cv2.split(image))
+    separate = np.empty((3, *image.shape[:2]), np.uint8)
+    cv2.split(image, mv=list(separate))
     return separate

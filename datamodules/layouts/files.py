@@ -55,13 +55,13 @@ def read_jpeg(path: Path, owner: str, remedy: str) -> NDArray[np.uint8]:
 
     data = read_bytes(path, owner, remedy)
     # A decoder fills the rest of a truncated JPEG with grey and carries on; what such a file lacks is the end marker after its last scan.
-    cut = data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda")
+    cut = b"\xff\xda" in data[max(0, data.rfind(b"\xff\xd9")) :]
     # Labels were drawn on the pixels as stored, so a rotation that the file asks for must not be applied.
-    pixels = None if cut or not data else cv2.imdecode(buffer(data), flags=cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    pixels: NDArray[np.uint8] | None = None if cut or not data else cv2.imdecode(buffer(data), flags=flags)
     if pixels is None:
         raise DataError(f"The picture {path} is cut short or is no JPEG; {remedy}.")
-    rgb: NDArray[np.uint8] = cv2.cvtColor(pixels, code=cv2.COLOR_BGR2RGB)
-    return rgb
+    return pixels
 
 
 def stems(folder: Path, suffix: str) -> set[str]:

@@ -228,8 +228,6 @@ def find(data_root: Path, *splits: str) -> VocLayout:
         DataError: something is missing; the sentence says what, where, and how to get it.
     """
     layout = VocLayout(Path(data_root))
-    if not layout.folder("VOC2012").is_dir():
-        raise DataError(f"VOC 2012 is missing: {layout.folder('VOC2012')} is not a folder; {_GET['VOC2012']}.")
     for split in splits:
         layout.require(split)
     return layout

@@ -200,7 +200,7 @@ def test_bad_arguments(tmp_path: Path, arguments: dict[str, Any], message: str) 
 
 
 def test_missing_data_and_missing_setup(tmp_path: Path, voc_root: Path) -> None:
-    with pytest.raises(DataError, match="VOC 2012 is missing"):
+    with pytest.raises(DataError, match="VOC2012 is missing"):
         VOCDataModule(tmp_path).prepare_data()
     with pytest.raises(RuntimeError, match="`setup`"):
         VOCDataModule(voc_root).train_dataloader()

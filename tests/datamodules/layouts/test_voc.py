@@ -75,10 +75,58 @@ def test_published_counts_agree_with_each_other() -> None:
     assert voc.OFFICIAL_LISTS.keys() == {listed for split in voc.SPLITS.values() for listed in (*split.lists, *split.without)}
 
 
+def test_lists_as_long_as_the_official_ones_are_vouched_for_by_their_counts(tmp_path: Path) -> None:
+    """Give VOC and SBD as many pictures in common as the published counts say."""
+    sbd_train, sbd_val = [f"s{index}" for index in range(8498)], [f"v{index}" for index in range(2857)]
+    members = {
+        "VOC2012/train": sbd_train[:1134] + [f"a{index}" for index in range(330)],
+        "VOC2012/val": sbd_val[:1103] + [f"b{index}" for index in range(346)],
+        "VOC2011/train": sbd_train[:785] + [f"c{index}" for index in range(327)],
+        "VOC2011/val": sbd_train[785:1160] + [f"d{index}" for index in range(736)],
+        "SBD/train": sbd_train,
+        "SBD/val": sbd_val,
+    }
+    for listed, names in members.items():
+        source, _, stem = listed.partition("/")
+        path = tmp_path / LISTS[source][0] / f"{stem}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(names))
+    layout = VocLayout(tmp_path)
+    counts = {split: len(layout.samples(split)) for split in ALL}
+    assert counts == {
+        "train": 1464,
+        "val": 1449,
+        "train_aug": 10582,
+        "seg11valid": 736,
+        "train11": 8825,
+        "val346": 346,
+        "train_all": 11685,
+    }
+    assert layout.check("train_aug", "val") == Vouch("counts", "12031 pictures: train_aug 10582, val 1449")
+    assert {layout.check(split).status for split in ALL} == {"counts"}
+    # One picture of VOC's training list exchanged for one that SBD lacks: as many in the list, one more in the split.
+    path = tmp_path / LISTS["VOC2012"][0] / "train.txt"
+    path.write_text("\n".join([*members["VOC2012/train"][1:], "other"]))
+    assert layout.check("train", "val").status == "counts"
+    assert layout.check("train_aug", "val") == Vouch("not official", "12032 pictures: train_aug 10583, val 1449")
+
+
+def test_voc_2011_needs_no_voc_2012(lists: VocLayout) -> None:
+    for source in ("VOC2011", "SBD"):
+        for name in {name for listed in LISTS[source][1] for name in lists.names(f"{source}/{listed}")}:
+            for path in (lists.image(Sample(source, name)), lists.label(Sample(source, name))):
+                path.parent.mkdir(exist_ok=True)
+                path.touch()
+    shutil.rmtree(lists.folder("VOC2012"))
+    assert find(lists.root, "train11", "seg11valid") == lists
+    with pytest.raises(DataError, match="VOC2012 is missing"):
+        find(lists.root, "train_aug")
+
+
 @pytest.mark.parametrize(
     ("removed", "split", "named"),
     [
-        ("voc", "train", "VOC 2012 is missing"),
+        ("voc", "train", "VOC2012 is missing: .*VOC2012 is not a folder"),
         ("sbd", "train_aug", "SBD is missing: .*benchmark_RELEASE/dataset is not a folder"),
         ("voc/VOCdevkit/VOC2011", "seg11valid", "VOC2011 is missing"),
         ("voc/VOCdevkit/VOC2012/ImageSets/Segmentation/val.txt", "val", r"val\.txt is not a file"),
