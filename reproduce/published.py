@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
@@ -205,6 +205,16 @@ def resolve(name: str) -> str:
     if full not in known:
         raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'.")
     return full
+
+
+def resolve_all(names: Iterable[str]) -> list[str]:
+    """Turn what a user typed into tables' full names, each once; a paper's name stands for all of its tables.
+
+    Raises:
+        ValueError: where no such table or paper is known.
+    """
+    whole = {paper.id: [f"{paper.id}.{table}" for table in paper.tables] for paper in papers()}
+    return list(dict.fromkeys(id for name in names for id in whole.get(name) or [resolve(name)]))
 
 
 def load(name: str) -> PublishedTable:

@@ -11,7 +11,7 @@ from reproduce.commands.show import result
 from reproduce.dashboard import Dashboard, dashboard
 from reproduce.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
 from reproduce.provenance import package_version
-from reproduce.published import resolve, table_ids
+from reproduce.published import resolve_all, table_ids
 from reproduce.store import Store
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _described(options: argparse.Namespace) -> Dashboard:
 
     setting, store = setting_from(options), Store(options.runs_dir)
     tables, runs = [], []
-    for id in dict.fromkeys(map(resolve, options.tables)):
+    for id in resolve_all(options.tables):
         cells = chosen_cells(TABLES[id], setting, options.rows)
         tables.append((id, render([result(options, setting, store, TABLES[id], cells)[0]], "md")))
         runs += [job.name for cell in cells for job in cell.jobs if job.recipe is not None]

@@ -11,7 +11,7 @@ from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, 
 from reproduce.job import Job
 from reproduce.options import Parser, UsageError, chosen_cells, print_lines, setting_from
 from reproduce.provenance import expected_device
-from reproduce.published import resolve, table_ids
+from reproduce.published import resolve_all, table_ids
 from reproduce.quantities import duration, size
 from reproduce.specs import Weights
 from reproduce.store import Store
@@ -53,7 +53,7 @@ def main(words: Sequence[str]) -> int:
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    cells = [cell for name in options.tables for cell in chosen_cells(TABLES[resolve(name)], setting, options.rows)]
+    cells = [cell for id in resolve_all(options.tables) for cell in chosen_cells(TABLES[id], setting, options.rows)]
     missing = _missing(cells)
     launcher, jobs = run.placed(options, in_order(job for cell in cells for job in cell.jobs))
     device = expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads)

@@ -18,7 +18,7 @@ from reproduce.engine import Launcher
 from reproduce.job import Job
 from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_cells, setting_from, table_parser
 from reproduce.provenance import package_version
-from reproduce.published import resolve
+from reproduce.published import resolve_all
 from reproduce.specs import Wandb
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
@@ -51,7 +51,7 @@ def main(words: Sequence[str]) -> int:
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]
+    tables = [TABLES[id] for id in resolve_all(options.tables)]
     chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
     out_of_time = _run(options, setting, store, tables, chosen)
     complete = show(options, setting, store, chosen)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
-from reproduce.published import load, resolve, table_ids
+from reproduce.published import load, resolve_all, table_ids
 from reproduce.render import FORMATS, Rendered
 from reproduce.store import Store
 from reproduce.table import PRECISIONS, Cell, Setting, Table, measure
@@ -28,7 +28,7 @@ def main(words: Sequence[str]) -> int:
     from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [TABLES[id] for id in dict.fromkeys(map(resolve, options.tables))]
+    tables = [TABLES[id] for id in resolve_all(options.tables)]
     show(options, setting, store, {table.id: chosen_cells(table, setting, options.rows) for table in tables})
     return 0
 

@@ -24,7 +24,7 @@ DEMO = ["table1", "--profile", "demo", "--accelerator", "cpu"]
 WRONG: list[tuple[list[str], str]] = [
     (["tabel1"], "but got 'tabel1'"),
     (["adaptive_rf.table9"], "but got 'adaptive_rf.table9'"),
-    (["adaptive_rf"], "but got 'adaptive_rf'"),
+    (["adaptive"], "but got 'adaptive'"),
     (["table1", "tabel2"], "but got 'tabel2'"),
     (["table1", "--rows", "baseline-3"], "but got 'baseline-3'"),
     (["table1", "--rows", ""], "but got ''"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reproduce import published
-from reproduce.published import PublishedCell, load, papers, resolve, table_ids, tables_folder
+from reproduce.published import PublishedCell, load, papers, resolve, resolve_all, table_ids, tables_folder
 
 
 def test_bare_tables_are_adaptive_rf() -> None:
@@ -154,3 +154,11 @@ def test_listing_starts_without_pandas_rich_or_torch() -> None:
     root = Path(published.__file__).parent.parent
     answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_papers_name_stands_for_all_of_its_tables() -> None:
+    named = resolve_all(["table2", "adaptive_rf", "adaptive_rf.table1"])
+    assert named[0] == "adaptive_rf.table2"
+    assert sorted(named) == sorted(id for id in table_ids() if id.startswith("adaptive_rf."))
+    with pytest.raises(ValueError, match="but got 'adaptive'"):
+        resolve_all(["table1", "adaptive"])
