@@ -75,7 +75,7 @@ def shrunk(
 
 SCALES: dict[Profile, Scale] = {
     "paper": PAPER,
-    "small": shrunk(1 / 8, 64, (2, 2, 1, 1, 1), 176, steps=600, batch_size=8, stride=4),
+    "small": shrunk(1 / 8, 64, (2, 2, 1, 1, 1), 176, steps=400, batch_size=8, stride=4),
     "demo": shrunk(
         1 / 16, 32, (2, 1, 1, 1, 1), 88, steps=300, batch_size=8, stride=2,
         made=MadeScenes(train=60, val=24, size=112, sbd=60, shapes=2, hues=2),
