@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reproduce.compare import CELL_FIELDS, compare
 from reproduce.published import load
 from reproduce.store import Store
-from reproduce.table import Profile, Setting, measure
+from reproduce.table import Profile, Setting, measure_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,5 +41,5 @@ def results(
     setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
     mapped = TABLES[published.id]
     cells = mapped.cells(setting)
-    measured = measure([*cells, *mapped.beside(cells)], Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
+    measured = measure_table(mapped, cells, Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
     return pd.DataFrame(compare(published, measured), columns=list(CELL_FIELDS))

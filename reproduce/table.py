@@ -86,6 +86,15 @@ class Table:
     figure: Callable[[Setting, Store], Figure | None] | None = None
 
 
+def measure_table(table: Table, cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[dict[str, Any]]:
+    """Return what the store has for cells of a table and for what its json holds beside them.
+
+    Of the latter, what a finished run does not have is left out: the IoU of a class that its pictures lack, say.
+    """
+    beside = measure(table.beside(cells), store, profile, command)
+    return [*measure(cells, store, profile, command), *(line for line in beside if line["state"] != "done" or line["value"] is not None)]
+
+
 def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[dict[str, Any]]:
     """Return what the store has for cells: a line a cell and seed, with the fields that `compare` reads."""
     lines = []

@@ -11,7 +11,7 @@ from reproduce.options import Parser, UsageError, chosen_cells, setting_from, ta
 from reproduce.published import load, resolve_all, table_ids
 from reproduce.render import FORMATS, Rendered
 from reproduce.store import Store
-from reproduce.table import PRECISIONS, Cell, Setting, Table, measure
+from reproduce.table import PRECISIONS, Cell, Setting, Table, measure_table
 
 
 def add_format(parser: Parser) -> Parser:
@@ -63,7 +63,7 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
     seeds = f" --seeds {setting.seeds}" if setting.seeds > 1 else ""
     command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}"
-    measured = measure([*cells, *table.beside(cells)], store, setting.profile, command)
+    measured = measure_table(table, cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
     done = [line for line in measured if line["state"] == "done" and line["job"]]

@@ -15,7 +15,7 @@ from reproduce.papers.adaptive_rf.table2 import CLAIMS, TABLE, cells
 from reproduce.papers.adaptive_rf.voc import MILESTONES, PAPER, SCALES, smaller_steps, training_jobs
 from reproduce.published import load
 from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure
+from reproduce.table import PROFILES, Setting, measure, measure_table
 from reproduce.training import build_network
 
 
@@ -97,3 +97,20 @@ def test_claims_and_audit_on_the_printed_numbers(tmp_path: Path) -> None:
     verdicts = {cell["row_key"]: cell["verdict"] for cell in compared if cell["column"] == "rf_fc6"}
     assert {row for row, verdict in verdicts.items() if verdict == "paper inconsistent"} == {"modified-4", "modified-6"}
     assert {verdicts[f"modified-{dilation}"] for dilation in (16, 18, 20)} == {"exact"}
+
+
+def test_a_class_that_no_picture_has_is_no_failure(tmp_path: Path) -> None:
+    """Its IoU is left out of the json; those of the others are there."""
+    store, setting = Store(tmp_path), Setting("demo")
+    (job,), _ = training_jobs(setting, 8, inflated=False)
+    matrix = [[0] * 21 for _ in range(21)]
+    matrix[0][0], matrix[3][3], matrix[3][0] = 50, 10, 10
+    metrics = {name: 0.5 for name in ("mean_iou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")}
+    data = {"status": "synthetic", "set": "VOC", "detail": "some"}
+    store.prepare(job).finish({"metrics": metrics, "confusion": matrix, "data": data, "provenance": {"device": "a processor"}})
+    chosen = [cell for cell in cells(setting) if cell.row_key == "baseline-8"]
+    found = {line["column"]: line["value"] for line in measure_table(TABLE, chosen, store, "demo", "run") if line["state"] == "done"}
+    assert found["mean_iou"] == 50
+    assert found["iou_class_bird"] == 50
+    assert found["iou_class_background"] == pytest.approx(100 * 50 / 60)
+    assert "iou_class_cat" not in found
