@@ -105,7 +105,7 @@ def test_a_class_that_no_picture_has_is_no_failure(tmp_path: Path) -> None:
     (job,), _ = training_jobs(setting, 8, inflated=False)
     matrix = [[0] * 21 for _ in range(21)]
     matrix[0][0], matrix[3][3], matrix[3][0] = 50, 10, 10
-    metrics = {name: 0.5 for name in ("mean_iou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou")}
+    metrics = dict.fromkeys(("mean_iou", "pixel_accuracy", "mean_accuracy", "frequency_weighted_iou"), 0.5)
     data = {"status": "synthetic", "set": "VOC", "detail": "some"}
     store.prepare(job).finish({"metrics": metrics, "confusion": matrix, "data": data, "provenance": {"device": "a processor"}})
     chosen = [cell for cell in cells(setting) if cell.row_key == "baseline-8"]
