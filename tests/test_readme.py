@@ -65,3 +65,12 @@ def test_every_verdict_and_format_is_explained() -> None:
 def test_every_link_leads_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert (Path(__file__).parents[1] / target).exists(), target
+
+
+def test_tables_are_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The example, word for word, where nothing was run."""
+    monkeypatch.chdir(tmp_path)
+    (code,) = (code for code in CODE if "reproduce.results" in code)
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert set(names["frame"]["verdict"]) == {"exact", "not run", "paper inconsistent"}  # type: ignore[index]
