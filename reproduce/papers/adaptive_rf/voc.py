@@ -16,7 +16,7 @@ APART = 200  # iterations between the two smaller steps that replace one of the 
 SMALLER_GAMMA = 0.32  # of each of them: twice it is about the original 0.1
 FACTOR_CLIP = 10.0
 BACKGROUND_WEIGHT = 0.5
-# Of f in shrunk profiles, where the paper's recipe has 3e-3 with our base rate. From random weights that ran f into its lower bound, from an
+# Of f in shrunk profiles; the recipe has 3e-3 with our base rate. From random weights that ran f into its lower bound, from an
 # initial dilation of 4 in `small`. Chosen for staying off the bounds, and not for where f goes.
 FACTOR_RATE = 5e-4
 REVISION = 1  # of the method: moves when a fix changes its numbers
