@@ -163,8 +163,9 @@ def interpolate(
     """Bring maps computed on inflated features to the grid of the labels.
 
     The gradient of `factor` is divided by the number of target pixels.
-    Source: Wei et al. 2017, section 3.2, equations 8 and 9; the gradient, the second line of equation 11, where C is the number of classes.
-    Not in paper: F = (H' - 1) / (H_pool5 - 1), not 8.11, which would end 4 pixels before or after an image of 500.
+    Source: Wei et al. 2017, section 3.2, equations 8 and 9; the gradient, the second line of equation 11.
+    Not in paper: C is the number of classes there, where equation 11 says "channel amount in BN layer"; F = (H' - 1) / (H_pool5 - 1), not
+    8.11, which would end 4 pixels before or after an image of 500.
 
     Args:
         features: B C h w, inflated by `factor`.

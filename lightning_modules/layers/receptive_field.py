@@ -30,7 +30,8 @@ class Window:
 def receptive_field(windows: Iterable[Window]) -> tuple[int, int]:
     """Return the receptive field and the stride, both in input pixels, of windows applied one after the other.
 
-    Source: Wei et al. 2017, section 3.1, states 212 pixels at a stride of 8 for its pool5.
+    Source: Wei et al. 2017, section 3.3, states 212 pixels at a stride of 8 for its pool5; section 3.1 says 212 of fc6, whose own window
+    would add to them.
     """
     extent, stride = 1, 1
     for window in windows:

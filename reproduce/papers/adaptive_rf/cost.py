@@ -110,13 +110,13 @@ def beside(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def samples(setting: Setting, store: Store) -> tuple[dict[float, list[float]], dict[float, list[float]]]:
-    """Return, by factor, the seconds of every timed step and the peak memory in bytes of every repetition; empty where none is done."""
+    """Return, by factor, the median seconds of a step and the peak memory in bytes of every repetition; empty where none is done."""
     jobs, _ = cost_jobs(setting)
     results = [result["metrics"] for result in (store.run(job).result for job in jobs) if result is not None]
     if not results:
         return {}, {}
-    times = {factor: [taken for metrics in results for taken in metrics["seconds"][index]] for index, factor in enumerate(FACTORS)}
-    peaks = {factor: [metrics["memory_mib"][index] * 2**20 for metrics in results] for index, factor in enumerate(FACTORS)}
+    times = {factor: [seconds(metrics)[index] for metrics in results] for index, factor in enumerate(FACTORS)}
+    peaks = {factor: [memory(metrics)[index] * 2**20 for metrics in results] for index, factor in enumerate(FACTORS)}
     return times, peaks
 
 

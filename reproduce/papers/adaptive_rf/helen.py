@@ -79,6 +79,9 @@ SCALES: dict[Profile, Scale] = {
 }
 
 
+STRIDES: dict[Profile, int] = {profile: round(scale.size / 62) for profile, scale in SCALES.items()}  # pixels between cells of pool5
+
+
 def faces(setting: Setting, scale: Scale) -> tuple[Helen, str]:
     """Return the faces of a setting, and what is missing to have them."""
     if scale.made is not None:

@@ -68,7 +68,7 @@ CLAIMS = (
     ),
     Claim(
         "surpass-manual",
-        "their performances stay abreast with, or even has surpassed the best manually design model",
+        "their performances stay abreast, or even has surpassed the best manually design model",
         "section 4.3.1",
         "the stronger half, that the best modified model exceeds the best baseline",
         lambda evidence: evidence.greater(maximum(*((row, "f_score") for row, _, _ in MODIFIED)), _best_baseline()),
@@ -96,7 +96,7 @@ CLAIMS = (
     ),
     Claim(
         "small-start-impairs",
-        "modified models with small initial receptive field are improved but still not compatible with the best manually designed one",
+        "modified models with small initial receptive field are improved but still not compatible with the best manually designed models",
         "section 5.1",
         "neither model of initial dilation 2 exceeds the best baseline",
         lambda evidence: all_of(*(not_(evidence.greater((row, "f_score"), _best_baseline())) for row in ("modified-2", "modified-2-late"))),

@@ -40,24 +40,22 @@ def class_f(index: int, metrics: Mapping[str, Any]) -> Value:
     return 2 * matrix[index][index] / total if total else None
 
 
-def late_factors(metrics: Mapping[str, Any]) -> list[float]:
-    """Return f over the last tenth of the training, from the curve, and at its end; nothing without a curve."""
-    curve = [(line["step"], line[FACTOR]) for line in metrics["curve"] if FACTOR in line]
-    last = max((step for step, _ in curve), default=0)
-    return [f for step, f in curve if step >= 0.9 * last] + [metrics["f"]] if curve else []
+def settled_factors(until: int, metrics: Mapping[str, Any]) -> list[float]:
+    """Return f in the second half of the steps before the learning rate first falls, at step `until`; afterwards it hardly can move."""
+    return [line[FACTOR] for line in metrics["curve"] if FACTOR in line and until / 2 <= line["step"] < until]
 
 
-def lowest_factor(metrics: Mapping[str, Any]) -> Value:
-    """Return the lowest f over the last tenth of the training."""
-    return min(late_factors(metrics), default=None)
+def lowest_factor(until: int, metrics: Mapping[str, Any]) -> Value:
+    """Return the lowest of them, or None where the training has not come so far."""
+    return min(settled_factors(until, metrics), default=None)
 
 
-def highest_factor(metrics: Mapping[str, Any]) -> Value:
-    """Return the highest f over the last tenth of the training."""
-    return max(late_factors(metrics), default=None)
+def highest_factor(until: int, metrics: Mapping[str, Any]) -> Value:
+    """Return the highest of them."""
+    return max(settled_factors(until, metrics), default=None)
 
 
-def factor_range(metrics: Mapping[str, Any]) -> Value:
-    """Return by how much f moves over the last tenth of the training."""
-    factors = late_factors(metrics)
+def factor_range(until: int, metrics: Mapping[str, Any]) -> Value:
+    """Return between how much they lie."""
+    factors = settled_factors(until, metrics)
     return max(factors) - min(factors) if factors else None

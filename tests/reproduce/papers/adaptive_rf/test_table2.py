@@ -91,7 +91,6 @@ def test_claims_and_audit_on_the_printed_numbers(tmp_path: Path) -> None:
         "small-improve": "yes",
         "small-stay-behind": "yes",
         "large-shrink": "yes",
-        "small-grow": "yes",
         "dilation-12-best": "no",  # 65.540 against dilation 10's 65.580
     }
     verdicts = {cell["row_key"]: cell["verdict"] for cell in compared if cell["column"] == "rf_fc6"}
