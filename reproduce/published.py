@@ -189,13 +189,7 @@ def table_ids() -> list[str]:
 
 
 def resolve(name: str) -> str:
-    """Turn what a user typed into a table's full name; bare `table1` to `table4` are adaptive_rf's.
-
-    Args:
-        name: `table1` or `paper.table`.
-
-    Returns:
-        The full name.
+    """Turn `table1` or `paper.table` into a table's full name; bare `table1` to `table4` are adaptive_rf's.
 
     Raises:
         ValueError: where no such table is known.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -45,7 +46,7 @@ def weighted_gradient(scores: Tensor, labels: Tensor, members: Sequence[int], we
         )
     if not members:
         return scores
-    inside = torch.isin(labels, torch.tensor(members, device=labels.device))
+    inside = functools.reduce(torch.logical_or, (labels == member for member in members))  # a tensor of members would wait for the GPU
     kind = torch.promote_types(scores.dtype, torch.float32)  # in bfloat16, 1.2 would be 1.203
     weights = torch.ones_like(labels, dtype=kind).masked_fill_(inside, weight)
     weighted: Tensor = _WeightedGradient.apply(scores, weights[:, None])  # type: ignore[no-untyped-call]

@@ -9,7 +9,7 @@ from typing import Any
 
 from lightning_modules.layers.receptive_field import inflated_receptive_field
 from reproduce.job import Job
-from reproduce.papers.adaptive_rf.helen import REVISION, start_weights
+from reproduce.papers.adaptive_rf.helen import start_weights
 from reproduce.papers.adaptive_rf.values import learned_receptive_field, metric
 from reproduce.published import load
 from reproduce.specs import AdaptiveVGG
@@ -24,7 +24,7 @@ def random_start(setting: Setting) -> str:
 
 
 def baseline_cells(
-    setting: Setting, network: AdaptiveVGG, slug: str, score: Cell, trainings: Iterable[tuple[int, Trainings]]
+    setting: Setting, network: AdaptiveVGG, slug: str, revision: int, score: Cell, trainings: Iterable[tuple[int, Trainings]]
 ) -> list[Cell]:
     """Return receptive field and score of each baseline.
 
@@ -32,6 +32,7 @@ def baseline_cells(
         setting: what the user chose.
         network: the published one; its dilation is set here.
         slug: of the jobs that compute sizes: `<slug>-baseline-8-sizes`.
+        revision: of the method.
         score: the score's column, and its value from a job's metrics; its row and jobs are set here.
         trainings: by dilation.
     """
@@ -39,7 +40,7 @@ def baseline_cells(
     for dilation, (jobs, missing) in trainings:
         row = f"baseline-{dilation}"
         plain = replace(network, dilation=dilation, inflated=False, norm=False)
-        size = Job("describe", f"{slug}-{row}-sizes", plain, revision=REVISION, runtime=setting.runtime)
+        size = Job("describe", f"{slug}-{row}-sizes", plain, revision=revision, runtime=setting.runtime)
         cells.append(Cell(row, "rf_fc6", "exact", (size,), partial(metric, "receptive_field")))
         cells.append(replace(score, row_key=row, jobs=jobs, missing=missing, caveat=random_start(setting)))
     return cells

@@ -10,7 +10,7 @@ from typing import Any
 from datamodules.layouts import helen
 from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
-from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, training_jobs
+from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.values import class_f, metric
 from reproduce.table import Cell, Setting, Table
@@ -46,7 +46,7 @@ def cells(setting: Setting) -> list[Cell]:
     baselines = [(dilation, training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES]
     modified = [(row, dilation, training_jobs(setting, dilation, inflated=True, late=late)) for row, dilation, late in MODIFIED]
     return [
-        *baseline_cells(setting, PAPER.network, "adaptive-rf", score, baselines),
+        *baseline_cells(setting, PAPER.network, "adaptive-rf", REVISION, score, baselines),
         *modified_cells(setting, "adaptive_rf.table1", KERNEL_SIZE, score, modified),
     ]
 

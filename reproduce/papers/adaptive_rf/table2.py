@@ -12,7 +12,7 @@ from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum,
 from reproduce.papers.adaptive_rf.deviations import voc_deviations
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.values import percent
-from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, training_jobs
+from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.table import Cell, Setting, Table, Value
 
 BASELINES = (4, 6, 8, 10, 12, 14, 16, 18, 20)
@@ -27,7 +27,7 @@ def cells(setting: Setting) -> list[Cell]:
     baselines = [(dilation, training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES]
     modified = [(f"modified-{dilation}", dilation, training_jobs(setting, dilation, inflated=True)) for dilation in MODIFIED]
     return [
-        *baseline_cells(setting, PAPER.network, "adaptive-rf-voc", score, baselines),
+        *baseline_cells(setting, PAPER.network, "adaptive-rf-voc", REVISION, score, baselines),
         *modified_cells(setting, "adaptive_rf.table2", KERNEL_SIZE, score, modified),
     ]
 

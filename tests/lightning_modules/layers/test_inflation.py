@@ -236,6 +236,24 @@ def test_a_background_of_no_weight_leaves_what_the_other_pixels_say() -> None:
     torch.testing.assert_close(masked.value.grad, plain.value.grad)
 
 
+def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() -> None:
+    """Finite differences of the target pixels one by one, each with its weight, where the features stay as they are."""
+    labels = torch.zeros(2, 20, 30, dtype=torch.long)
+    labels[:, 5:15, 8:20] = 3
+    value, step, base = 1.7, 1e-6, features()
+    module = InflationFactor(background_weight=0.25).double()
+    with torch.no_grad():
+        module.value.fill_(value)
+    inflated = module.inflate(base, (20, 30), labels)
+    size = (inflated.shape[-2], inflated.shape[-1])
+    direction = weight(size)
+    (inflated * direction).sum().backward()
+    moved = (inflate(base, factor(value + step), size) - inflate(base, factor(value - step), size)) / (2 * step)
+    expected = (moved * direction * background_mask(labels, size, 0.25)).sum() / (size[0] * size[1])
+    assert module.value.grad is not None
+    torch.testing.assert_close(module.value.grad, expected.detach(), rtol=1e-5, atol=1e-9)
+
+
 def test_without_labels_nothing_is_masked() -> None:
     plain, masked = InflationFactor().double(), InflationFactor(background_weight=0.5).double()
     for module in (plain, masked):

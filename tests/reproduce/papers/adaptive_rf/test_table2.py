@@ -50,7 +50,7 @@ def test_the_rate_of_a_schedule_of_smaller_steps() -> None:
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_every_job_builds_and_its_kernel_fits_its_map(profile: str) -> None:
+def test_every_job_builds_and_the_largest_kernel_fits_the_shrunk_maps(profile: str) -> None:
     jobs = {job.name: job for cell in cells(Setting(profile)) for job in cell.jobs if job.task == "segmentation"}  # type: ignore[arg-type]
     assert len(jobs) == 14
     scale = SCALES[profile]  # type: ignore[index]
@@ -58,8 +58,10 @@ def test_every_job_builds_and_its_kernel_fits_its_map(profile: str) -> None:
         with torch.device("meta"):
             network = build_network(job.network)
             features = network.norm(network.features(torch.zeros(1, 3, scale.data.crop, scale.data.crop)))
-        assert features.shape[-1] >= (40 if profile == "paper" else 44)
-    assert network.head.fc6.dilation[0] * (network.kernel_size - 1) + 1 == 41
+        # In the paper's crop, of a size that is ours, it lacks one cell: a deviation says so.
+        assert features.shape[-1] == (40 if profile == "paper" else 44)
+    extents = {job.network.dilation * (job.network.kernel_size - 1) + 1 for job in jobs.values()}  # type: ignore[union-attr]
+    assert max(extents) == 41
 
 
 def test_a_pair_of_shrunk_rows_differs_by_inflation_alone() -> None:
