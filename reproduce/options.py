@@ -25,6 +25,9 @@ USAGE = """python -m reproduce                     list the tables
        python -m reproduce job RUN_DIR         do one prepared job"""
 
 
+MOST_SEEDS = 1000
+
+
 class UsageError(Exception):
     """A wrong command line, in one sentence."""
 
@@ -71,8 +74,8 @@ def check_project(name: str) -> None:
 
 def setting_from(options: argparse.Namespace) -> Setting:
     """Check the options and turn them into a setting."""
-    if options.seeds < 1:
-        raise UsageError(f"Expected --seeds to be a positive integer, but got {options.seeds}.")
+    if not 1 <= options.seeds <= MOST_SEEDS:
+        raise UsageError(f"Expected --seeds to be from 1 to {MOST_SEEDS}, but got {options.seeds}.")
     root: Path | None = options.data_root
     if root is None and options.profile != "demo" and os.environ.get("REPRODUCE_DATA"):
         root = Path(os.environ["REPRODUCE_DATA"])
