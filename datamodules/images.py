@@ -117,7 +117,7 @@ class ImagesDataModule(pl.LightningDataModule):
 
     Args:
         root: the data root, with one folder a set: `mnist/`, `fashion_mnist/`, `cifar10/`, `cifar100/` or `svhn/`.
-        name: of the set, as its folder.
+        dataset: the set, by the name of its folder.
         batch_size: pictures a step, on all ranks together.
         steps: steps of the whole training; without it the trainer's `max_steps`, or else one pass over the pictures.
         seed: of the order and of the augmentation.
@@ -134,7 +134,7 @@ class ImagesDataModule(pl.LightningDataModule):
     def __init__(
         self,
         root: str | Path,
-        name: str = "cifar10",
+        dataset: str = "cifar10",
         batch_size: int = 128,
         steps: int | None = None,
         seed: int = 0,
@@ -143,15 +143,15 @@ class ImagesDataModule(pl.LightningDataModule):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if name not in images.SETS:
-            raise ValueError(f"Expected `name` to be one of {', '.join(images.SETS)}, but got {name!r}.")
+        if dataset not in images.SETS:
+            raise ValueError(f"Expected `dataset` to be one of {', '.join(images.SETS)}, but got {dataset!r}.")
         loading.at_least(1, batch_size=batch_size, steps=1 if steps is None else steps)
         loading.at_least(0, seed=seed, padding=padding)
         if not 1 <= scale < float("inf"):
             raise ValueError(f"Expected `scale` to be a number from 1 on, but got {scale}.")
-        self.root, self.name, self.batch_size, self.steps, self.seed = Path(root), name, batch_size, steps, seed
+        self.root, self.dataset, self.batch_size, self.steps, self.seed = Path(root), dataset, batch_size, steps, seed
         self.padding, self.flip, self.scale = padding, flip, scale
-        self.published = images.SETS[name]
+        self.published = images.SETS[dataset]
         self.classes = self.published.classes
         self.num_classes = len(self.classes)
         self._splits: dict[str, HeldPictures] = {}
@@ -159,7 +159,7 @@ class ImagesDataModule(pl.LightningDataModule):
     @cached_property
     def layout(self) -> ImageLayout:
         """The files, found when first asked for."""
-        return images.find(self.root, self.name)
+        return images.find(self.root, self.dataset)
 
     @cached_property
     def fingerprint(self) -> str:

@@ -199,7 +199,7 @@ def test_a_resumed_training_is_the_undisturbed_training(images_root: Path, tmp_p
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"name": "emnist"}, "`name` to be one of mnist, fashion_mnist, cifar10, cifar100, svhn, but got 'emnist'"),
+        ({"dataset": "emnist"}, "`dataset` to be one of mnist, fashion_mnist, cifar10, cifar100, svhn, but got 'emnist'"),
         ({"batch_size": 0}, "`batch_size` to be a positive integer, but got 0"),
         ({"steps": 0}, "`steps`"),
         ({"seed": -1}, "`seed` to be zero or a positive integer, but got -1"),

@@ -71,6 +71,12 @@ def test_cifar100_has_fine_labels(images_root: Path, tmp_path: Path) -> None:
     assert list(cifar.CIFAR100.classes) == sorted(cifar.CIFAR100.classes)
 
 
+def test_an_array_may_lie_column_by_column(tmp_path: Path) -> None:
+    data = np.arange(2 * 3072).reshape(2, 3072).astype(np.uint8)
+    file = written(tmp_path, pickle.dumps({"data": np.asfortranarray(data), "labels": [4, 2]}, protocol=2))
+    np.testing.assert_array_equal(cifar.read_pickle((file,)).images.reshape(2, -1), data)
+
+
 def test_binary_files_that_end_within_a_picture(images_root: Path, tmp_path: Path) -> None:
     data = find(images_root, cifar.CIFAR10).file("test_batch.bin").path.read_bytes()
     for broken in (b"", data[:-1], data[:3000]):
