@@ -13,9 +13,10 @@ from datamodules.vouch import Vouch
 
 if TYPE_CHECKING:
     from datamodules.helen import HelenDataModule
+    from datamodules.images import ImagesDataModule
     from datamodules.voc import VOCDataModule
 
-__all__ = ["DataError", "HelenDataModule", "VOCDataModule", "Vouch"]
+__all__ = ["DataError", "HelenDataModule", "ImagesDataModule", "VOCDataModule", "Vouch"]
 
 
 def __getattr__(name: str) -> object:
@@ -24,6 +25,10 @@ def __getattr__(name: str) -> object:
         from datamodules.helen import HelenDataModule
 
         return HelenDataModule
+    if name == "ImagesDataModule":
+        from datamodules.images import ImagesDataModule
+
+        return ImagesDataModule
     if name == "VOCDataModule":
         from datamodules.voc import VOCDataModule
 

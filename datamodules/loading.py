@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Dataset
 from datamodules.sampler import RankSampler, StepSampler, collate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import lightning.pytorch as pl
 
 # ImageNet's mean and standard deviation (RGB, of values from 0 to 1), on which VGG's public weights were trained.
@@ -20,17 +22,21 @@ STD = (0.229, 0.224, 0.225)
 
 
 @functools.cache
-def _of_bytes(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Give mean and standard deviation of values from 0 to 255, 3 1 1 each: made once a device, where every batch would wait for them."""
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (MEAN, STD))
-    return mean, std
+def _of_bytes(values: tuple[float, ...], device: torch.device) -> Tensor:
+    """Bring each channel's value from 0 to 1 to 255 times as much, C 1 1: made once a device, where every batch would wait for it."""
+    return torch.tensor(values, device=device).view(-1, 1, 1) * 255
 
 
-def normalise(image: Tensor) -> Tensor:
-    """Bring bytes, B 3 H W in RGB, to floats of about zero mean and unit deviation over ImageNet."""
-    mean, std = _of_bytes(image.device)
+def normalise(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> Tensor:
+    """Bring bytes, B C H W, to floats of about zero mean and unit deviation.
+
+    Args:
+        image: B C H W, RGB where there are three channels.
+        mean: of each channel's values from 0 to 1; ImageNet's unless given.
+        std: their deviation.
+    """
     # In place on a copy: memory for more copies costs more than the arithmetic.
-    return image.to(torch.float32, copy=True).sub_(mean).div_(std)
+    return image.to(torch.float32, copy=True).sub_(_of_bytes(mean, image.device)).div_(_of_bytes(std, image.device))
 
 
 def pictures(image: Tensor) -> Tensor:
@@ -98,7 +104,13 @@ def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: 
     return StepSampler(size, batch_size, steps, seed, start, rank, world)
 
 
-def in_order(samples: Dataset[dict[str, Any]], what: str, batch_size: int, workers: int) -> DataLoader[dict[str, Any]]:
+def in_order(
+    samples: Dataset[dict[str, Any]],
+    what: str,
+    batch_size: int,
+    workers: int,
+    join: Callable[[Any], dict[str, Any]] = collate,
+) -> DataLoader[dict[str, Any]]:
     """Load this rank's part of a data set in order, each sample once.
 
     Args:
@@ -106,6 +118,7 @@ def in_order(samples: Dataset[dict[str, Any]], what: str, batch_size: int, worke
         what: one sample is, as the sentence says it: "face of `tuning`".
         batch_size: samples at a time, on all ranks together.
         workers: processes that read ahead.
+        join: makes a batch of samples.
 
     Raises:
         ValueError: there are more ranks than samples.
@@ -115,4 +128,4 @@ def in_order(samples: Dataset[dict[str, Any]], what: str, batch_size: int, worke
     if size < world:
         raise ValueError(f"Expected at most {size} devices, one a {what}, but got {world}.")
     order, share = RankSampler(size, rank, world), max(1, batch_size // world)
-    return DataLoader(samples, batch_size=share, sampler=order, num_workers=workers, collate_fn=collate)
+    return DataLoader(samples, batch_size=share, sampler=order, num_workers=workers, collate_fn=join)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -140,10 +140,17 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
         dataset: where samples come from.
         sampler: the batches; with a `DrawSampler` the data set is asked for draws.
         workers: processes that read ahead; 0 reads in the training process.
+        join: makes a batch of samples.
     """
 
-    def __init__(self, dataset: Dataset[dict[str, Any]], sampler: StepSampler | DrawSampler, workers: int = 0) -> None:
-        super().__init__(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=collate)
+    def __init__(
+        self,
+        dataset: Dataset[dict[str, Any]],
+        sampler: StepSampler | DrawSampler,
+        workers: int = 0,
+        join: Callable[[Any], dict[str, Any]] = collate,
+    ) -> None:
+        super().__init__(dataset, batch_sampler=sampler, num_workers=workers, collate_fn=join)
         order = sampler.order if isinstance(sampler, DrawSampler) else sampler
         self._order = {"seed": order.seed, "size": order.size, "batch_size": order.batch_size}
 

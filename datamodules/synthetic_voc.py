@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,9 +128,16 @@ def _hue(rng: np.random.Generator, hue: int) -> Points:
     return rgb
 
 
-def _write_sbd(root: Path, train: list[str], val: list[str], scenes: dict[str, _Scene]) -> None:
+def matlab_file(content: dict[str, Any]) -> bytes:
+    """Make a MATLAB file, which says nothing of when it was written: the same seed shall give the same file."""
     from scipy.io import savemat
 
+    with io.BytesIO() as file:
+        savemat(file, content, do_compression=True)
+        return b"MATLAB 5.0 MAT-file".ljust(116) + file.getvalue()[116:]
+
+
+def _write_sbd(root: Path, train: list[str], val: list[str], scenes: dict[str, _Scene]) -> None:
     folder = root / "benchmark_RELEASE" / "dataset"
     for each in (folder / "img", folder / "cls"):
         each.mkdir(parents=True, exist_ok=True)
@@ -137,10 +145,7 @@ def _write_sbd(root: Path, train: list[str], val: list[str], scenes: dict[str, _
         (folder / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
         for name in names:
             _write_jpeg(folder / "img" / f"{name}.jpg", scenes[name].image)
-            with io.BytesIO() as file:
-                savemat(file, {"GTcls": {"Segmentation": scenes[name].labels}}, do_compression=True)
-                # The header says when it was written: the same seed shall give the same file.
-                (folder / "cls" / f"{name}.mat").write_bytes(b"MATLAB 5.0 MAT-file".ljust(116) + file.getvalue()[116:])
+            (folder / "cls" / f"{name}.mat").write_bytes(matlab_file({"GTcls": {"Segmentation": scenes[name].labels}}))
 
 
 def _write_jpeg(path: Path, image: Bytes) -> None:

@@ -1,0 +1,29 @@
+"""The sets of small pictures, by the names that the project calls them and that their folders below a data root have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from datamodules.layouts import image_set
+from datamodules.layouts.cifar import CIFAR10, CIFAR100
+from datamodules.layouts.idx import FASHION_MNIST, MNIST
+from datamodules.layouts.image_set import ImageLayout, ImageSet
+from datamodules.layouts.svhn import SVHN
+
+SETS: dict[str, ImageSet] = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST, "cifar10": CIFAR10, "cifar100": CIFAR100, "svhn": SVHN}
+
+
+def find(data_root: Path, name: str) -> ImageLayout:
+    """Find a set under a data root, and make sure that all of its files are there.
+
+    Args:
+        data_root: the folder with one folder a data set.
+        name: of `SETS`.
+
+    Raises:
+        DataError: files are missing; the sentence says which, where, and how to get them.
+        ValueError: there is no such set.
+    """
+    if name not in SETS:
+        raise ValueError(f"Expected `name` to be one of {', '.join(SETS)}, but got {name!r}.")
+    return image_set.find(data_root, SETS[name])
