@@ -34,7 +34,7 @@ def basis(sigma: float, half: int, order: int, normalized: bool = False) -> dict
 
 
 def test_derivatives_are_hermite_polynomials_times_the_gaussian() -> None:
-    """Orders 4 and 10 among them, in which the authors' table of polynomials has typos."""
+    """Order 10 among them, where the authors' table of polynomials has a wrong sign."""
     x, sigma = np.linspace(-6, 6, 41), 1.7
     gaussian = np.exp(-(x**2) / (2 * sigma**2)) / (sigma * math.sqrt(2 * math.pi))
     found = gaussian_derivatives(torch.from_numpy(x), number(sigma), 12)
