@@ -1,0 +1,216 @@
+"""How fast the N-Jet layer is, forward and backward, against the dense kernel of its size, with which the authors' layer convolves.
+
+python benchmarks/njet.py [--rounds COUNT] [--batch COUNT] [--threads COUNT] [--device NAME] [--plot STEM]
+
+Both sides are the same layer with the same weights, and take turns; their outputs and gradients must agree. Ratios are medians over the
+rounds' pairs. With one thread of a CPU the processor's time is counted, so that other programs matter little. Peak memory is that of a
+process of its own: on a CPU, which must run Linux, what it took from the system for two passes; on a GPU, what torch allocated. The plot
+shows time against sigma for every evaluation, for the one that the layer picks, and for a plain 3 x 3 convolution; `--plot ''` leaves it
+out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from lightning_modules.layers.njet import NJetConv2d
+from lightning_modules.layers.njet_convolution import EVALUATIONS, cheapest_evaluation
+from lightning_modules.layers.separable import Axis
+
+SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer's sizes, and how many times as fast as the dense kernel it must be."""
+
+    sigma: float
+    order: int
+    channels: int
+    filters: int
+    cells: int
+    target: float = 0.95
+
+    def layer(self, evaluation: str | None) -> NJetConv2d:
+        torch.manual_seed(0)
+        return NJetConv2d(self.channels, self.filters, self.order, self.sigma, bias=False, evaluation=evaluation)
+
+    @property
+    def chosen(self) -> str:
+        size = self.layer(None).size
+        axis = Axis(self.cells, size, 1, size // 2)
+        return cheapest_evaluation(self.channels, self.filters, 1, self.order, axis, axis)
+
+    @property
+    def name(self) -> str:
+        size = self.layer(None).size
+        return f"{size}x{size}, sigma {self.sigma}, order {self.order}, {self.channels}->{self.filters}, {self.cells}x{self.cells}"
+
+
+CASES = (
+    Case(1.5, 3, 96, 192, 32, target=1.1),
+    Case(3.5, 3, 192, 192, 16, target=4.0),
+    Case(6.0, 2, 192, 192, 16, target=15.0),
+)
+SWEEPS = tuple(tuple(Case(sigma, 3, *shape) for sigma in SIGMAS) for shape in ((96, 192, 32), (192, 192, 16)))
+
+
+class Pass:
+    """One layer's forward and backward pass on a batch."""
+
+    def __init__(self, layer: nn.Module, case: Case, options: argparse.Namespace) -> None:
+        self.layer, self.device = layer.to(options.device), options.device
+        generator = torch.Generator().manual_seed(1)
+        shape = (options.batch, case.channels, case.cells, case.cells)
+        self.features = torch.randn(shape, generator=generator).to(self.device).requires_grad_()
+        self.direction = torch.randn(options.batch, case.filters, case.cells, case.cells, generator=generator).to(self.device)
+
+    def __call__(self) -> list[torch.Tensor]:
+        values = [self.features, *self.layer.parameters()]
+        response = self.layer(self.features)
+        return [response.detach(), *torch.autograd.grad(response, values, self.direction)]
+
+    def seconds(self, clock: Callable[[], float]) -> float:
+        begun = clock()
+        self()
+        return clock() - begun
+
+
+def clock_of(options: argparse.Namespace) -> Callable[[], float]:
+    if options.device == "cuda":
+
+        def synchronised() -> float:
+            torch.cuda.synchronize()
+            return time.perf_counter()
+
+        return synchronised
+    return time.process_time if options.threads == 1 else time.perf_counter
+
+
+def alternated(passes: dict[str, Pass], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Give each side's seconds in every round; a round before warms up."""
+    clock = clock_of(options)
+    taken: dict[str, list[float]] = {name: [] for name in passes}
+    for number in range(options.rounds + 1):
+        for name, side in passes.items():
+            seconds = side.seconds(clock)
+            if number:
+                taken[name].append(seconds)
+    return taken
+
+
+def difference(first: Pass, second: Pass) -> float:
+    """The largest difference of responses and gradients, over the largest of their values."""
+    pairs = zip(first(), second(), strict=True)
+    return max(((one - other).abs().max() / other.abs().max()).item() for one, other in pairs)
+
+
+def peak(case: Case, evaluation: str, options: argparse.Namespace) -> float:
+    """MiB that a process of its own needs for two passes, beyond what it had before them."""
+    words = [sys.executable, __file__, "--peak", json.dumps([case.__dict__, evaluation])]
+    words += [f"--batch={options.batch}", f"--threads={options.threads}", f"--device={options.device}"]
+    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+
+
+def measure_peak(case: Case, evaluation: str, options: argparse.Namespace) -> float:
+    side = Pass(case.layer(evaluation), case, options)
+    before = memory("VmRSS", options)
+    if options.device == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        Path("/proc/self/clear_refs").write_text("5")  # forgets the highest value so far, which was reached while modules were loaded
+    for _ in range(2):
+        side()
+    return (memory("VmHWM", options) - before) / 2**20
+
+
+def memory(name: str, options: argparse.Namespace) -> int:
+    """Bytes in use (VmRSS), or the most since the peak was reset (VmHWM)."""
+    if options.device == "cuda":
+        return torch.cuda.max_memory_allocated() if name == "VmHWM" else torch.cuda.memory_allocated()
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split(f"{name}:")[1].split()[0])
+
+
+def report(case: Case, options: argparse.Namespace) -> None:
+    sides = {"dense": Pass(case.layer("dense"), case, options), "ours": Pass(case.layer(None), case, options)}
+    apart = difference(sides["ours"], sides["dense"])
+    taken = alternated(sides, options)
+    ratios = [dense / ours for dense, ours in zip(taken["dense"], taken["ours"], strict=True)]
+    dense, ours = (1000 * statistics.median(taken[name]) for name in sides)
+    print(f"{case.name}: {case.chosen}, {ours:.1f} ms, dense {dense:.1f} ms, ", end="")
+    print(f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f}; target: at least {case.target})", end="")
+    print(f", peak {peak(case, case.chosen, options):.0f} MiB, dense {peak(case, 'dense', options):.0f} MiB, apart {apart:.1e}", flush=True)
+    assert apart < 1e-5 or options.device == "cuda", "The evaluations do not agree."
+
+
+def sweep(cases: tuple[Case, ...], options: argparse.Namespace) -> dict[str, list[float]]:
+    """Give each line of the plot: milliseconds at every sigma."""
+    lines: dict[str, list[float]] = {name: [] for name in (*EVALUATIONS, "picked", "plain 3 x 3")}
+    for case in cases:
+        sides = {name: Pass(case.layer(name), case, options) for name in EVALUATIONS}
+        sides["picked"] = Pass(case.layer(None), case, options)
+        sides["plain 3 x 3"] = Pass(nn.Conv2d(case.channels, case.filters, 3, padding=1, bias=False), case, options)
+        taken = alternated(sides, options)
+        for name, seconds in taken.items():
+            lines[name].append(1000 * statistics.median(seconds))
+        ratio = statistics.median(dense / ours for dense, ours in zip(taken["dense"], taken["picked"], strict=True))
+        print(f"{case.name}: {case.chosen}, {ratio:.2f} times (target: at least 0.95)", flush=True)
+    return lines
+
+
+def draw(stem: Path, lines: list[dict[str, list[float]]], options: argparse.Namespace) -> None:
+    from matplotlib.figure import Figure
+
+    from reproduce.figures.style import PAGE, save, styled
+
+    with styled():
+        figure = Figure(figsize=(PAGE, PAGE / 2.4), layout="constrained")
+        for axes, cases, drawn in zip(figure.subplots(1, len(SWEEPS)), SWEEPS, lines, strict=True):
+            sigmas, case = [each.sigma for each in cases], cases[0]
+            for name, values in drawn.items():
+                style = {"picked": "k--", "plain 3 x 3": "0.6"}.get(name, "o-")
+                axes.plot(sigmas, values, style, markersize=2.5, label=name)
+            axes.set(yscale="log", xlabel="sigma in pixels", ylabel="forward and backward, ms")
+            axes.set_title(
+                f"order {case.order}, {case.channels} to {case.filters} channels, {case.cells} x {case.cells}, batch {options.batch}"
+            )
+            axes.legend(frameon=False)
+        print(*save(figure, stem))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--plot", default="njet", help="the plot's files, without ending")
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    if options.peak:
+        sizes, evaluation = json.loads(options.peak)
+        print(measure_peak(Case(**sizes), evaluation, options))
+        return
+    for case in CASES:
+        report(case, options)
+    if options.plot:
+        draw(Path(options.plot), [sweep(cases, options) for cases in SWEEPS], options)
+
+
+if __name__ == "__main__":
+    main()

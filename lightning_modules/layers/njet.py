@@ -1,0 +1,174 @@
+"""The N-Jet layer: a convolution whose filters are mixes of Gaussian derivatives, of a learned width and so of a learned size."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lightning_modules.layers.gaussian_derivatives import HALF_SIZES, filter_taps, half_size, jet_orders
+from lightning_modules.layers.njet_convolution import EVALUATIONS, njet_conv2d, njet_kernel
+from lightning_modules.layers.safe_subsampling import SUBSAMPLINGS, safe_subsample, subsampled_size
+
+
+class NJetConv2d(nn.Module):
+    """A convolution with N-Jet filters of learned sigma, whose size follows sigma.
+
+    The size is a plain number, so that no forward pass waits for the device to tell sigma: call `update_sizes` after each step of the
+    optimiser, as by `optimizer.register_step_post_hook(lambda *_: update_sizes(network))`. Loading a state does it itself.
+    Source: Pintea et al. 2021, section III; order 3, k = 2 and sigma = 1 at the start, section IV.
+    Not in paper: sigma = 2^scale, which keeps it positive, and alpha ~ N(0, 1) at the start, both as in the authors' code; the bias. Safe
+    subsampling comes after the convolution by the paper's rule, when the map is as smooth as sigma says, and before it by the code's.
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        order: N, the highest derivative.
+        sigma: at the start, pixels.
+        k: the filters' half size, in sigmas.
+        stride: as in `torch.nn.Conv2d`.
+        padding: as in `torch.nn.Conv2d`, zeros; "same" pads by the half size at any stride, so that H' = ceil(H / stride).
+        groups: as in `torch.nn.Conv2d`.
+        bias: whether there is one.
+        learn_sigma: whether sigma is learned or stays.
+        sigma_per_filter: a sigma for each filter instead of one a layer, the paper's future work; the size follows the largest.
+        subsampling: r of safe subsampling, or none.
+        subsampling_rule: "paper" or "code", see `subsampled_size`.
+        half_size_rule: "paper" or "code", see `half_size`.
+        normalized: whether order 0 sums to 1, as in the authors' code, see `filter_taps`.
+        evaluation: one of `EVALUATIONS`, or None for the cheapest.
+
+    Shape:
+        B C H W to B O H' W'.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        order: int = 3,
+        sigma: float = 1.0,
+        k: float = 2.0,
+        stride: int | tuple[int, int] = 1,
+        padding: int | tuple[int, int] | str = "same",
+        groups: int = 1,
+        bias: bool = True,
+        learn_sigma: bool = True,
+        sigma_per_filter: bool = False,
+        subsampling: float | None = None,
+        subsampling_rule: str = SUBSAMPLINGS[0],
+        half_size_rule: str = HALF_SIZES[0],
+        normalized: bool = False,
+        evaluation: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.stride, self.padding = _pair(stride), _padding(padding)
+        _check(in_channels, out_channels, groups, k, self.stride, evaluation)
+        if sigma_per_filter and evaluation not in (None, EVALUATIONS[0]):
+            raise ValueError(f"Expected `evaluation` to be 'dense' where each filter has its own sigma, but got {evaluation!r}.")
+        if sigma_per_filter and subsampling is not None:
+            raise ValueError(
+                "Expected `subsampling` without `sigma_per_filter`: a map has one size, and each of its channels another sigma."
+            )
+        self.in_channels, self.out_channels, self.order, self.k, self.groups = in_channels, out_channels, order, k, groups
+        self.subsampling, self.subsampling_rule, self.half_size_rule = subsampling, subsampling_rule, half_size_rule
+        self.normalized, self.evaluation = normalized, evaluation
+        self._follow(sigma)
+        functions = len(jet_orders(order))
+        self.alpha = nn.Parameter(torch.empty(out_channels, in_channels // groups, functions))
+        self.scale = nn.Parameter(torch.full((out_channels,) if sigma_per_filter else (), math.log2(sigma)), requires_grad=learn_sigma)
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        nn.init.normal_(self.alpha)
+        if self.bias is not None:
+            bound = 1 / math.sqrt(in_channels // groups * functions)
+            nn.init.uniform_(self.bias, -bound, bound)
+        self.register_load_state_dict_post_hook(_follow_loaded)  # type: ignore[no-untyped-call]
+
+    @property
+    def sigma(self) -> Tensor:
+        """Scalar, or O where each filter has its own; pixels."""
+        return torch.exp2(self.scale)
+
+    @property
+    def kernel(self) -> Tensor:
+        """The filters as they are now, O (C / groups) K K."""
+        return njet_kernel(self.alpha, filter_taps(self.sigma, self.size, self.order, self.normalized))
+
+    def _follow(self, sigma: float) -> None:
+        """Take sigma, the largest one, as the layer's size follows it."""
+        self.size = 2 * half_size(sigma, self.k, self.half_size_rule) + 1
+        self._sigma = sigma
+        if self.subsampling is not None:
+            subsampled_size(1, sigma, self.subsampling, self.subsampling_rule)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """B C H W to B O H' W'."""
+        if self.subsampling is not None and self.subsampling_rule == "code":
+            features = safe_subsample(features, self._subsampled(features.shape[2], features.shape[3]))
+        half = self.size // 2
+        padding = (half, half) if self.padding is None else self.padding
+        response = njet_conv2d(
+            features, self.alpha, self.sigma, self.size, self.bias, self.stride, padding, self.groups, self.normalized, self.evaluation
+        )
+        if self.subsampling is not None and self.subsampling_rule == "paper":
+            response = safe_subsample(response, self._subsampled(response.shape[2], response.shape[3]))
+        return response
+
+    # Hidden from `torch.compile`, which would compile for every value of sigma, not for every size.
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    def _subsampled(self, height: int, width: int) -> tuple[int, int]:
+        assert self.subsampling is not None
+        first, second = (subsampled_size(cells, self._sigma, self.subsampling, self.subsampling_rule) for cells in (height, width))
+        return first, second
+
+    def extra_repr(self) -> str:
+        """Return what `repr` shows."""
+        shown = f"{self.in_channels}, {self.out_channels}, order={self.order}, size={self.size}, k={self.k}, stride={self.stride}"
+        return f"{shown}, padding={self.padding or 'same'}, groups={self.groups}, bias={self.bias is not None}"
+
+
+@torch.no_grad()
+def update_sizes(network: nn.Module) -> None:
+    """Let the sizes of all N-Jet layers of a network follow their sigmas, which come from the device together."""
+    layers = [module for module in network.modules() if isinstance(module, NJetConv2d)]
+    if layers:
+        for layer, sigma in zip(layers, torch.stack([layer.sigma.max() for layer in layers]).tolist(), strict=True):
+            layer._follow(sigma)
+
+
+def _follow_loaded(layer: nn.Module, _: Any) -> None:
+    assert isinstance(layer, NJetConv2d)
+    if not layer.scale.is_meta:
+        update_sizes(layer)
+
+
+def _pair(value: int | tuple[int, int]) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _padding(value: int | tuple[int, int] | str) -> tuple[int, int] | None:
+    if isinstance(value, str):
+        if value not in ("same", "valid"):
+            raise ValueError(f"Expected `padding` to be 'same', 'valid' or whole numbers, but got {value!r}.")
+        return None if value == "same" else (0, 0)
+    pair = _pair(value)
+    if min(pair) < 0:
+        raise ValueError(f"Expected `padding` to be 0 or more, but got {value}.")
+    return pair
+
+
+def _check(in_channels: int, out_channels: int, groups: int, k: float, stride: tuple[int, int], evaluation: str | None) -> None:
+    for name, value in {"in_channels": in_channels, "out_channels": out_channels, "groups": groups, "stride": min(stride)}.items():
+        if value < 1:
+            raise ValueError(f"Expected `{name}` to be positive, but got {value}.")
+    if in_channels % groups or out_channels % groups:
+        raise ValueError(f"Expected `groups` to divide {in_channels} and {out_channels} channels, but got {groups}.")
+    if not 0 < k < math.inf:
+        raise ValueError(f"Expected `k` to be positive, but got {k}.")
+    if evaluation not in (None, *EVALUATIONS):
+        raise ValueError(f"Expected `evaluation` to be one of {', '.join(EVALUATIONS)}, but got {evaluation!r}.")
