@@ -10,15 +10,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
+from datamodules.layouts.voc import IGNORED
+from lightning_modules.metrics.confusion import segmentation_scores
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import multi_path
+from reproduce.specs import VOC, MadeScenes
 from reproduce.store import Run, Store
 from reproduce.worker import work
 
@@ -167,3 +173,26 @@ def test_a_job_starts_from_another_jobs_weights(tmp_path: Path, tiny: Callable[.
     learned = [name for name in ours if name.endswith(("weight", "bias", "value"))]
     assert learned
     assert all(torch.equal(ours[name], theirs[name]) for name in learned)
+
+
+SCENES = VOC(32, made=MadeScenes(train=6, val=3, size=48, sbd=3, shapes=2, hues=2))
+
+
+def test_augmented_scenes_stopped_and_resumed_are_the_undisturbed_run(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    """Crops, flips and the order go on where they were, in the middle of a pass over the pictures, and with f's own treatment."""
+    network = replace(tiny().network, num_classes=21, kernel_size=3, background_weight=0.5)
+    job = tiny(network=network, data=SCENES, factor_clip=0.01, dropout=0.5, steps=10, checkpoint_every=100)
+    undisturbed, stopped = Store(tmp_path / "undisturbed").prepare(job), Store(tmp_path / "stopped").prepare(job)
+    result = finish(undisturbed)
+    for _ in range(3):
+        assert stopped.result is None
+        Store(tmp_path / "stopped").prepare(replace(job, runtime=replace(job.runtime, stop_after=4)))
+        assert start(stopped).wait(timeout=120) == 0, (stopped.folder / "log.txt").read_text()
+    same(undisturbed, stopped)
+    assert (result["images"], result["data"]["set"], result["data"]["status"]) == (3, "VOC", "synthetic")
+    scores = segmentation_scores(torch.tensor(result["confusion"]))
+    assert {name: result["metrics"][name] for name in scores} == scores
+    (made,) = Path(job.runtime.cache).glob("made-scenes-6-3-48-*")
+    labels = [np.array(Image.open(path)) for path in sorted(made.glob("voc/**/*.png"))[-3:]]  # of the pictures for validation
+    counted = sum(int((label != IGNORED).sum()) for label in labels)
+    assert sum(map(sum, result["confusion"])) == counted  # every pixel of the whole pictures that is not ignored
