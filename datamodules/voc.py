@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from datamodules import loading
 from datamodules.augmentation import augment, draw
+from datamodules.cache import build_once
 from datamodules.layouts import sbd, voc
 from datamodules.opencv import cv2
 from datamodules.sampler import Draw, DrawSampler, ResumableLoader
@@ -40,10 +43,22 @@ class Pictures:
         """
         sample = self.samples[index]
         image = voc.read_image(self._layout, sample)
-        path = self._layout.label(sample)
+        return image, voc.read_label(self._label(sample), sample.source, (image.shape[0], image.shape[1]))
+
+    def check_labels(self) -> None:
+        """Read every label once.
+
+        Raises:
+            DataError: a file is missing or broken, or has other labels than classes and 255.
+        """
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+            for _ in pool.map(lambda sample: voc.read_label(self._label(sample), sample.source), self.samples):
+                pass
+
+    def _label(self, sample: voc.Sample) -> Path:
         if sample.source == "SBD" and self._decoded is not None:
-            path = self._decoded / f"{sample.name}.png"
-        return image, voc.read_label(path, sample.source, (image.shape[0], image.shape[1]))
+            return self._decoded / f"{sample.name}.png"
+        return self._layout.label(sample)
 
 
 class TrainingCrops(Dataset[dict[str, Any]]):
@@ -157,8 +172,17 @@ class VOCDataModule(pl.LightningDataModule):
         return self.layout.fingerprint(self.train, self.evaluate)
 
     def prepare_data(self) -> None:
-        """Decode SBD's labels, unless that was done before or none are needed; processes that ask at the same time wait for the first."""
-        self._decoded()
+        """Decode SBD's labels where some are needed, and look at all labels of both splits, unless that was done before.
+
+        Processes that ask at the same time wait for the first.
+        """
+        decoded = self._decoded()
+
+        def look(_: Path) -> None:
+            for split in (self.train, self.evaluate):
+                Pictures(self.layout, split, decoded).check_labels()
+
+        build_once(self.cache / f"voc-labels-{self.fingerprint}", look)  # an empty folder says that they were found right
 
     def setup(self, stage: str | None = None) -> None:
         """Work out both splits, and say how much the data can be vouched for.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from datamodules.errors import DataError
 from reproduce.specs import Runtime
 from reproduce.table import PRECISIONS, PROFILES, Cell, Profile, Setting, Table
 
@@ -26,6 +29,7 @@ USAGE = """python -m reproduce                     list the tables
 
 
 MOST_SEEDS = 1000
+RUNS = Path("runs")
 
 
 class UsageError(Exception):
@@ -50,7 +54,7 @@ def table_parser(verb: str = "") -> Parser:
     parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"of trainings (default {PRECISIONS[0]})")
     parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
-    parser.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
+    parser.add_argument("--runs-dir", type=Path, default=RUNS, help="where runs are kept (default runs)")
     return parser
 
 
@@ -103,6 +107,26 @@ def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]
         if row not in known:
             raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
     return [cell for cell in cells if cell.row_key in wanted]
+
+
+def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -> dict[str, list[Cell]]:
+    """Return the chosen cells of tables by their names; of several, those whose data set is missing are left out, and the reason is said.
+
+    Raises:
+        DataError: no table has its data.
+    """
+    found: dict[str, list[Cell]] = {}
+    lacking: dict[str, DataError] = {}
+    for table in tables:
+        try:
+            found[table.id] = chosen_cells(table, setting, rows)
+        except DataError as error:
+            lacking[table.id] = error
+    if not found:
+        raise next(iter(lacking.values()))
+    for id, why in lacking.items():
+        print(f"{id} is left out: {why}", file=sys.stderr)
+    return found
 
 
 def print_lines(lines: Lines) -> None:

@@ -189,13 +189,15 @@ def table_ids() -> list[str]:
 
 
 def resolve(name: str) -> str:
-    """Turn `table1` or `paper.table` into a table's full name; bare `table1` to `table4` are adaptive_rf's.
+    """Turn `paper.table`, or `table` where no other paper has one, into its full name; bare `table1` to `table4` are adaptive_rf's.
 
     Raises:
         ValueError: where no such table is known.
     """
     known = table_ids()
     full = BARE_TABLES.get(name, name)
+    ends = [id for id in known if id.partition(".")[2] == name]
+    full = ends[0] if full not in known and len(ends) == 1 else full
     if full not in known:
         raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'.")
     return full

@@ -242,13 +242,13 @@ def read_image(layout: VocLayout, sample: Sample) -> NDArray[np.uint8]:
     return files.read_jpeg(layout.image(sample), f"{sample.source}'s file", _replace(layout.image(sample), sample.source))
 
 
-def read_label(path: Path, source: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """Read a label PNG so that the indices of its palette stay indices: H W, 0 to 20 and 255.
 
     Args:
         path: of VOC, or decoded from SBD.
         source: whose labels they are, "VOC2012", "VOC2011" or "SBD".
-        size: H W of the picture in pixels.
+        size: H W of the picture in pixels, where they are to be compared.
 
     Raises:
         DataError: the file is missing or broken, has other labels, or is not of the picture's size.
@@ -266,7 +266,7 @@ def read_label(path: Path, source: str, size: tuple[int, int]) -> NDArray[np.uin
     if mode not in ("P", "L"):
         raise DataError(f"The labels {path} are colours (mode {mode}), not indices of a palette; {remedy}.")
     check_labels(labels, path, source)
-    if labels.shape != size:
+    if size is not None and labels.shape != size:
         found = f"{labels.shape[1]} x {labels.shape[0]}"
         raise DataError(f"The labels {path} are {found} pixels where their picture is {size[1]} x {size[0]}; {remedy}.")
     return labels

@@ -16,7 +16,7 @@ from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
 from reproduce.job import Job
-from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_cells, setting_from, table_parser
+from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
 from reproduce.provenance import package_version
 from reproduce.published import resolve_all
 from reproduce.specs import Wandb
@@ -52,7 +52,8 @@ def main(words: Sequence[str]) -> int:
 
     setting, store = setting_from(options), Store(options.runs_dir)
     tables = [TABLES[id] for id in resolve_all(options.tables)]
-    chosen = {table.id: chosen_cells(table, setting, options.rows) for table in tables}
+    chosen = chosen_tables(tables, setting, options.rows)
+    tables = [table for table in tables if table.id in chosen]
     out_of_time = _run(options, setting, store, tables, chosen)
     complete = show(options, setting, store, chosen)
     if out_of_time:

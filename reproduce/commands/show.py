@@ -7,7 +7,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
-from reproduce.options import Parser, UsageError, chosen_cells, setting_from, table_parser
+from reproduce.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
 from reproduce.published import load, resolve_all, table_ids
 from reproduce.render import FORMATS, Rendered
 from reproduce.store import Store
@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
 
     setting, store = setting_from(options), Store(options.runs_dir)
     tables = [TABLES[id] for id in resolve_all(options.tables)]
-    show(options, setting, store, {table.id: chosen_cells(table, setting, options.rows) for table in tables})
+    show(options, setting, store, chosen_tables(tables, setting, options.rows))
     return 0
 
 
@@ -62,16 +62,21 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
     seeds = f" --seeds {setting.seeds}" if setting.seeds > 1 else ""
-    command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}"
+    root = f" --data-root {shlex.quote(str(options.data_root))}" if options.data_root else ""
+    runs = f" --runs-dir {shlex.quote(str(options.runs_dir))}" if options.runs_dir != RUNS else ""
+    command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}{root}{runs}"
     measured = measure_table(table, cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})
     done = [line for line in measured if line["state"] == "done" and line["job"]]
     data, device = ("; ".join(dict.fromkeys(line[name] for line in done if line[name])) or "none yet" for name in ("data", "device"))
-    repeated = sorted({line["seed"] for line in measured if line["kind"] in ("trained", "timed")})
+    repeated = sorted({line["seed"] for line in done if line["kind"] in ("trained", "timed")})
+    claims = check_claims(table.claims, published, compared)
+    if options.rows:  # the other rows have no number because nobody asked for them
+        claims = [claim for claim in claims if claim["holds"] != "not tested"]
     rendered = Rendered(
         published, setting.profile, data, tuple(repeated), device, compared,
-        check_claims(table.claims, published, compared), table.deviations(setting),
+        claims, table.deviations(setting),
     )  # fmt: skip
     complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
     return rendered, complete

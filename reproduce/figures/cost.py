@@ -15,7 +15,7 @@ HEIGHT = 3.8 * CM  # of a panel's axes
 LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
 ABOVE, BELOW = 0.75 * CM, 0.95 * CM
 POINTS, CURVE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion, which the colour-blind tell apart
-GIB = 2**30
+MIB = 2**20
 
 Samples = Mapping[float, Sequence[float]]
 
@@ -35,9 +35,7 @@ def cost(seconds: Samples, memory: Samples, notes: Sequence[str]) -> Figure:
     each, below = ABOVE + HEIGHT + BELOW, (len(footer) + 1) * LINE
     height = 2 * each + below
     figure = Figure(figsize=(COLUMN, height))
-    longest = max(max(values) for values in seconds.values())
-    unit, scale = ("s", 1.0) if longest >= 1 else ("ms", 1000.0)
-    panels = (("Time of a step", unit, scale, seconds), ("Peak memory", "GiB", 1 / GIB, memory))
+    panels = (("Time of a step", "s", 1.0, seconds), ("Peak memory", "MiB", 1 / MIB, memory))  # the units of the table
     for index, (title, unit, scale, samples) in enumerate(panels):
         bottom = height - (index + 1) * each + BELOW
         axes = figure.add_axes((LEFT / COLUMN, bottom / height, 1 - (LEFT + RIGHT) / COLUMN, HEIGHT / height))

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from reproduce.figures.style import CM, COLUMN, FAINT, LINE, SMALL, wrap, write_footer
 
 HEIGHT = 4.6 * CM  # of a panel's axes
-LEFT, RIGHT = 1.3 * CM, 1.8 * CM  # beside them
+LEFT, RIGHT = 1.6 * CM, 1.8 * CM  # beside them
 ABOVE, BELOW = 0.85 * CM, 0.95 * CM
 START = 1.0  # of f
 

@@ -165,3 +165,32 @@ def test_starting_takes_little_more_than_python_itself() -> None:
         [sys.executable, "-c", code], capture_output=True, env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_tables_whose_data_is_there_are_shown_without_the_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "data"
+    write_helen(root, exemplars=3, tuning=1, testing=1, size=64, seed=0)
+    words = ["--profile", "small", "--data-root", str(root), "--runs-dir", str(tmp_path / "runs")]
+    assert main(["show", "table2", "table1", *words]) == 0
+    shown = capsys.readouterr()
+    assert "adaptive_rf.table1" in shown.out
+    assert "adaptive_rf.table2" not in shown.out
+    assert shown.err.startswith("adaptive_rf.table2 is left out: VOC2012 is missing: ")
+    assert main(["show", "table2", *words]) == 2
+    assert capsys.readouterr().err.startswith("VOC2012 is missing: ")
+
+
+def test_a_header_says_what_was_run_and_a_footnote_the_command_that_runs_the_rest(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs = tmp_path / "my runs"
+    main(["show", "table1", "--profile", "demo", "--seeds", "3", "--runs-dir", str(runs), "--rows", "baseline-8"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "seeds: none" in shown
+    assert f"`python -m reproduce adaptive_rf.table1 --profile demo --seeds 3 --rows baseline-8 --runs-dir '{runs}'` gets it" in shown
+    assert "claims" not in shown  # they are about other rows too
+
+
+def test_short_names_are_taken_where_one_paper_has_them(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "figure2", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["table"] == "adaptive_rf.figure2"

@@ -54,6 +54,7 @@ def deviations(setting: Setting) -> list[Deviation]:
             f"divides the inflation layer's share by that layer's own cells, some ({stride} / f)^2 times fewer at this stride of {stride}. "
             "The rate of f is the same. So the inflation shares of the two cannot be compared directly."
         ),
+        "seeds": f"At least {SEEDS} seeds, whatever is asked for: one says nothing of where f ends.",
         "shares": (
             f"Mean and spread of a share are over the logged steps of one training, every {SCALES[setting.profile].log_every}th, before "
             "anything is clipped; beside them stands the spread over seeds."

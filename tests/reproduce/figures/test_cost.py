@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from reproduce.figures.cost import GIB, cost, fit
+from reproduce.figures.cost import MIB, cost, fit
 from reproduce.figures.style import styled
 
 SECONDS = {f: [0.1 + 0.02 * f**2] * 3 for f in (4.0, 0.5, 1.0, 2.0)}
-MEMORY = {f: [(1 + 0.5 * f**2) * GIB] for f in (4.0, 0.5, 1.0, 2.0)}
+MEMORY = {f: [(1 + 0.5 * f**2) * MIB] for f in (4.0, 0.5, 1.0, 2.0)}
 
 
 def test_the_fit_finds_what_made_the_numbers() -> None:
@@ -22,12 +22,12 @@ def test_points_and_formulas_in_units_that_are_said() -> None:
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     time, memory = figure.axes
-    assert [axes.get_ylabel() for axes in figure.axes] == ["ms", "GiB"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["s", "MiB"]
     assert list(time.lines[0].get_xdata()) == [0.5, 1.0, 2.0, 4.0]
-    assert time.lines[0].get_ydata() == pytest.approx([105.0, 120.0, 180.0, 420.0])
+    assert time.lines[0].get_ydata() == pytest.approx([0.105, 0.12, 0.18, 0.42])
     assert memory.lines[0].get_ydata() == pytest.approx([1.125, 1.5, 3.0, 9.0])
     legends = [[text.get_text() for text in axes.get_legend().get_texts()] for axes in figure.axes]
-    assert legends == [["100 + 20 f² ms", "median, lowest to highest"], ["1 + 0.5 f² GiB", "measured"]]
+    assert legends == [["0.1 + 0.02 f² s", "median, lowest to highest"], ["1 + 0.5 f² MiB", "measured"]]
     assert figure.texts[0].get_text() == "profile demo"
     assert inside.x0 > 0
     assert inside.x1 < figure.get_size_inches()[0]
@@ -35,7 +35,7 @@ def test_points_and_formulas_in_units_that_are_said() -> None:
 
 def test_the_bars_reach_from_the_lowest_to_the_highest() -> None:
     with styled():
-        figure = cost({1.0: [1.0, 2.0, 6.0]}, {1.0: [GIB]}, [])
+        figure = cost({1.0: [1.0, 2.0, 6.0]}, {1.0: [MIB]}, [])
     (bar,) = figure.axes[0].collections[0].get_segments()
     assert bar[:, 1] == pytest.approx([1.0, 6.0])
     assert figure.axes[0].get_ylabel() == "s"

@@ -67,6 +67,18 @@ def test_a_panel_a_data_set_and_the_notes_under_them_as_wide_as_a_column() -> No
     assert min(text.get_fontsize() for axes in figure.axes for text in axes.texts) >= SMALL == 7
 
 
+@pytest.mark.parametrize("scale", [0.001, 0.1, 3.0])
+def test_nothing_is_cut_off_however_far_f_moves(scale: float) -> None:
+    """A narrow range has tick labels of many digits."""
+    lines = [Trajectory(dilation, [0, 1], [[1.0, 1.0 + scale * end]]) for dilation, end in ((2, -0.7), (20, 0.9))]
+    with styled():
+        figure = trajectories([Panel("VOC", lines)], ["profile demo"])
+        figure.draw_without_rendering()
+        inside = figure.get_tightbbox()
+    assert inside.x0 > 0
+    assert inside.x1 < figure.get_size_inches()[0]
+
+
 def test_labels_move_apart_as_little_as_need_be() -> None:
     assert spread([0.2, 0.8], 0.1) == [0.2, 0.8]
     assert spread([0.5, 0.5], 0.1) == pytest.approx([0.45, 0.55])
