@@ -47,7 +47,8 @@ class Display:
         if self.bars:
             self.bars.stop()
         if kind is None and self.seen:
-            print(f"{self.title}: {len(self.seen)} jobs in {time.monotonic() - self.begun:.0f} s", file=sys.stderr)
+            jobs = f"{len(self.seen)} job{'s' if len(self.seen) != 1 else ''}"
+            print(f"{self.title}: {jobs} in {time.monotonic() - self.begun:.0f} s", file=sys.stderr)
 
     def watch(self, statuses: list[Status]) -> None:
         """Show what changed."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from reproduce.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
 from reproduce.published import load, resolve_all, table_ids
-from reproduce.render import FORMATS, Rendered
+from reproduce.render import FORMATS, ILLUSTRATED, Drawing, Rendered
 from reproduce.store import Store
 from reproduce.table import PRECISIONS, Cell, Setting, Table, measure_table
 
@@ -42,14 +43,16 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
 
     console = Console()
     results = [result(options, setting, store, TABLES[id], cells) for id, cells in chosen.items()]
+    illustrated = options.format in ILLUSTRATED
+    figures = draw(setting, store, chosen) if illustrated else {}
+    tables = [replace(rendered, figure=figures.get(rendered.table.id)) for rendered, _ in results]
     text = render(
-        [rendered for rendered, _ in results], options.format, width=console.width if console.is_terminal else 110,
+        tables, options.format, width=console.width if console.is_terminal else 110,
         colour=console.is_terminal, encoding=sys.stdout.encoding or "utf-8",
     )  # fmt: skip
     sys.stdout.write(text)
-    for id in chosen:
-        if TABLES[id].figure is not None:
-            draw(setting, store, TABLES[id])
+    if not illustrated:  # a text without figures does not wait for them
+        draw(setting, store, chosen)
     return all(complete for _, complete in results)
 
 
@@ -82,7 +85,15 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     return rendered, complete
 
 
-def draw(setting: Setting, store: Store, table: Table) -> None:
+def draw(setting: Setting, store: Store, ids: Iterable[str]) -> dict[str, Drawing]:
+    """Draw the figures that tables have and that there are finished runs for."""
+    from reproduce.papers import TABLES
+
+    drawn = {id: _draw(setting, store, TABLES[id]) for id in ids if TABLES[id].figure is not None}
+    return {id: drawing for id, drawing in drawn.items() if drawing is not None}
+
+
+def _draw(setting: Setting, store: Store, table: Table) -> Drawing | None:
     """Draw a table's figure from its finished runs, and say on stderr where it is."""
     from reproduce.figures.style import save, styled
 
@@ -92,10 +103,11 @@ def draw(setting: Setting, store: Store, table: Table) -> None:
         figure = table.figure(setting, store)
         if figure is None:
             print(f"{table.id}: no figure yet, for none of the runs that it is drawn from is done.", file=sys.stderr)
-            return
+            return None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            written = save(figure, folder / f"{table.id}-{setting.profile}")
+            png, svg = save(figure, folder / f"{table.id}-{setting.profile}")
         except OSError as error:
             raise UsageError(f"Expected to write figures into {folder}, but it cannot be written ({error.strerror}).") from error
-    print(f"{table.id}: figure {' and '.join(map(str, written))}", file=sys.stderr)
+    print(f"{table.id}: figure {png} and {svg}", file=sys.stderr)
+    return Drawing(png, svg.read_text(encoding="utf-8"))

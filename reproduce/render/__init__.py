@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reproduce.render.rendered import Deviation, Rendered
+from reproduce.render.rendered import Deviation, Drawing, Rendered
 
 FORMATS = ("terminal", "md", "html", "tex", "csv", "json")
+ILLUSTRATED = ("md", "html", "tex")  # formats that show a table's figure
 
-__all__ = ["FORMATS", "Deviation", "Rendered", "render"]
+__all__ = ["FORMATS", "ILLUSTRATED", "Deviation", "Drawing", "Rendered", "render"]
 
 
 def render(tables: Sequence[Rendered], format: str, *, width: int = 110, colour: bool = False, encoding: str = "utf-8") -> str:

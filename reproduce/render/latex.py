@@ -29,7 +29,7 @@ PREAMBLE = r"""% Run pdflatex twice: the second time it knows the widths of the 
 \documentclass[10pt]{article}
 \usepackage[a4paper,margin=16mm]{geometry}
 \usepackage[utf8]{inputenc}
-\usepackage{booktabs,longtable}
+\usepackage{booktabs,longtable,graphicx}
 \setlength{\tabcolsep}{4pt}
 \setlength{\LTcapwidth}{\textwidth}
 \setlength{\parindent}{0pt}
@@ -39,7 +39,7 @@ ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    '"': "''",
+    '"': "''",  # where it opens, see `escaped`
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
@@ -64,7 +64,8 @@ def latex(tables: Sequence[Rendered]) -> str:
         tables: each begins a page.
 
     Returns:
-        The document: of each a `longtable` with its caption, to be copied into a paper as it stands, then notes, claims and deviations.
+        The document: of each a `longtable` with its caption, to be copied into a paper as it stands, then notes, figure, claims and
+        deviations.
     """
     return PREAMBLE + "\\clearpage\n".join(map(_pages, tables)) + "\\end{document}\n"
 
@@ -88,6 +89,8 @@ def _pages(rendered: Rendered) -> str:
     parts = [r"\begingroup\small", table.rstrip(), r"\footnotesize\raggedright"]
     parts += _listed("", [(f"[{number}]", note) for number, note in enumerate(content.notes, start=1)])
     parts += [escaped(content.summary) + r"\par"]
+    if rendered.figure:
+        parts += [rf"\medskip\includegraphics{{\detokenize{{{rendered.figure.png.as_posix()}}}}}\par"]
     title, claims = tested(rendered)
     results = [", ".join(f"{whose}: {truth}" for whose, truth in claim.results) for claim in claims]
     said = [(claim.id, " ".join((f"{result}.", claim.text, *claim.because))) for claim, result in zip(claims, results, strict=True)]
@@ -103,8 +106,9 @@ def escaped(text: str) -> str:
         text: any.
     """
     plain = re.sub(r"\s+", " ", text)
-    minus = {match.start() for match in re.finditer(r"(?<!\w)-(?=\d)", plain)}
-    return "".join("$-$" if at in minus else ESCAPES.get(sign) or _letter(sign) for at, sign in enumerate(plain))
+    special = {match.start(): "$-$" for match in re.finditer(r"(?<!\w)-(?=\d)", plain)}
+    special |= {match.start(): "``" for match in re.finditer(r"(?<![^\s(\[])\"(?=\S)", plain)}
+    return "".join(special.get(at) or ESCAPES.get(sign) or _letter(sign) for at, sign in enumerate(plain))
 
 
 def _letter(sign: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from reproduce.render.rendered import Section, body, header, tested
 
@@ -29,7 +30,7 @@ def markdown(tables: Sequence[Rendered]) -> str:
         tables: one after another, a blank line apart.
 
     Returns:
-        Of each a heading, a table per group of rows, the notes, the claims and the deviations.
+        Of each a heading, a link to its figure's PNG file, a table per group of rows, the notes, the claims and the deviations.
     """
     return "\n".join(map(_document, tables))
 
@@ -38,6 +39,8 @@ def _document(rendered: Rendered) -> str:
     content = body(rendered)
     title, paper, run = header(rendered)
     parts = [f"## {title}", paper, f"**{run}**"]
+    if rendered.figure:
+        parts.append(f"![{rendered.table.id}]({quote(rendered.figure.png.as_posix())})")
     alignment = ["---", *("---:" if column in NUMBERS else "---" for column in content.columns)]
     for section in content.sections:
         if section.title:
@@ -49,7 +52,7 @@ def _document(rendered: Rendered) -> str:
     title, claims = tested(rendered)
     if claims:
         whose = [whose.capitalize() for whose, _ in claims[0].results]
-        lines = [[claim.text, *(truth for _, truth in claim.results), " ".join(claim.because)] for claim in claims]
+        lines = [[f"`{claim.id}`: {claim.text}", *(truth for _, truth in claim.results), " ".join(claim.because)] for claim in claims]
         table = _table(["Claim", *whose, "Because"], ["---"] * (len(whose) + 2), [[_escaped(cell) for cell in line] for line in lines])
         parts += [f"### {title}", table]
     if rendered.deviations:

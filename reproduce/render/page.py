@@ -26,7 +26,7 @@ def page(tables: Sequence[Rendered]) -> str:
         The page. A verdict has a colour, and says in words what it is.
     """
     style = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-    title = ", ".join(header(rendered)[0] for rendered in tables)
+    title = header(tables[0])[0] if len(tables) == 1 else ", ".join(rendered.table.id for rendered in tables)
     return (
         f"<!doctype html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
         f"<meta name='viewport' content='width=device-width, initial-scale=1'>\n<title>{escape(title)}</title>\n"
@@ -41,6 +41,7 @@ def _article(rendered: Rendered) -> str:
     parts = [
         f"<article id='{escape(id)}'>",
         f"<header>\n<h1>{escape(title)}</h1>\n<p>{escape(paper)}</p>\n<p class='run'>{_run(run)}</p>\n</header>",
+        _figure(rendered),
         f"<p class='summary'>{content.counted}: {pills}</p>",
         *(_section(section, content.columns, id) for section in content.sections),
         _notes(content, id),
@@ -53,6 +54,16 @@ def _article(rendered: Rendered) -> str:
 
 def _run(run: str) -> str:
     return " ".join(f"<span>{escape(part)}</span>" for part in run.split(" | "))
+
+
+def _figure(rendered: Rendered) -> str:
+    """Make an SVG a part of the page: without the frame of a file of its own, and with ids that no other figure has."""
+    if not rendered.figure:
+        return ""
+    id, svg = escape(rendered.table.id), rendered.figure.svg
+    svg = re.sub(r"<metadata>.*?</metadata>\s*|<!--.*?-->\s*| xmlns(:\w+)?=\"[^\"]*\"", "", svg[svg.index("<svg") :], flags=re.DOTALL)
+    svg = re.sub(r"( id=\"|href=\"#|url\(#)", rf"\g<1>{id}-", svg)
+    return f"<figure role='img' aria-label='{id}'>\n{svg.strip()}\n</figure>"
 
 
 def _pill(word: str, text: str = "") -> str:
@@ -96,8 +107,10 @@ def _judged(line: Line, id: str) -> str:
 def _notes(content: Body, id: str) -> str:
     if not content.notes:
         return ""
-    notes = "\n".join(f"<li id='{escape(id)}-note-{number}'>{escape(note)}</li>" for number, note in enumerate(content.notes, start=1))
-    return f"<section>\n<ol class='notes'>\n{notes}\n</ol>\n</section>"
+    notes = "\n".join(
+        f"<dt>[{number}]</dt><dd id='{escape(id)}-note-{number}'>{escape(note)}</dd>" for number, note in enumerate(content.notes, start=1)
+    )
+    return f"<section>\n<dl class='notes'>\n{notes}\n</dl>\n</section>"
 
 
 def _claims(rendered: Rendered) -> str:
@@ -105,7 +118,7 @@ def _claims(rendered: Rendered) -> str:
     if not claims:
         return ""
     items = "\n".join(
-        f"<li>\n<blockquote>{escape(claim.text)}</blockquote>\n"
+        f"<li>\n<h3>{escape(claim.id)}</h3>\n<blockquote>{escape(claim.text)}</blockquote>\n"
         f"<p>{' '.join(f'{whose}: {_pill(truth)}' for whose, truth in claim.results)}</p>\n"
         f"<p class='because'>{'<br>'.join(map(escape, claim.because))}</p>\n</li>"
         for claim in claims

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from reproduce.compare import NOT_PRINTED
@@ -34,6 +35,14 @@ class Deviation(Protocol):
 
 
 @dataclass(frozen=True)
+class Drawing:
+    """A figure's PNG file, named as seen from the working directory, and its SVG, as text."""
+
+    png: Path
+    svg: str
+
+
+@dataclass(frozen=True)
 class Rendered:
     """A compared table with everything that is said of it; `data`, `seeds` and `device` say in words what was run."""
 
@@ -45,6 +54,7 @@ class Rendered:
     cells: Sequence[Mapping[str, Any]]
     claims: Sequence[ClaimResult] = ()
     deviations: Sequence[Deviation] = ()
+    figure: Drawing | None = None
 
     def __post_init__(self) -> None:
         if not (self.profile and self.data):
@@ -123,7 +133,8 @@ class Body:
     def counted(self) -> str:
         """How many cells there are, and where to find those that are not shown."""
         rest = f" ({self.hidden} of them in the json only)" if self.hidden else ""
-        return f"{sum(count for _, count in self.counts)} cells{rest}"
+        total = sum(count for _, count in self.counts)
+        return f"{total} cell{'s' if total != 1 else ''}{rest}"
 
     @property
     def summary(self) -> str:

@@ -305,6 +305,7 @@ def test_csv_joins_lists_within_lists(rendered: Rendered) -> None:
 def test_tex_escapes_everything() -> None:
     assert escaped("a_b & 5 % {x} \\y") == r"a\_b \& 5 \% \{x\} \textbackslash{}y"
     assert escaped("-0.1 rf-fc6 ± <= é Ł 日 ﬁ") == r"$-$0.1 rf{-}fc6 $\pm$ \textless{}= é ? ? fi"
+    assert escaped('a "quoted word" ("in brackets"), 3" wide, "end"') == "a ``quoted word'' (``in brackets''), 3'' wide, ``end''"
     assert escaped(AWKWARD).count("{") == escaped(AWKWARD).count("}")
 
 

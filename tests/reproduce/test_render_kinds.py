@@ -14,12 +14,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from reproduce.claims import Claim, check_claims
 from reproduce.compare import compare
+from reproduce.picture import picture_png
 from reproduce.published import Column, Group, Paper, PublishedCell, PublishedTable
-from reproduce.render import Rendered, render
+from reproduce.render import Drawing, Rendered, render
 
 GOLDEN = Path(__file__).parent / "golden"
 PAPER = Paper("made", "Doe et al. 2020", "A Made-up Paper", ("Jane Doe",), "JMLR", 2020, ("mixed", "speed", "figure1"))
@@ -176,6 +178,48 @@ def test_where_every_run_is_done_there_is_no_state(complete: Rendered, format: s
     assert "6 measured" in text
 
 
+SVG = """<?xml version="1.0"?>
+<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">
+<svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 2 2" xmlns="http://www.w3.org/2000/svg">
+ <metadata><dc:title>https://example.org/</dc:title></metadata>
+ <defs><path id="glyph" d="M 0 0"/><clipPath id="clip"><rect width="2" height="2"/></clipPath></defs>
+ <!-- text -->
+ <g clip-path="url(#clip)"><use xlink:href="#glyph"/></g>
+</svg>
+"""
+
+
+def test_figures_stand_on_the_page_itself_and_their_ids_once(mixed: Rendered, speed: Rendered) -> None:
+    figure = Drawing(Path("runs/figures/made.png"), SVG)
+    page = render([replace(mixed, figure=figure), replace(speed, figure=figure)], "html")
+    assert page.count("<svg") == page.count("</svg>") == 2
+    for id in ("made.mixed", "made.speed"):
+        for part in (f' id="{id}-glyph"', f' xlink:href="#{id}-glyph"', f' id="{id}-clip"', f"url(#{id}-clip)"):
+            assert page.count(part) == 1
+    ids = re.findall(r" id=['\"]([^'\"]+)", page)
+    assert len(ids) == len(set(ids))
+    assert not re.search(r"https?:|<\?xml|<!--|metadata|made\.png", page)
+
+
+def test_markdown_links_the_figures_file(speed: Rendered) -> None:
+    text = render([replace(speed, figure=Drawing(Path("my runs/figures/made.speed-demo.png"), SVG))], "md")
+    assert "\n\n![made.speed](my%20runs/figures/made.speed-demo.png)\n\n" in text
+
+
+@pytest.mark.parametrize("format", ["terminal", "csv", "json"])
+def test_other_formats_are_the_same_with_a_figure(speed: Rendered, format: str) -> None:
+    assert render([replace(speed, figure=Drawing(Path("made.png"), SVG))], format) == render([speed], format)
+
+
+def test_a_page_is_named_after_its_table_or_tables(mixed: Rendered, speed: Rendered) -> None:
+    assert "<title>made.mixed: Numbers of every form</title>" in render([mixed], "html")
+    assert "<title>made.mixed, made.speed</title>" in render([mixed, speed], "html")
+
+
+def test_one_cell_is_not_plural(speed: Rendered) -> None:
+    assert "\n1 cell: 1 measured.\n" in render([replace(speed, cells=speed.cells[:1])], "terminal")
+
+
 def test_the_summary_counts_what_was_measured(speed: Rendered) -> None:
     assert "6 cells: 5 measured, 1 not run.\n" in render([speed], "terminal")
 
@@ -240,10 +284,15 @@ def test_ids_stand_once_on_a_page_of_several_tables(mixed: Rendered, speed: Rend
 def test_tex_of_several_tables_compiles_without_a_box_too_wide(
     mixed: Rendered, speed: Rendered, complete: Rendered, tmp_path: Path
 ) -> None:
-    (tmp_path / "tables.tex").write_text(render([mixed, speed, complete], "tex"), encoding="utf-8")
+    png = tmp_path / "runs_of_mine" / "made.speed-demo.png"
+    png.parent.mkdir()
+    png.write_bytes(picture_png(np.zeros((4, 4, 3), np.uint8)))
+    tables = [mixed, replace(speed, figure=Drawing(png.relative_to(tmp_path), SVG)), complete]
+    (tmp_path / "tables.tex").write_text(render(tables, "tex"), encoding="utf-8")
     for _ in range(2):
         done = subprocess.run(
             ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "tables.tex"], cwd=tmp_path, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout[-2000:]
     assert "Overfull" not in done.stdout
+    assert "runs_of_mine/made.speed-demo.png" in done.stdout.replace("\n", "")

@@ -72,7 +72,7 @@ CLAIMS = (
         lambda evidence: all_of(*(evidence.greater((f"{key}-2", "f"), 1.0) for key in GRADIENTS)),
     ),
     Claim(
-        "large-start-shrinks",
+        "larger-start-greater-f",
         "using extremely greater initial dilations requires learning greater f",
         "section 5.1",
         "with either gradient f from an initial dilation of 12 exceeds that from 2",

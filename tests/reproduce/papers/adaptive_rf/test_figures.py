@@ -228,6 +228,25 @@ def test_showing_writes_the_figure_beside_the_runs_and_nothing_else_to_stdout(tm
     assert drawn[0] == drawn[1]
 
 
+@pytest.mark.parametrize(
+    ("format", "shown"),
+    [
+        ("md", "\n![adaptive_rf.figure2](runs/figures/adaptive_rf.figure2-demo.png)\n"),
+        ("html", "</svg>"),
+        ("tex", "\\includegraphics{\\detokenize{runs/figures/adaptive_rf.figure2-demo.png}}"),
+    ],
+)
+def test_a_document_shows_the_figure_that_was_just_drawn(
+    format: str, shown: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    finish(Store(tmp_path / "runs"), jobs(DEMO)["helen-modified-8"][0], {4: 1.0, 9: 1.1})
+    assert main(["show", "adaptive_rf.figure2", "--format", format]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.count(shown) == 1
+    assert captured.err.count("\n") == 1
+    assert (tmp_path / "runs/figures/adaptive_rf.figure2-demo.png").is_file()
+
+
 @pytest.mark.parametrize("id", FIGURES)
 def test_without_runs_there_is_no_figure_and_one_line_says_so(id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", id]) == 0

@@ -78,7 +78,7 @@ def test_a_share_that_overflowed_is_left_out(tmp_path: Path) -> None:
 def test_claims_are_decided_on_ours_alone(compared: list[dict[str, Any]]) -> None:
     results = {result["id"]: result for result in check_claims(CLAIMS, load(TABLE.id), compared)}
     assert {result["printed"] for result in results.values()} == {"not tested"}
-    assert results["large-start-shrinks"]["holds"] == "yes"
+    assert results["larger-start-greater-f"]["holds"] == "yes"
     assert results["dilation-2-keeps-f-above-1"]["holds"] == "no"
 
 
