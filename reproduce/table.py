@@ -22,6 +22,10 @@ Profile = Literal["paper", "small", "demo"]
 Value = float | list[float] | None
 
 
+class NoMetric(LookupError):
+    """A finished run lacks the metric that a cell shows."""
+
+
 @dataclass(frozen=True)
 class Deviation:
     """A place where we knowingly differ from the paper, or where it is silent."""
@@ -146,8 +150,12 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
     data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
     if cell.curve:
         metrics["curve"] = run.curve
+    try:
+        value = cell.value(metrics)
+    except NoMetric as error:
+        return _absent("failed", str(error), job)
     return {
-        "seed": job.seed, "value": cell.value(metrics), "state": "done", "reason": cell.caveat, "job": job.name,
+        "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
         "data": described(data),
         "verified": not data or (data["status"] in ("verified", "counts") and job.start_official and not cell.caveat),
         "device": result["provenance"]["device"],
