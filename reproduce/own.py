@@ -107,6 +107,7 @@ def read_rows(path: Path, published: Job) -> list[OwnRow]:
         network = _placed(row.network or published.network, path)
         found.append(replace(row, network=network, recipe=row.recipe or published.recipe, data=_placed(row.data or published.data, path)))
         _check(found[-1])
+        _check_data(found[-1], published)
     return found
 
 
@@ -132,11 +133,22 @@ def _check(row: OwnRow) -> None:
                 raise ValueError(
                     f"Expected `{name}` of {type(network).__name__} in row '{row.key}' to be {BLOCKS}, one a block, but got {value}{hint}."
                 )
+
+
+def _check_data(row: OwnRow, published: Job) -> None:
+    """Refuse data of other classes than the network's, and data that would not count by its files."""
+    data, network = row.data, row.network
+    assert network is not None
     classes = CLASSES.get(type(data), network.num_classes)
     if network.num_classes != classes:
         raise ValueError(
             f"Expected `num_classes` of the network in row '{row.key}' to be {classes}, those of {type(data).__name__}, "
             f"but got {network.num_classes}."
+        )
+    known = [isinstance(spec, OwnData) or bool(spec and (spec.made or spec.fingerprint)) for spec in (data, published.data)]
+    if known == [False, True]:
+        raise ValueError(
+            f"Expected `data` of row '{row.key}' to have `made` or `fingerprint`, but has neither; `replace(published.data, ...)` has."
         )
 
 

@@ -59,7 +59,8 @@ class Cell:
         audit: whether the printed number is held against the paper's own formula.
         missing: what has to be had before the jobs can run, and how.
         curve: whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
-        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile.
+        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile; of a user's own row,
+            what it is.
         label: of a row that the paper lacks.
     """
 

@@ -253,6 +253,10 @@ WRONG: dict[str, tuple[str | None, str]] = {
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=VOC(32, made=MadeScenes(2, 2, 32)))]\n",
         "Expected `num_classes` of the network in row 'a' to be 21, those of VOC, but got 11.",
     ),
+    "data of which nothing is known": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Helen(32))]\n",
+        "Expected `data` of row 'a' to have `made` or `fingerprint`, but has neither; `replace(published.data, ...)` has.",
+    ),
     "dilations of paths": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
         "Expected `dilations` of MultiPathVGG in row 'a' to be 5, one a block, but got (4, 6); those of its paths are `path_dilations`.",
