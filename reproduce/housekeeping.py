@@ -43,15 +43,27 @@ def stale(job: Job | None, now: Mapping[str, int]) -> bool:
     return job is not None and (job.revision < now.get(job.slug, 0) or any(stale(parent, now) for parent in job.parents))
 
 
-def select(store: Store, patterns: Sequence[str]) -> list[Run]:
-    """Return the runs that names or patterns (`*-demo-*`) match, each once."""
+def find(store: Store, text: str) -> Run:
+    """Return the one run whose name is a text, or begins so.
+
+    Raises:
+        UsageError: there is none, or several begin so.
+    """
+    runs = store.runs()
+    found = [run for run in runs if run.name == text] or [run for run in runs if text and run.name.startswith(text)]
+    if len(found) != 1:
+        several = f"{', '.join(run.name for run in found[:5])}{', ...' if len(found) > 5 else ''}"
+        what = f"begins {len(found)} runs ({several}); add to it" if found else "is none; `python -m reproduce runs` lists them"
+        raise UsageError(f"Expected the name of a run in {store.root}, or how one run's name begins, but '{text}' {what}.")
+    return found[0]
+
+
+def select(store: Store, names: Sequence[str]) -> list[Run]:
+    """Return the runs that names, beginnings of one name, or patterns (`*-demo-*`) mean, each once."""
     runs = store.runs()
     chosen: dict[str, Run] = {}
-    for pattern in patterns:
-        found = [run for run in runs if fnmatchcase(run.name, pattern)]
-        if not found:
-            raise UsageError(f"Expected the name of a run in {store.root}, but got '{pattern}'; `python -m reproduce runs` lists them.")
-        chosen |= {run.name: run for run in found}
+    for name in names:
+        chosen |= {run.name: run for run in [run for run in runs if fnmatchcase(run.name, name)] or [find(store, name)]}
     return list(chosen.values())
 
 

@@ -149,13 +149,21 @@ class Mirror:
         import wandb
 
         with np.load(path) as arrays:
+            names = [name for name in arrays.files if not name.endswith("-classes")]
+            height, width = (max(arrays[name].shape[axis] for name in names) for axis in (0, 1))
+
+            def padded(name: str, value: int) -> Any:  # wandb shows pictures of one size
+                array = arrays[name]
+                margins = [(0, height - array.shape[0]), (0, width - array.shape[1]), (0, 0)]
+                return np.pad(array, margins[: array.ndim], constant_values=value)
+
             labels = {index: str(name) for index, name in enumerate(arrays["0-classes"])} | {255: "ignored"}
             return [
                 wandb.Image(
-                    arrays[f"{index}-image"],
+                    padded(f"{index}-image", 0),
                     masks={
-                        "ground truth": {"mask_data": arrays[f"{index}-mask"], "class_labels": labels},
-                        "prediction": {"mask_data": arrays[f"{index}-prediction"], "class_labels": labels},
+                        "ground truth": {"mask_data": padded(f"{index}-mask", 255), "class_labels": labels},
+                        "prediction": {"mask_data": padded(f"{index}-prediction", 255), "class_labels": labels},
                     },
                 )
                 for index in range(len(arrays.files) // 4)

@@ -53,9 +53,32 @@ def table_parser(verb: str = "") -> Parser:
     parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add the rows of a Python file of your own")
     parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"of trainings (default {PRECISIONS[0]})")
-    parser.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
-    parser.add_argument("--runs-dir", type=Path, default=RUNS, help="where runs are kept (default runs)")
+    parser.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
+    return add_runs_dir(parser)
+
+
+def data_folder(text: str) -> Path:
+    """Return the path of --data-root; an unset variable gives nothing, which as a path is the current folder."""
+    if not text:
+        raise UsageError("Expected --data-root to be a folder of data sets, but got ''; correct it, or leave it out for the demo.")
+    return Path(text)
+
+
+def add_runs_dir(parser: Parser) -> Parser:
+    """Add the option that says where runs are."""
+    parser.add_argument("--runs-dir", type=_runs_folder, default=RUNS, help="where runs are kept (default runs)")
     return parser
+
+
+def _runs_folder(text: str) -> Path:
+    """Return a folder that exists or could be made."""
+    path = Path(text)
+    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
+    if not text:
+        raise UsageError("Expected --runs-dir to be a folder, but got ''; correct it, or leave it out for `runs`.")
+    if not nearest.is_dir():
+        raise UsageError(f"Expected --runs-dir to be a folder, but got {path}, and {nearest} is a file; name another.")
+    return path
 
 
 def add_wandb(parser: Parser, modes: tuple[str, ...]) -> Parser:

@@ -11,18 +11,22 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from types import ModuleType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
+from datamodules.layouts import helen, voc
 from reproduce.job import Job
-from reproduce.specs import VOC, AdaptiveVGG, Data, Helen, MultiPathVGG, Network, OwnData, OwnNetwork, Recipe
-from reproduce.table import Cell, Setting, Value
+from reproduce.specs import VOC, AdaptiveVGG, Data, Helen, MadeFaces, MadeScenes, MultiPathVGG, Network, OwnData, OwnNetwork, Recipe
+from reproduce.table import Cell, NoMetric, Setting, Value
 
-__all__ = ["AdaptiveVGG", "MultiPathVGG", "OwnData", "OwnNetwork", "OwnRow", "Recipe"]
+__all__ = ["VOC", "AdaptiveVGG", "Helen", "MadeFaces", "MadeScenes", "MultiPathVGG", "OwnData", "OwnNetwork", "OwnRow", "Recipe"]
+
+CLASSES: dict[type, int] = {Helen: len(helen.CLASSES), VOC: len(voc.CLASSES)}  # own data says how many only in its job
+BLOCKS = 5  # of VGG-16
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,8 @@ class OwnRow:
             if value is not None and not isinstance(value, allowed):
                 kinds = " or ".join(kind.__name__ for kind in allowed)
                 raise ValueError(f"Expected `{name}` of row '{self.key}' to be {kinds}, but got {type(value).__name__}.")
+        if not _fits(self.metrics, tuple[str, ...]):
+            raise ValueError(f"Expected `metrics` of row '{self.key}' to be several names, ('f_score',) say, but got {self.metrics!r}.")
 
 
 def own_cells(setting: Setting, cells: Sequence[Cell]) -> list[Cell]:
@@ -100,7 +106,61 @@ def read_rows(path: Path, published: Job) -> list[OwnRow]:
     for row in rows:
         network = _placed(row.network or published.network, path)
         found.append(replace(row, network=network, recipe=row.recipe or published.recipe, data=_placed(row.data or published.data, path)))
+        _check(found[-1])
+        _check_data(found[-1], published)
     return found
+
+
+def _check(row: OwnRow) -> None:
+    """Refuse what its job would fail on; whatever is built there alone, the user's own, is left to it."""
+    network, recipe, data = row.network, row.recipe, row.data
+    assert network is not None
+    assert recipe is not None
+    for spec in (network, recipe, data):
+        for name, kind in get_type_hints(type(spec)).items():
+            value = getattr(spec, name)
+            if not _fits(value, kind):
+                said = kind.__name__ if isinstance(kind, type) else kind
+                raise ValueError(f"Expected `{name}` of {type(spec).__name__} in row '{row.key}' to be {said}, but got {value!r}.")
+    for name in ("steps", "batch_size"):
+        if getattr(recipe, name) < 1:
+            raise ValueError(f"Expected `{name}` of Recipe in row '{row.key}' to be positive, but got {getattr(recipe, name)}.")
+    if isinstance(network, AdaptiveVGG | MultiPathVGG):
+        for name in ("strides", "dilations", "pool_dilations"):
+            value = getattr(network, name)
+            if len(value) != BLOCKS:
+                hint = "; those of its paths are `path_dilations`" if isinstance(network, MultiPathVGG) and name == "dilations" else ""
+                raise ValueError(
+                    f"Expected `{name}` of {type(network).__name__} in row '{row.key}' to be {BLOCKS}, one a block, but got {value}{hint}."
+                )
+
+
+def _check_data(row: OwnRow, published: Job) -> None:
+    """Refuse data of other classes than the network's, and data that would not count by its files."""
+    data, network = row.data, row.network
+    assert network is not None
+    classes = CLASSES.get(type(data), network.num_classes)
+    if network.num_classes != classes:
+        raise ValueError(
+            f"Expected `num_classes` of the network in row '{row.key}' to be {classes}, those of {type(data).__name__}, "
+            f"but got {network.num_classes}."
+        )
+    known = [isinstance(spec, OwnData) or bool(spec and (spec.made or spec.fingerprint)) for spec in (data, published.data)]
+    if known == [False, True]:
+        raise ValueError(
+            f"Expected `data` of row '{row.key}' to have `made` or `fingerprint`, but has neither; `replace(published.data, ...)` has."
+        )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value is of the type that a field is declared with; an integer will do for a float, and a list for a tuple."""
+    if kind is Any:
+        return True
+    if get_origin(kind) is tuple:
+        return isinstance(value, list | tuple) and all(_fits(member, get_args(kind)[0]) for member in value)
+    if get_origin(kind) is UnionType:
+        return any(_fits(value, member) for member in get_args(kind))
+    return isinstance(value, int | float if kind is float else kind)
 
 
 def load(path: Path, sha256: str = "") -> ModuleType:
@@ -204,12 +264,34 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
     return [
         Cell(
             row.key, metric, "trained", jobs, values.get(metric, partial(_metric, metric)),
-            missing="" if needs_nothing else like[0].missing, label=row.label,
+            missing="" if needs_nothing else like[0].missing, label=row.label, caveat=_note(jobs[0], like[0].jobs[0]),
         )
         for metric in row.metrics or (*learned, *values)
     ]  # fmt: skip
 
 
+def _note(job: Job, published: Job) -> str:
+    """Say what an own row is, because the paper's deviations, which stand below it, do not."""
+    recipe, network = job.recipe, job.network
+    assert recipe is not None
+    length = {"steps", "batch_size"}
+    trained = ", ".join([f"{recipe.steps} steps of {recipe.batch_size}", *_differing(recipe, published.recipe, length)])
+    if isinstance(network, OwnNetwork):
+        called, arguments = f"OwnNetwork {network.name}", [f"{name}={value!r}" for name, value in network.arguments]
+    else:
+        called, arguments = type(network).__name__, _differing(network, published.network)
+    return f"own row: {trained}, {called}({', '.join(arguments)})" if arguments else f"own row: {trained}, {called}"
+
+
+def _differing(spec: Any, published: Any, without: Collection[str] = ()) -> list[str]:
+    """Return the fields of a spec that are not as in the published one, or where that has no such field, not the default."""
+    named = [(item.name, getattr(spec, item.name), getattr(published, item.name, item.default)) for item in fields(spec)]
+    return [f"{name}={value!r}" for name, value, other in named if value != other and name not in without]
+
+
 def _metric(name: str, metrics: Mapping[str, Any]) -> Value:
-    value: Value = metrics.get(name)
+    if name not in metrics:
+        known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
+        raise NoMetric(f"no metric '{name}' in the run; it has {known}")
+    value: Value = metrics[name]
     return value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from reproduce.compare import CELL_FIELDS, compare
 from reproduce.published import load
 from reproduce.store import Store
-from reproduce.table import Profile, Setting, measure_table
+from reproduce.table import PROFILES, Profile, Setting, measure_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,13 +30,15 @@ def results(
         A line a cell, with the keys of the json's cells as columns; numbers as floats, several in one cell as lists.
 
     Raises:
-        ValueError: there is no such table.
+        ValueError: there is no such table, or no such profile.
         DataError: the data root lacks the table's data set.
     """
     import pandas as pd
 
     from reproduce.papers import TABLES
 
+    if profile not in PROFILES:
+        raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
     published = load(table)
     setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
     mapped = TABLES[published.id]

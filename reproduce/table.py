@@ -22,6 +22,10 @@ Profile = Literal["paper", "small", "demo"]
 Value = float | list[float] | None
 
 
+class NoMetric(LookupError):
+    """A finished run lacks the metric that a cell shows."""
+
+
 @dataclass(frozen=True)
 class Deviation:
     """A place where we knowingly differ from the paper, or where it is silent."""
@@ -55,7 +59,8 @@ class Cell:
         audit: whether the printed number is held against the paper's own formula.
         missing: what has to be had before the jobs can run, and how.
         curve: whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
-        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile.
+        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile; of a user's own row,
+            what it is.
         label: of a row that the paper lacks.
     """
 
@@ -146,8 +151,12 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
     data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
     if cell.curve:
         metrics["curve"] = run.curve
+    try:
+        value = cell.value(metrics)
+    except NoMetric as error:
+        return _absent("failed", str(error), job)
     return {
-        "seed": job.seed, "value": cell.value(metrics), "state": "done", "reason": cell.caveat, "job": job.name,
+        "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
         "data": described(data),
         "verified": not data or (data["status"] in ("verified", "counts") and job.start_official and not cell.caveat),
         "device": result["provenance"]["device"],

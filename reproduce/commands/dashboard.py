@@ -22,8 +22,9 @@ def parser() -> Parser:
     """Return the parser: what chooses tables, and where the dashboard goes."""
     parser = add_project(table_parser("dashboard"))
     parser.add_argument("--wandb-entity", default="", metavar="NAME", help="user or team of wandb's (default: whoever is logged in)")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="write the dashboard's json there instead of to wandb")
-    parser.add_argument("--dry-run", action="store_true", help="print the dashboard's json instead")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--output", type=Path, metavar="FILE", help="write the dashboard's json there instead of to wandb")
+    instead.add_argument("--dry-run", action="store_true", help="print the dashboard's json instead")
     return parser
 
 

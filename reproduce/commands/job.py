@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reproduce.options import UsageError
+from reproduce.options import Parser
 
 
 def main(words: Sequence[str]) -> int:
     """Do the job of a run folder."""
-    if len(words) != 1:
-        raise UsageError(f"Expected one RUN_DIR after `job`, but got {len(words)}.")
+    parser = Parser(prog="python -m reproduce job", description="Do one prepared job; what a launcher starts.")
+    parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a run's folder, with its job.json")
+    options = parser.parse_args(words)
     from reproduce.worker import work
 
-    return work(Path(words[0]), cluster=True)
+    return work(options.folder, cluster=True)

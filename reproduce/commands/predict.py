@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reproduce.housekeeping import find
 from reproduce.job import Job, from_plain
-from reproduce.options import Parser, UsageError
-from reproduce.store import Run, read_json
+from reproduce.options import Parser, UsageError, add_runs_dir
+from reproduce.store import Run, Store, read_json
 
+OTHERWISE = {"describe": "computes sizes", "cost": "measures the time and memory of training steps"}  # what other tasks do
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
 
 
@@ -18,14 +20,14 @@ def parser() -> Parser:
     result.add_argument("run", metavar="RUN", help="a run's folder, its name in the runs folder, or how that name begins")
     result.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, such as JPEGs or PNGs")
     result.add_argument("--output", type=Path, default=Path("predictions"), help="folder of what is written (default predictions)")
-    result.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
-    return result
+    return add_runs_dir(result)
 
 
 def main(words: Sequence[str]) -> int:
     """Write two files for each picture: the picture beside its overlay and legend, and the mask."""
     options = parser().parse_args(words)
-    run = find_run(options.run, options.runs_dir)
+    folder = Path(options.run)
+    run = Run(folder.resolve()) if (folder / "job.json").exists() else find(Store(options.runs_dir), options.run)
     job = usable(run)
     stems = [image.stem for image in options.images]
     for stem in stems:
@@ -56,26 +58,6 @@ def main(words: Sequence[str]) -> int:
     return 0
 
 
-def find_run(text: str, runs: Path) -> Run:
-    """Return the run that a user means.
-
-    Args:
-        text: a run's folder, its name below `runs`, or the beginning of one name.
-        runs: the folder of all runs.
-
-    Raises:
-        UsageError: none is meant, or several are.
-    """
-    if (Path(text) / "job.json").exists():
-        return Run(Path(text).resolve())
-    names = sorted(path.parent.name for path in runs.glob("*/job.json"))
-    found = [name for name in names if name == text] or [name for name in names if name.startswith(text)]
-    if len(found) != 1:
-        what = f"begins {len(found)} runs ({', '.join(found[:5])}{', ...' if len(found) > 5 else ''})" if found else "is none"
-        raise UsageError(f"Expected RUN to be a run's folder, or how one run's name in {runs} begins, but '{text}' {what}.")
-    return Run(runs / found[0])
-
-
 def usable(run: Run) -> Job:
     """Return the job of a run that has weights to segment with.
 
@@ -84,7 +66,7 @@ def usable(run: Run) -> Job:
     """
     job: Job = from_plain(read_json(run.folder / "job.json"))
     if job.task != "segmentation":
-        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} computes sizes.")
+        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {OTHERWISE[job.task]}.")
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
     if not run.weights.exists():

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from reproduce.options import Parser, UsageError
+from reproduce.options import Parser, UsageError, data_folder
 from reproduce.papers.adaptive_rf.helen import IMAGENET_VGG16
 
 BLOCK = 2**20
@@ -39,7 +39,7 @@ def parser() -> Parser:
     """Return the parser."""
     result = Parser(prog="python -m reproduce prepare", description="Put what may be downloaded into the data root, checked.")
     result.add_argument("name", metavar="NAME", choices=DOWNLOADS, help=f"one of {', '.join(DOWNLOADS)}")
-    result.add_argument("--data-root", type=Path, help="folder of the data sets (default $REPRODUCE_DATA)")
+    result.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
     result.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take this file instead of downloading")
     return result
 

@@ -36,7 +36,7 @@ def running_parser(verb: str = "") -> Parser:
     result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
     result.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a processor, that share each training (default 1)")
     result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
-    result.add_argument("--stop-after", type=int, default=0, metavar="STEPS", help="stop each training, resumable, after so many steps")
+    result.add_argument("--stop-after", type=int, metavar="STEPS", help="stop each training, resumable, after so many steps")
     result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
     return result
 
@@ -67,7 +67,7 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
 
     launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
     alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
-    together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after}
+    together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after or 0}
     trains = {job.digest for job in jobs if job.recipe is not None and not job.exclusive}
     return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.digest in trains else alone))) for job in jobs]
 
@@ -96,15 +96,14 @@ def check_wandb(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
     """Refuse numbers that mean nothing."""
-    for name, value in (("--jobs", options.jobs), ("--devices", options.devices), ("--num-nodes", options.num_nodes)):
+    for name in ("jobs", "devices", "num_nodes", "stop_after"):
+        value = getattr(options, name)
         if value is not None and value < 1:
-            raise UsageError(f"Expected {name} to be a positive integer, but got {value}.")
+            raise UsageError(f"Expected --{name.replace('_', '-')} to be a positive integer, but got {value}.")
     if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise UsageError(
             f"Expected MASTER_ADDR and MASTER_PORT in the environment, where machines meet, with --num-nodes {options.num_nodes}; set them."
         )
-    if options.stop_after < 0:
-        raise UsageError(f"Expected --stop-after to be zero or a positive integer, but got {options.stop_after}.")
     if options.max_hours is not None and not 0 < options.max_hours < math.inf:
         raise UsageError(f"Expected --max-hours to be a positive number of hours, but got {options.max_hours:g}.")
 

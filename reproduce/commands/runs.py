@@ -8,15 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 
 from reproduce import housekeeping
-from reproduce.options import Parser, UsageError, add_wandb, check_project, print_lines
+from reproduce.options import Parser, UsageError, add_runs_dir, add_wandb, check_project, print_lines
 from reproduce.provenance import package_version
 from reproduce.quantities import duration, size
 from reproduce.specs import Wandb
 from reproduce.store import Run, Store
 
 USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
-       python -m reproduce runs remove NAME...            remove runs, by name or pattern ('*-demo-*')
-       python -m reproduce runs remove --failed --stale --unfinished
+       python -m reproduce runs remove NAME...            remove runs, by name, its beginning, or pattern ('*-demo-*')
+       python -m reproduce runs remove [NAME...] --failed --stale --unfinished
+                                                          only those (of the named) that are any of these
        python -m reproduce runs rerun NAME...             remove results, so that the next command runs them again
        python -m reproduce runs export FILE.tar.gz [NAME...]  write results, without weights, for another machine
        python -m reproduce runs import FILE.tar.gz        take results from another machine
@@ -28,13 +29,14 @@ def parser() -> Parser:
     """Return the parser of all actions."""
     result = Parser(prog="python -m reproduce runs", usage=USAGE, description="Keep house: list, remove, repeat and carry runs.")
     result.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default list)")
-    result.add_argument("names", nargs="*", metavar="NAME", help="runs, by name or pattern; of export and import first the file")
-    result.add_argument("--failed", action="store_true", help="remove: those that failed")
-    result.add_argument("--stale", action="store_true", help="remove: those of a method whose revision moved on")
-    result.add_argument("--unfinished", action="store_true", help="remove: those that were interrupted, or never begun")
+    result.add_argument(
+        "names", nargs="*", metavar="NAME", help="runs, by name, how one begins, or pattern; of export and import first the file"
+    )
+    result.add_argument("--failed", action="store_true", help="remove: only those that failed")
+    result.add_argument("--stale", action="store_true", help="remove: only those of a method whose revision moved on")
+    result.add_argument("--unfinished", action="store_true", help="remove: only those that were interrupted, or never begun")
     result.add_argument("--dry-run", action="store_true", help="remove, rerun: only say what would go")
-    result.add_argument("--runs-dir", type=Path, default=Path("runs"), help="where runs are kept (default runs)")
-    return add_wandb(result, ("offline", "online"))
+    return add_wandb(add_runs_dir(result), ("offline", "online"))
 
 
 def main(words: Sequence[str]) -> int:
@@ -71,18 +73,19 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
 
 
 def remove(options: argparse.Namespace, store: Store) -> int:
-    """Remove the runs that are named or asked for."""
-    if not (options.names or options.failed or options.stale or options.unfinished):
+    """Remove the runs that are named; with flags, only those of them, or of all, that any flag asks for."""
+    flagged = options.failed or options.stale or options.unfinished
+    if not (options.names or flagged):
         raise UsageError("Expected NAME, --failed, --stale or --unfinished after `runs remove`, but got none of them.")
-    chosen = {run.name: run for run in housekeeping.select(store, options.names)}
-    _refuse_running(chosen.values())
-    now = housekeeping.revisions() if options.stale else {}
-    unwanted = ("failed",) * options.failed + ("interrupted", "todo") * options.unfinished
-    for run in store.runs() if unwanted or options.stale else ():
-        state = run.state
-        if state in unwanted or (options.stale and state != "running" and housekeeping.stale(run.job, now)):
-            chosen[run.name] = run
-    _remove(list(chosen.values()), options.dry_run)
+    chosen = housekeeping.select(store, options.names) if options.names else store.runs()
+    if flagged:
+        now = housekeeping.revisions() if options.stale else {}
+        unwanted = ("failed",) * options.failed + ("interrupted", "todo") * options.unfinished
+        states = [(run, run.state) for run in chosen]
+        chosen = [run for run, state in states if state in unwanted or (now and state != "running" and housekeeping.stale(run.job, now))]
+    else:
+        _refuse_running(chosen)
+    _remove(chosen, options.dry_run)
     return 0
 
 

@@ -38,7 +38,9 @@ WRONG: list[tuple[list[str], str]] = [
     (["table1", "--profile", "big"], "invalid choice: 'big'"),
     (["table1", "--format", "xml"], "invalid choice: 'xml'"),
     (["table1", "--bogus"], "--bogus"),
-    (["table1", "--stop-after", "-1"], "--stop-after to be zero or a positive integer, but got -1"),
+    (["table1", "--stop-after", "-1"], "--stop-after to be a positive integer, but got -1"),
+    (["table1", "--stop-after", "0"], "--stop-after to be a positive integer, but got 0"),
+    (["plan", "table1", "--stop-after", "0"], "--stop-after to be a positive integer, but got 0"),
     (["table1", "--max-hours", "0"], "--max-hours to be a positive number of hours, but got 0"),
     (["table1", "--max-hours", "nan"], "--max-hours to be a positive number of hours, but got nan"),
     (["table1", "--max-hours", "inf"], "--max-hours to be a positive number of hours, but got inf"),
@@ -62,8 +64,18 @@ WRONG: list[tuple[list[str], str]] = [
     (["table1", "--data-root", "no-picture", "--profile", "small"], "lacks 1 of"),
     (["table1", "--data-root", "no-labels", "--profile", "small"], "label folders are incomplete"),
     (["table1", "--data-root", "twice", "--profile", "small"], "more than once"),
-    ([*DEMO, "--runs-dir", "/dev/null/x"], "folder that can be written, but got /dev/null/x"),
-    ([*DEMO, "--runs-dir", "text.txt"], "folder that can be written, but got text.txt"),
+    (["table1", "--data-root", ""], "--data-root to be a folder of data sets, but got ''"),
+    (["prepare", "vgg16", "--data-root", ""], "--data-root to be a folder of data sets, but got ''"),
+    ([*DEMO, "--runs-dir", "/dev/null/x"], "but got /dev/null/x, and /dev/null is a file"),
+    ([*DEMO, "--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["show", "table1", "--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["show", "table1", "--runs-dir", "text.txt/x"], "but got text.txt/x, and text.txt is a file"),
+    (["show", "table1", "--runs-dir", ""], "--runs-dir to be a folder, but got ''"),
+    (["plan", "table1", "--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["runs", "--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["predict", "x", "y.png", "--runs-dir", "text.txt"], "but got text.txt, and text.txt is a file"),
+    (["dashboard", "table1", "--dry-run", "--output", "d.json"], "not allowed with argument"),
     ([*DEMO, "--with", "nowhere.py"], "nowhere.py"),
     ([*DEMO, "--with", "syntax.py"], "syntax.py"),
     ([*DEMO, "--with", "no-rows.py"], "no-rows.py"),
@@ -76,8 +88,8 @@ WRONG: list[tuple[list[str], str]] = [
     (["plan"], "Expected a table after `plan`"),
     (["plan", "tabel1"], "but got 'tabel1'"),
     (["plan", "table1", "--seeds", "0"], "--seeds to be from 1 to 1000, but got 0"),
-    (["job"], "Expected one RUN_DIR after `job`, but got 0"),
-    (["job", "a", "b"], "Expected one RUN_DIR after `job`, but got 2"),
+    (["job"], "required: RUN_DIR"),
+    (["job", "a", "b"], "Unrecognized arguments: b"),
     (["job", "."], "Expected a run folder with a job.json"),
     (["job", "garbage"], "job.json"),
     (["predict"], "required"),
@@ -137,6 +149,14 @@ def test_wrong_input_is_one_sentence_and_exit_code_2(
 
 def test_there_are_sixty() -> None:
     assert len({tuple(words) for words, _ in WRONG}) >= 60
+
+
+@pytest.mark.parametrize("verb", ["show", "plan", "predict", "prepare", "runs", "dashboard", "job"])
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+    assert ended.value.code == 0
+    assert "usage: python -m reproduce" in capsys.readouterr().out
 
 
 FACES = "helen/SmithCVPR2013_dataset_resized"

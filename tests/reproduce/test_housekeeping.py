@@ -87,6 +87,10 @@ def test_remove_takes_the_named_and_says_what_it_freed(states: dict[str, Run], c
         (["--unfinished"], {"interrupted", "todo"}),
         (["--failed", "--unfinished"], {"failed", "interrupted", "todo"}),
         (["tiny-*"], {"done", "failed", "interrupted", "todo"}),
+        (["tiny-*", "--failed", "--unfinished"], {"failed", "interrupted", "todo"}),
+        (["tiny-s0-*", "tiny-s1-*", "--failed"], {"failed"}),
+        (["tiny-s0", "--failed"], set()),
+        (["tiny-s0"], {"done"}),
     ],
 )
 def test_remove_by_state_or_pattern(words: list[str], gone: set[str], states: dict[str, Run]) -> None:
@@ -102,6 +106,16 @@ def test_a_running_one_is_refused_and_nothing_else_goes(states: dict[str, Run], 
         assert main(["runs", "remove", "--unfinished"]) == 0  # of those it is none
         assert housekeeping.remove(states["interrupted"]) is None
     assert [state for state, run in states.items() if not run.folder.exists()] == ["todo"]
+
+
+def test_a_beginning_names_a_run_only_where_one_begins_so(states: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
+    names = sorted(run.name for run in states.values())
+    for words in (["remove", "tiny"], ["rerun", "tiny"], ["mirror", "tiny"], ["remove", "tiny", "--failed"]):
+        assert main(["runs", *words]) == 2
+        assert f"but 'tiny' begins 4 runs ({', '.join(names)})" in capsys.readouterr().err
+    assert all(run.folder.exists() for run in states.values())
+    assert main(["runs", "rerun", "tiny-s0"]) == 0
+    assert {state for state, run in states.items() if not run.folder.exists()} == {"done"}
 
 
 def test_rerun_makes_a_job_one_to_do(states: dict[str, Run], store: Store, tiny: Callable[..., Job]) -> None:

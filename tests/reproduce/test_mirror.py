@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import PIL.Image
 import pytest
 import torch
 
@@ -132,6 +133,27 @@ def test_examples_have_their_labels_and_come_back_later(tmp_path: Path, tiny: Ca
         assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == f"{run.name}: mirrored\n"
         assert told(run) == before[0]
         assert not before[1].exists()  # the one before is gone
+
+
+def test_examples_of_several_sizes_are_brought_to_one(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    """Wandb shows a step's pictures in one size; what is added is black, and no class."""
+    import numpy as np
+
+    job = tiny(wandb=OFFLINE)
+    mirrored = mirror.Mirror(job, Store(tmp_path).prepare(job))
+    for height, width in ((3, 5), (4, 2)):
+        batch = {"image": normalise(torch.full((1, 3, height, width), 9, dtype=torch.uint8)), "mask": torch.ones(1, height, width)}
+        mirrored.keep(batch, torch.ones(1, 2, height, width), ("a", "b"))
+    mirrored._save_examples()
+    shown = mirrored._examples()
+    assert [image.image.size for image in shown] == [(5, 4), (5, 4)]
+    for image, (height, width) in zip(shown, ((3, 5), (4, 2)), strict=True):
+        inside = np.zeros((4, 5), bool)
+        inside[:height, :width] = True
+        assert (np.asarray(image.image) == 9 * inside[..., None]).all()
+        for name, label in (("ground truth", 1), ("prediction", 0)):
+            with PIL.Image.open(image._masks[name]._path) as mask:
+                assert (np.asarray(mask) == np.where(inside, label, 255)).all()
 
 
 @pytest.mark.slow
@@ -267,7 +289,10 @@ REFUSED = {
     "no project": (["runs", "mirror", "x", "--wandb-project", ""], "Expected --wandb-project to be up to 128 characters"),
     "an unknown mode": (["table1", "--wandb", "sometimes"], "invalid choice: 'sometimes'"),
     "no run": (["runs", "mirror"], "Expected NAME after `runs mirror`"),
-    "a run that is not there": (["runs", "mirror", "x"], "Expected the name of a run in runs, but got 'x'"),
+    "a run that is not there": (
+        ["runs", "mirror", "x"],
+        "Expected the name of a run in runs, or how one run's name begins, but 'x' is none",
+    ),
 }
 
 

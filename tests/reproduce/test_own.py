@@ -177,6 +177,40 @@ def test_data_counts_by_its_files(here: Path) -> None:
     assert jobs(here / "elsewhere" / "stripes.py", STRIPES)["stripes"].name != job.name
 
 
+def test_a_cell_says_what_its_row_is_and_which_metrics_there_are(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    provenance = {"device": "a processor", "seconds": 1.0, "finished": ""}
+    for job in jobs(here / "my_rows.py").values():
+        run = Store(here / "runs").prepare(job)
+        run.finish(
+            {
+                "metrics": {"f": 1.5, "f_score": 0.5, "mean_iou": 0.4},
+                "data": {"set": "x", "status": "own", "detail": "y"},
+                "provenance": provenance,
+            }
+        )
+    assert main(["show", "table1", "--with", "my_rows.py", "--rows", "plain,inflated-3,short", "--format", "json"]) == 0
+    found = {(cell["row_key"], cell["column"]): (cell["verdict"], cell["reason"]) for cell in json.loads(capsys.readouterr().out)["cells"]}
+    network = "AdaptiveVGG(dilation=3, inflated=True)"
+    assert found == {
+        ("plain", "f_score"): ("unpublished", "not in the paper's table; own row: 300 steps of 4, OwnNetwork plain(channels=8)"),
+        ("inflated-3", "f"): ("unpublished", f"not in the paper's table; own row: 300 steps of 4, {network}"),
+        ("inflated-3", "f_score"): ("unpublished", f"not in the paper's table; own row: 300 steps of 4, {network}"),
+        ("short", "mean_iou"): ("unpublished", "not in the paper's table; own row: 3 steps of 4, AdaptiveVGG"),
+        ("short", "no_such_metric"): ("failed", "failed: no metric 'no_such_metric' in the run; it has f, f_score, mean_iou"),
+    }
+
+
+def test_networks_of_several_paths_stand_in_their_table(here: Path) -> None:
+    """The line of the README."""
+    (here / "my_rows.py").write_text(
+        HEAD + "from dataclasses import replace\n"
+        "def rows(published):\n    return [OwnRow('paths', 'P', replace(published.network, path_dilations=(2, 6)))]\n"
+    )
+    setting = Setting("demo", own=here / "my_rows.py")
+    (cell,) = own_cells(setting, TABLES["adaptive_rf.table3"].cells(setting))
+    assert cell.caveat == "own row: 300 steps of 4, MultiPathVGG(path_dilations=(2, 6))"
+
+
 HEAD = "from reproduce.own import OwnData, OwnNetwork, OwnRow\n"
 WRONG: dict[str, tuple[str | None, str]] = {
     "no file": (None, "but got {path} (No such file or directory)."),
@@ -199,6 +233,38 @@ WRONG: dict[str, tuple[str | None, str]] = {
         "line 2: ValueError: Expected `arguments` to be numbers",
     ),
     "no file of a network": (HEAD + 'ROWS = [OwnRow("a", "A", OwnNetwork("n", 2, file="no.py"))]\n', "/no.py (No such file or directory)."),
+    "a text for metrics": (
+        HEAD + 'ROWS = [OwnRow("a", "A", metrics=("f_score"))]\n',
+        "line 2: ValueError: Expected `metrics` of row 'a' to be",
+    ),
+    "a text for a number": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe('3', 8, 1e-3))]\n",
+        "Expected `steps` of Recipe in row 'a' to be int, but got '3'.",
+    ),
+    "no steps": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe(0, 8, 1e-3))]\n",
+        "Expected `steps` of Recipe in row 'a' to be positive, but got 0.",
+    ),
+    "another number of classes": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', OwnNetwork('n', 5))]\n",
+        "Expected `num_classes` of the network in row 'a' to be 11, those of Helen, but got 5.",
+    ),
+    "the published network on other data": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=VOC(32, made=MadeScenes(2, 2, 32)))]\n",
+        "Expected `num_classes` of the network in row 'a' to be 21, those of VOC, but got 11.",
+    ),
+    "data of which nothing is known": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Helen(32))]\n",
+        "Expected `data` of row 'a' to have `made` or `fingerprint`, but has neither; `replace(published.data, ...)` has.",
+    ),
+    "dilations of paths": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
+        "Expected `dilations` of MultiPathVGG in row 'a' to be 5, one a block, but got (4, 6); those of its paths are `path_dilations`.",
+    ),
+    "too few strides": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', AdaptiveVGG(11, 4, strides=(2, 2)))]\n",
+        "Expected `strides` of AdaptiveVGG in row 'a' to be 5, one a block, but got (2, 2).",
+    ),
     "no folder of data": (HEAD + 'ROWS = [OwnRow("a", "A", data=OwnData("d", root="no"))]\n', "to be a folder, but got "),
 }
 

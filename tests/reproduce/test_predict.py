@@ -173,6 +173,7 @@ def test_wrong_input_is_one_sentence(
     (broken.folder / "weights.safetensors").write_bytes(b"\x10")
     store.prepare(tiny(seed=3))
     store.prepare(Job("describe", "sizes", tiny().network))
+    store.prepare(Job("cost", "steps", tiny().network))
     (tmp_path / "note.txt").write_text("no picture")
     (tmp_path / "file").write_text("")
     twin = tmp_path / "twin" / picture.name
@@ -180,12 +181,13 @@ def test_wrong_input_is_one_sentence(
     shutil.copy(picture, twin)
     some = str(picture)
     cases = {
-        ("nothing", some): f"how one run's name in {store.root} begins, but 'nothing' is none.",
+        ("nothing", some): f"a run in {store.root}, or how one run's name begins, but 'nothing' is none; ",
         ("tiny", some): f"begins, but 'tiny' begins 4 runs ({one.name}, ",
         ("tiny-s3", some): "but tiny-s3-",
         ("tiny-s1", some): f"Expected weights.safetensors in the run {other.name}, but it came without",
         ("tiny-s2", some): "weights.safetensors to hold the weights of its run, but it cannot be read: ",
-        ("sizes", some): "to be a run that segments, but sizes-s0-",
+        ("sizes", some): "computes sizes.",
+        ("steps", some): "measures the time and memory of training steps.",
         ("tiny-s0", str(tmp_path / "none.png")): "none.png cannot be read (No such file or directory).",
         ("tiny-s0", str(tmp_path / "note.txt")): "note.txt is none, or is cut short.",
         ("tiny-s0", some, str(twin)): "but got 'some face' twice",
@@ -206,4 +208,4 @@ def test_refusing_a_run_needs_no_torch(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
-    assert b"Expected RUN" in done.stderr
+    assert b"Expected the name of a run" in done.stderr

@@ -26,3 +26,8 @@ def test_the_frame_holds_the_cells_of_the_json(tmp_path: Path, capsys: pytest.Ca
 def test_an_unknown_table_is_one_sentence() -> None:
     with pytest.raises(ValueError, match="Expected `table` to be one of"):
         results("table9")
+
+
+def test_an_unknown_profile_is_one_sentence() -> None:
+    with pytest.raises(ValueError, match="Expected `profile` to be one of paper, small, demo, but got 'foo'"):
+        results("table1", "foo")  # type: ignore[arg-type]  # as a notebook may
