@@ -107,8 +107,8 @@ def voc_deviations(setting: Setting) -> list[Deviation]:
     rate = scale.recipe.learning_rate * scale.recipe.factor_multiplier
     shrunk = _shrunk(scale.network, round(scale.data.crop / 44)) | {"size": size, "recipe": recipe}
     shrunk["factor-rate"] = (
-        f"The rate of f is {rate:.2g}, instead of 3e-3 with our base rate: from random weights, f at that rate lay at its lower bound for a "
-        "while, from an initial dilation of 4 in the profile small; at this one it touches the bound there."
+        f"The rate of f is {rate:.2g}, instead of 3e-3 with our base rate: from random weights, f at that rate lay at its lower bound for "
+        "a while, from an initial dilation of 4 in the profile small; at this one it touches the bound there."
     )
     return _listed(setting, VOC | (VOC_PAPER if setting.profile == "paper" else {}), shrunk, pictures)
 
