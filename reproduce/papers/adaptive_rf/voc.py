@@ -16,7 +16,7 @@ APART = 200  # iterations between the two smaller steps that replace one of the 
 SMALLER_GAMMA = 0.32  # of each of them: twice it is about the original 0.1
 FACTOR_CLIP = 10.0
 BACKGROUND_WEIGHT = 0.5
-# Of f in shrunk profiles; the recipe has 3e-3 with our base rate. At that rate f lay at its lower bound for a while, from random weights and
+# Of f in shrunk profiles; the recipe has 3e-3 with our base rate, at which f lay at its lower bound for a while, from random weights and
 # an initial dilation of 4 in `small`; at this one it touches the bound. Chosen for that, and not for where f goes.
 FACTOR_RATE = 5e-4
 REVISION = 1  # of the method: moves when a fix changes its numbers
