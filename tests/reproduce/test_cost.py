@@ -62,8 +62,8 @@ def test_every_step_is_taken_at_its_f_and_measured(store: Store, measured: Job, 
     metrics = result["metrics"]
     assert [len(rounds) for rounds in metrics["seconds"]] == [SWEEP.rounds] * len(SWEEP.factors)
     assert all(taken > 0 for rounds in metrics["seconds"] for taken in rounds)
-    assert len(metrics["memory_mib"]) == len(SWEEP.factors)
-    assert min(metrics["memory_mib"]) > metrics["memory_before_mib"] > 0
+    # How much that is says nothing here: whatever ran in this process before has left more than such steps take.
+    assert [peak > 0 for peak in (metrics["memory_before_mib"], *metrics["memory_mib"])] == [True] * (1 + len(SWEEP.factors))
     assert metrics["threads"] == 1
     assert result["data"]["status"] == "synthetic"
     assert result["timing"]["steps"] == SWEEP.steps - 1  # the first step is not among them

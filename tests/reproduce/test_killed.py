@@ -25,15 +25,15 @@ COMMAND = """
 import sys
 from dataclasses import replace
 from reproduce.cli import main
-from reproduce.papers import adaptive_rf
+from reproduce.papers.adaptive_rf import helen
 from reproduce.specs import MadeFaces
 
 if __name__ == "__main__":
-    demo = adaptive_rf.SCALES["demo"]
+    demo = helen.SCALES["demo"]
     network = replace(demo.network, width=1 / 32, head_channels=4, dropout=0.5)
     recipe = replace(demo.recipe, steps=400, milestones=(350,), batch_size=2)
     made = MadeFaces(exemplars=9, tuning=2, testing=3, size=64)
-    adaptive_rf.SCALES["demo"] = replace(demo, network=network, recipe=recipe, size=62, made=made, checkpoint_every=20, log_every=1)
+    helen.SCALES["demo"] = replace(demo, network=network, recipe=recipe, size=62, made=made, checkpoint_every=20, log_every=1)
     raise SystemExit(main(sys.argv[1:]))
 """
 
