@@ -113,11 +113,24 @@ def transforms() -> tuple[Callable[..., Any], Callable[..., Any]]:
     return v2.Compose([crop, v2.RandomHorizontalFlip(), v2.ToImage()]), v2.Compose([types, normalise])
 
 
+def with_pillow(path: Path) -> Any:
+    from PIL import Image
+
+    image = Image.open(path)
+    image.load()
+    return image
+
+
+def with_torchvision(path: Path) -> Any:
+    from torchvision import io, tv_tensors
+
+    return tv_tensors.Image(io.decode_jpeg(io.read_file(str(path))))
+
+
 def theirs(root: str) -> dict[str, Way]:
     import numpy as np
     import torch
-    from PIL import Image
-    from torchvision import io, tv_tensors
+    from torchvision import tv_tensors
     from torchvision.transforms.v2 import functional
 
     torch.set_num_threads(1)
@@ -126,14 +139,6 @@ def theirs(root: str) -> dict[str, Way]:
     folder = Path(root) / "voc/VOCdevkit/VOC2012"
     names = (folder / "ImageSets/Segmentation/train.txt").read_text().split()
     cut, normalise = transforms()
-
-    def with_pillow(path: Path) -> Any:
-        image = Image.open(path)
-        image.load()
-        return image
-
-    def with_torchvision(path: Path) -> Any:
-        return tv_tensors.Image(io.decode_jpeg(io.read_file(str(path))))
 
     def way(read: Callable[[Path], Any], antialias: bool = True) -> Way:
         def decoded(index: int, _: int) -> tuple[Any, Any]:

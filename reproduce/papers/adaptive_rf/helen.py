@@ -12,6 +12,7 @@ from reproduce.job import Job
 from reproduce.specs import AdaptiveVGG, Helen, MadeFaces, MultiPathVGG, Recipe, Weights
 from reproduce.table import Profile, Setting
 
+Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
 KERNEL_SIZE = 4  # of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
 IMAGENET_VGG16 = "vgg16-397923af.pth"  # torchvision's file; the name ends in the first digits of its sha256
 # Of f in shrunk profiles, times the pixels of a cell. From random weights f at the paper's own rate jumps between its bounds (equation 11
@@ -111,9 +112,7 @@ def start_weights(setting: Setting) -> Weights | None:
     return Weights(IMAGENET_VGG16, _sha256(path)) if path.exists() else None
 
 
-def training_jobs(
-    setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11"
-) -> tuple[tuple[Job, ...], str]:
+def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11") -> Trainings:
     """Return the trainings of one row, one a seed, and what is missing to run them.
 
     Args:
@@ -130,16 +129,14 @@ def training_jobs(
     name = f"modified-{dilation}{'-late' if late else ''}" if inflated else f"baseline-{dilation}"
     name += "" if gradient == "equation 11" else f"-{gradient}"
     network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated), gradient=gradient)
-    return _jobs(setting, name, network, recipe)
+    return _on_faces(setting, name, network, recipe)
 
 
-def multi_path_jobs(
-    setting: Setting, name: str, dilations: tuple[int, ...], label_sets: tuple[tuple[int, ...], ...] = ()
-) -> tuple[tuple[Job, ...], str]:
+def multi_path_jobs(setting: Setting, name: str, dilations: tuple[int, ...], label_sets: tuple[tuple[int, ...], ...] = ()) -> Trainings:
     """Return the trainings of one row with several paths, which learn their receptive fields where there are label sets."""
     scale = SCALES[setting.profile]
     network = multi_path(scale.network, dilations, has_norm(setting, bool(label_sets)), label_sets)
-    return _jobs(setting, name, network, scale.recipe)
+    return _on_faces(setting, name, network, scale.recipe)
 
 
 def multi_path(network: AdaptiveVGG, dilations: tuple[int, ...], norm: bool, label_sets: tuple[tuple[int, ...], ...] = ()) -> MultiPathVGG:
@@ -158,16 +155,15 @@ def has_norm(setting: Setting, inflated: bool) -> bool:
     return inflated or setting.profile != "paper"
 
 
-def _jobs(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, recipe: Recipe) -> tuple[tuple[Job, ...], str]:
+def _on_faces(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, recipe: Recipe) -> Trainings:
     scale = SCALES[setting.profile]
     data, missing = faces(setting, scale)
-    start = start_weights(setting)
     runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)
-    jobs = tuple(
-        Job(
-            "segmentation", f"adaptive-rf-{name}-{setting.profile}", network,
-            data, recipe, seed, start, setting.precision, revision=REVISION, runtime=runtime,
-        )
-        for seed in range(setting.seeds)
-    )  # fmt: skip
-    return jobs, missing
+    job = Job("segmentation", f"adaptive-rf-{name}-{setting.profile}", network, data, recipe, revision=REVISION, runtime=runtime)
+    return seeded(setting, job), missing
+
+
+def seeded(setting: Setting, job: Job) -> tuple[Job, ...]:
+    """Return a training once a seed, in the setting's precision and from its start weights."""
+    start = start_weights(setting)
+    return tuple(replace(job, seed=seed, start=start, precision=setting.precision) for seed in range(setting.seeds))

@@ -11,7 +11,7 @@ from datamodules.layouts import helen
 from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
-from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
+from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.values import class_f, metric
 from reproduce.table import Cell, Setting, Table
 
@@ -43,10 +43,12 @@ def beside(cells: Sequence[Cell]) -> list[Cell]:
 def cells(setting: Setting) -> list[Cell]:
     """Map table 1 to jobs: the dilation sweep, and the networks that learn f from an initial dilation."""
     score = Cell("", "f_score", "trained", (), partial(metric, "f_score"))
-    baselines = [(dilation, training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES]
+    baselines = [
+        (f"baseline-{dilation}", plain(PAPER.network, dilation), training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES
+    ]
     modified = [(row, dilation, training_jobs(setting, dilation, inflated=True, late=late)) for row, dilation, late in MODIFIED]
     return [
-        *baseline_cells(setting, PAPER.network, "adaptive-rf", REVISION, score, baselines),
+        *baseline_cells(setting, "adaptive-rf", REVISION, score, baselines),
         *modified_cells(setting, "adaptive_rf.table1", KERNEL_SIZE, score, modified),
     ]
 

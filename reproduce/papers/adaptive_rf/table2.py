@@ -10,7 +10,7 @@ from typing import Any
 from datamodules.layouts import voc as layout
 from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
 from reproduce.papers.adaptive_rf.deviations import voc_deviations
-from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
+from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.values import percent
 from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.table import Cell, Setting, Table, Value
@@ -24,10 +24,12 @@ SMALL = (4, 6)
 def cells(setting: Setting) -> list[Cell]:
     """Map table 2 to jobs: the dilation sweep, and the networks that learn f from an initial dilation."""
     score = Cell("", "mean_iou", "trained", (), partial(percent, "mean_iou"))
-    baselines = [(dilation, training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES]
+    baselines = [
+        (f"baseline-{dilation}", plain(PAPER.network, dilation), training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES
+    ]
     modified = [(f"modified-{dilation}", dilation, training_jobs(setting, dilation, inflated=True)) for dilation in MODIFIED]
     return [
-        *baseline_cells(setting, PAPER.network, "adaptive-rf-voc", REVISION, score, baselines),
+        *baseline_cells(setting, "adaptive-rf-voc", REVISION, score, baselines),
         *modified_cells(setting, "adaptive_rf.table2", KERNEL_SIZE, score, modified),
     ]
 

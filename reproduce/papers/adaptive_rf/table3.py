@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import combinations, pairwise
-from typing import Any
 
 from datamodules.layouts import helen
-from lightning_modules.layers.receptive_field import inflated_receptive_field
 from reproduce.claims import Claim, Evidence, Finding, Truth, all_of
-from reproduce.job import Job
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, multi_path, multi_path_jobs
-from reproduce.papers.adaptive_rf.sweep import random_start
+from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.table1 import beside
-from reproduce.papers.adaptive_rf.values import learned_receptive_fields, metric
-from reproduce.published import load
+from reproduce.papers.adaptive_rf.values import metric
 from reproduce.table import Cell, Deviation, Setting, Table
 
 BASELINES = {"bipath": (4, 6), "tripath": (4, 6, 8)}  # dilations; section 4.3.2
@@ -27,27 +23,19 @@ LABEL_SETS = {"bipath": (SMALL, ()), "tripath": (SMALL, MIDDLE, ())}  # section 
 
 def cells(setting: Setting) -> list[Cell]:
     """Map table 3 to jobs."""
-    said: dict[str, Any] = {"caveat": random_start(setting)}
-    cells: list[Cell] = []
-    for model, dilations in BASELINES.items():
-        row = f"baseline-{model}"
-        network = multi_path(PAPER.network, dilations, norm=False)
-        size = Job("describe", f"adaptive-rf-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
-        jobs, said["missing"] = multi_path_jobs(setting, row, dilations)
-        cells.append(Cell(row, "rf_fc6", "exact", (size,), partial(metric, "receptive_field")))
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(metric, "f_score"), **said))
-    extent = (KERNEL_SIZE - 1) * INITIAL + 1
-    for model, label_sets in LABEL_SETS.items():
-        row = f"modified-{model}"
-        printed = load("adaptive_rf.table3").by_key[row, "f"].value
-        assert isinstance(printed, list)  # a test holds the rows to the CSV
-        audited = [float(inflated_receptive_field(factor, extent)) for factor in printed]
-        jobs, said["missing"] = multi_path_jobs(setting, row, (INITIAL,) * len(label_sets), label_sets)
-        cells.append(Cell(row, "f", "trained", jobs, partial(metric, "f"), **said))
-        cells.append(Cell(row, "rf_fc6", "exact", (), lambda _, audited=audited: audited, audit=True))  # type: ignore[misc]
-        cells.append(Cell(row, "rf_fc6_learned", "trained", jobs, partial(learned_receptive_fields, extent), **said))
-        cells.append(Cell(row, "f_score", "trained", jobs, partial(metric, "f_score"), **said))
-    return cells
+    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"))
+    baselines = [
+        (f"baseline-{model}", multi_path(PAPER.network, dilations, norm=False), multi_path_jobs(setting, f"baseline-{model}", dilations))
+        for model, dilations in BASELINES.items()
+    ]
+    modified = [
+        (f"modified-{model}", INITIAL, multi_path_jobs(setting, f"modified-{model}", (INITIAL,) * len(label_sets), label_sets))
+        for model, label_sets in LABEL_SETS.items()
+    ]
+    return [
+        *baseline_cells(setting, "adaptive-rf", REVISION, score, baselines),
+        *modified_cells(setting, "adaptive_rf.table3", KERNEL_SIZE, score, modified),
+    ]
 
 
 def _members(model: str, column: str) -> list[tuple[str, str]]:

@@ -23,14 +23,16 @@ def percent(name: str, metrics: Mapping[str, Any]) -> Value:
     return None if value is None else 100 * value
 
 
+def by_section_3_3(extent: int, factor: Value) -> Value:
+    """Return fc6's receptive field in the paper's network on an f, or on that of every path; `extent` is its kernel's, in cells."""
+    if isinstance(factor, list):
+        return [float(inflated_receptive_field(each, extent)) for each in factor]
+    return None if factor is None else float(inflated_receptive_field(factor, extent))
+
+
 def learned_receptive_field(extent: int, metrics: Mapping[str, Any]) -> Value:
-    """Return fc6's receptive field in the paper's network, by section 3.3 on the f learned here; `extent` is its kernel's, in cells."""
-    return float(inflated_receptive_field(metrics["f"], extent))
-
-
-def learned_receptive_fields(extent: int, metrics: Mapping[str, Any]) -> Value:
-    """Return the same of every path, each on its own f."""
-    return [float(inflated_receptive_field(factor, extent)) for factor in metrics["f"]]
+    """Return the same on the f learned here."""
+    return by_section_3_3(extent, metrics["f"])
 
 
 def class_f(index: int, metrics: Mapping[str, Any]) -> Value:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
 
 from datamodules.layouts import voc
 from reproduce.job import Job
-from reproduce.papers.adaptive_rf.helen import start_weights
+from reproduce.papers.adaptive_rf.helen import Trainings, has_norm, seeded
 from reproduce.specs import VOC, AdaptiveVGG, MadeScenes, Recipe
 from reproduce.table import Profile, Setting
 
@@ -91,22 +93,21 @@ def scenes(setting: Setting, scale: Scale) -> tuple[VOC, str]:
         return data, ""
     if setting.data_root is None:
         return data, "needs VOC 2012 and SBD: name the folder of the data sets by --data-root or REPRODUCE_DATA"
-    return replace(data, fingerprint=voc.find(setting.data_root, data.train, data.evaluate).fingerprint(data.train, data.evaluate)), ""
+    return replace(data, fingerprint=_fingerprint(setting.data_root, data.train, data.evaluate)), ""
 
 
-def training_jobs(setting: Setting, dilation: int, inflated: bool) -> tuple[tuple[Job, ...], str]:
+@lru_cache
+def _fingerprint(root: Path, *splits: str) -> str:
+    """Read the folders of VOC and SBD once a command: every row of every table asks for them."""
+    return voc.find(root, *splits).fingerprint(*splits)
+
+
+def training_jobs(setting: Setting, dilation: int, inflated: bool) -> Trainings:
     """Return the trainings of one row, one a seed, and what is missing to run them."""
     scale = SCALES[setting.profile]
     data, missing = scenes(setting, scale)
     name = f"{'modified' if inflated else 'baseline'}-{dilation}"
-    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=inflated or setting.profile != "paper")
+    network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated))
     runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)
-    start = start_weights(setting)
-    jobs = tuple(
-        Job(
-            "segmentation", f"adaptive-rf-voc-{name}-{setting.profile}", network,
-            data, scale.recipe, seed, start, setting.precision, revision=REVISION, runtime=runtime,
-        )
-        for seed in range(setting.seeds)
-    )  # fmt: skip
-    return jobs, missing
+    job = Job("segmentation", f"adaptive-rf-voc-{name}-{setting.profile}", network, data, scale.recipe, revision=REVISION, runtime=runtime)
+    return seeded(setting, job), missing
