@@ -207,6 +207,10 @@ class ImagesDataModule(pl.LightningDataModule):
             image = functional.interpolate(image, size=self.shape[1:], mode="bilinear", align_corners=False)
         return {"image": image, "label": batch["label"], "name": batch["name"]}
 
+    def pictures(self, image: Tensor) -> Tensor:
+        """Bring images of batches back to bytes that can be looked at: B H W C."""
+        return loading.pictures(image, self.published.mean, self.published.std)
+
     def _split(self, split: str) -> HeldPictures:
         if split not in self._splits:
             raise RuntimeError("The datamodule's `setup` must be called before its loaders are; the trainer does that.")

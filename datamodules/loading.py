@@ -39,10 +39,10 @@ def normalise(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, .
     return image.to(torch.float32, copy=True).sub_(_of_bytes(mean, image.device)).div_(_of_bytes(std, image.device))
 
 
-def pictures(image: Tensor) -> Tensor:
-    """Bring normalised images, B 3 H W, back to bytes that can be looked at, B H W 3 in RGB."""
-    mean, std = (torch.tensor(values, device=image.device).view(3, 1, 1) * 255 for values in (MEAN, STD))
-    return (image * std + mean).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
+def pictures(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> Tensor:
+    """Bring images as `normalise` makes them, B C H W, back to bytes that can be looked at, B H W C."""
+    middle, spread = (torch.tensor(values, device=image.device).view(-1, 1, 1) * 255 for values in (mean, std))
+    return (image * spread + middle).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
 
 
 def normalised(batch: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from lightning_modules.layers.inflation import InflationFactor
 from lightning_modules.metrics.confusion import ConfusionMatrix, segmentation_scores
+from lightning_modules.over_ranks import mean_over_ranks
 
 
 class SemanticSegmentation(LightningModule):
@@ -74,7 +75,7 @@ class SemanticSegmentation(LightningModule):
         ignored = self.hparams["ignore_index"]
         # DDP averages the gradients of ranks, which have equal parts of the batch: together they follow the loss of the whole batch.
         loss = functional.cross_entropy(scores.float(), mask, ignore_index=ignored, reduction="sum") / len(mask)
-        whole = _mean_over_ranks(loss.detach())
+        whole = mean_over_ranks(loss.detach())
         self.log("train/loss", whole, batch_size=len(mask))
         self.log("train/loss_per_pixel", whole / mask[0].numel(), batch_size=len(mask), prog_bar=True)
         return loss
@@ -117,7 +118,7 @@ class SemanticSegmentation(LightningModule):
         """Log f with the gradient that it is about to follow, or hold it still before `factor_start`."""
         for factor in self._factors():
             # Each rank recorded its own, of the scaled loss where the precision is half; f's gradient itself is reduced and unscaled here.
-            factor.shares.copy_(_mean_over_ranks(factor.shares) / self._loss_scale())
+            factor.shares.copy_(mean_over_ranks(factor.shares) / self._loss_scale())
         trajectory: dict[str, float] = getattr(self.network, "trajectory", dict)()
         self.log_dict({f"trajectory/{name}": value for name, value in trajectory.items()})
         bound = self.hparams["factor_clip"]
@@ -146,11 +147,3 @@ class SemanticSegmentation(LightningModule):
             optimizer.register_step_post_hook(lambda *_, factor=factor: factor.clamp_())
         schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(options["milestones"]), options["gamma"])
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _mean_over_ranks(value: Tensor) -> Tensor:
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return value
-    total = value.clone()
-    torch.distributed.all_reduce(total)
-    return total / torch.distributed.get_world_size()

@@ -95,7 +95,13 @@ class Progress(Callback):
         self.ends = [*self.ends[:1], time.monotonic()]
         self.timing["steps"] = self.timing.get("steps", -1) + 1
         if time.monotonic() - self.last > 0.5 or trainer.global_step == self.steps:
-            self.write("train", step=trainer.global_step, loss=float(trainer.callback_metrics["train/loss_per_pixel"]))
+            self.write("train", step=trainer.global_step, **self._losses(trainer))
+
+    def _losses(self, trainer: Trainer) -> dict[str, float]:
+        """Return the loss to be shown; a sum over pixels says nothing, so there it is the loss per pixel."""
+        metrics = trainer.callback_metrics
+        name = "loss_per_pixel" if "train/loss_per_pixel" in metrics else "loss"
+        return {name: float(metrics[f"train/{name}"])}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note how long a step took."""
@@ -130,7 +136,7 @@ class Mirrored(Callback):
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any) -> None:
         """Hand over a batch with its scores."""
-        self.mirror.keep(batch, outputs, getattr(trainer.datamodule, "classes", ()))  # type: ignore[attr-defined]  # Lightning sets it
+        self.mirror.keep(batch, outputs, trainer.datamodule)  # type: ignore[attr-defined]  # Lightning sets it
 
 
 class RandomStates(Callback):
@@ -220,11 +226,13 @@ class FiniteLoss(Callback):
         loss = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
         if not torch.isfinite(loss):
             metrics = trainer.callback_metrics
-            factors = [f"{float(value):.3f}" for name, value in metrics.items() if re.fullmatch(r"trajectory/f(_\d+)?", name)]
-            factor = f" with f = {', '.join(factors)}" if factors else ""
+            learned = ""
+            for name in ("f", "sigma"):
+                values = [f"{float(value):.3f}" for key, value in metrics.items() if re.fullmatch(rf"trajectory/{name}(_\d+)?", key)]
+                learned += f" with {name} = {', '.join(values)}" if values else ""
             raise FloatingPointError(
-                f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{factor}: "
-                f"lower `learning_rate` or `factor_multiplier`."
+                f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{learned}: "
+                f"lower `learning_rate`{' or `factor_multiplier`' if ' with f' in learned else ''}."
             )
 
 

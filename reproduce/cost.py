@@ -10,7 +10,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_modules.layers.inflation import InflationFactor
-from reproduce import training
+from reproduce import building, training
 from reproduce.callbacks import FiniteLoss, Progress
 from reproduce.job import Job
 from reproduce.mirror import Mirror
@@ -79,12 +79,12 @@ def cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
 
     An interrupted job begins anew: what is compared is measured in one process.
     """
-    spec, recipe = training.training_of(job)
+    spec, recipe = building.training_of(job)
     if job.sweep is None:
         raise ValueError(f"Expected `sweep` in the job {job.slug}, but got none.")
     pl.seed_everything(job.seed, verbose=False)
     progress = Progress(run.folder / "progress.json", recipe.steps)
-    task, data = training.build_task(job), training.build_data(job, progress.aligned)
+    task, data = building.build_task(job), building.build_data(job, progress.aligned)
     factor = getattr(task.network, "factor", None)
     if not isinstance(factor, InflationFactor):
         raise ValueError(f"Expected the network of {job.slug} to have an inflation factor, but got {job.network}.")

@@ -73,9 +73,17 @@ WATCHED = (
     ),
     Section("Receptive field", (Curves("receptive field in pixels", r"trajectory/receptive_field(_\w+)?"),)),
     Section("Scales", (Curves("sigma", r"trajectory/sigma(_\w+)?"),), open=False),
-    Section("Training", (Curves("loss per pixel", r"train/loss_per_pixel", True), Curves("summed loss", r"train/loss", True))),
+    Section("Training", (Curves("loss per pixel", r"train/loss_per_pixel", True), Curves("loss", r"train/loss", True))),
     Section("Validation", (Curves("scores of the validation", r"val/\w+"),), open=False),
-    Section("Evaluation", (Bars("overall F", "f_score"), Bars("mean IoU", "mean_iou"), Curves("scores of the evaluation", r"test/\w+"))),
+    Section(
+        "Evaluation",
+        (
+            Bars("overall F", "f_score"),
+            Bars("mean IoU", "mean_iou"),
+            Bars("accuracy", "accuracy"),
+            Curves("scores of the evaluation", r"test/\w+"),
+        ),
+    ),
     Section("Examples", (Pictures("ground truth and prediction", "examples"),)),
 )
 

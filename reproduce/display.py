@@ -16,8 +16,11 @@ LINE_SECONDS = 30.0
 
 
 def _said(progress: dict[str, object]) -> str:
-    loss = progress.get("loss")
-    return f"{progress.get('stage', 'start')}{f', loss {loss:.3f} per pixel' if isinstance(loss, float) else ''}"
+    said = str(progress.get("stage", "start"))
+    for name, unit in (("loss", ""), ("loss_per_pixel", " per pixel")):
+        value = progress.get(name)
+        said += f", loss {value:.3f}{unit}" if isinstance(value, float) else ""
+    return said
 
 
 class Display:

@@ -17,11 +17,12 @@ SPECS: dict[str, Any] = {
     spec.__name__: spec
     for spec in (
         *(specs.AdaptiveVGG, specs.MultiPathVGG, specs.OwnNetwork),
-        *(specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.OwnData),
+        *(specs.NiN, specs.AllCNN, specs.CIFARResNet, specs.EfficientNetB0, specs.ToyCNN, specs.Jet),
+        *(specs.MadeFaces, specs.Helen, specs.MadeScenes, specs.VOC, specs.MadeImages, specs.Images, specs.OwnData),
         *(specs.Weights, specs.Recipe, specs.InflationSweep, specs.Wandb, specs.Runtime),
     )
 }
-EXCLUSIVE_TASKS = frozenset({"cost"})  # what they measure is disturbed by whatever runs beside them
+EXCLUSIVE_TASKS = frozenset({"cost", "speed"})  # what they measure is disturbed by whatever runs beside them
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,8 @@ class Job:
     """One run: what to do, with which network, data, recipe and seed, and from which weights it starts.
 
     Args:
-        task: what the worker does: `segmentation` trains and evaluates; `describe` computes sizes on `meta` tensors; `cost` measures steps
-            of a training.
+        task: what the worker does: `segmentation` and `classification` train and evaluate; `describe` computes sizes on `meta` tensors;
+            `cost` measures steps of a training, `speed` those of two networks in turn.
         slug: readable, the head of the run folder's name.
         network: what is trained or described.
         data: what it is trained and evaluated on.
@@ -40,6 +41,7 @@ class Job:
         precision: Lightning's name.
         revision: of the method; a fix that changes its numbers moves it on.
         sweep: at which factors a step is measured.
+        against: the network that `speed` measures beside the job's own.
         runtime: where it runs.
     """
 
@@ -53,6 +55,7 @@ class Job:
     precision: str = "32-true"
     revision: int = 1
     sweep: InflationSweep | None = None
+    against: Network | None = None
     runtime: Runtime = field(default=Runtime(), metadata=NOT_IDENTITY)
 
     @cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from reproduce.housekeeping import placeless
@@ -97,21 +97,24 @@ class Mirror:
         self.live.log({"global_step" if name == "step" else name: value for name, value in line.items()}, step=self.step)
 
     @attempted
-    def keep(self, batch: Mapping[str, Any], scores: Tensor, classes: Sequence[str]) -> None:
+    def keep(self, batch: Mapping[str, Any], scores: Tensor, data: Any) -> None:
         """Keep the first pictures of an evaluation, with their labels and what was predicted.
 
         Args:
-            batch: `image` B 3 H W, normalised as Helen's is, and `mask` B H W.
-            scores: B classes H W.
-            classes: their names; where there are none, their numbers.
+            batch: `image` B C H W, and `mask` B H W, or `label` B where whole pictures have a class.
+            scores: B classes H W, or B classes.
+            data: its datamodule, which may have names of `classes`, and a `pictures` that undoes how it normalises; else its classes are
+                numbered and its pictures are normalised as Helen's are.
         """
         wanted = EXAMPLES - len(self.kept)
         if wanted <= 0:
             return
         from datamodules.loading import pictures
 
-        names = tuple(classes) or tuple(f"class {index}" for index in range(scores.shape[1]))
-        images, masks, predictions = pictures(batch["image"][:wanted]), batch["mask"][:wanted], scores[:wanted].argmax(1)
+        names = tuple(getattr(data, "classes", ())) or tuple(f"class {index}" for index in range(scores.shape[1]))
+        labels = batch["mask" if "mask" in batch else "label"]
+        images = getattr(data, "pictures", pictures)(batch["image"][:wanted])
+        masks, predictions = labels[:wanted], scores[:wanted].argmax(1)
         for image, mask, prediction in zip(images, masks, predictions, strict=True):
             arrays = {"image": image, "mask": mask, "prediction": prediction}
             self.kept.append({name: array.byte().cpu().numpy() for name, array in arrays.items()} | {"classes": names})
@@ -141,7 +144,7 @@ class Mirror:
             np.savez_compressed(self.run.folder / "examples.npz", **arrays)
 
     def _examples(self) -> list[Any]:
-        """Return the examples of the run's folder as pictures with two masks each."""
+        """Return the examples of the run's folder: pictures with two masks each, or with their class and the predicted one as a caption."""
         path = self.run.folder / "examples.npz"
         if not path.exists():
             return []
@@ -149,6 +152,12 @@ class Mirror:
         import wandb
 
         with np.load(path) as arrays:
+            count = len(arrays.files) // 4
+            classes = [str(name) for name in arrays["0-classes"]]
+            if not arrays["0-mask"].ndim:
+                said = ((classes[int(arrays[f"{index}-{name}"])] for name in ("mask", "prediction")) for index in range(count))
+                captions = [f"{label}, predicted {prediction}" for label, prediction in said]
+                return [wandb.Image(arrays[f"{index}-image"], caption=caption) for index, caption in enumerate(captions)]
             names = [name for name in arrays.files if not name.endswith("-classes")]
             height, width = (max(arrays[name].shape[axis] for name in names) for axis in (0, 1))
 
@@ -157,7 +166,7 @@ class Mirror:
                 margins = [(0, height - array.shape[0]), (0, width - array.shape[1]), (0, 0)]
                 return np.pad(array, margins[: array.ndim], constant_values=value)
 
-            labels = {index: str(name) for index, name in enumerate(arrays["0-classes"])} | {255: "ignored"}
+            labels = dict(enumerate(classes)) | {255: "ignored"}
             return [
                 wandb.Image(
                     padded(f"{index}-image", 0),
@@ -166,5 +175,5 @@ class Mirror:
                         "prediction": {"mask_data": padded(f"{index}-prediction", 255), "class_labels": labels},
                     },
                 )
-                for index in range(len(arrays.files) // 4)
+                for index in range(count)
             ]

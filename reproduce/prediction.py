@@ -19,10 +19,10 @@ from datamodules.layouts import helen, voc
 from datamodules.loading import normalise
 from datamodules.opencv import cv2
 from reproduce import own, specs
+from reproduce.building import build_data, build_network, build_task
 from reproduce.job import Job
 from reproduce.picture import Example, Pixels
 from reproduce.store import Store
-from reproduce.training import build_data, build_network, build_task
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,104 +16,20 @@ import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 
-from datamodules import synthetic, synthetic_voc
-from datamodules.cache import build_once
-from datamodules.helen import HelenDataModule
+from datamodules.images import ImagesDataModule
+from datamodules.layouts import images
 from datamodules.voc import VOCDataModule
 from datamodules.vouch import Vouch
-from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
+from lightning_modules.classification import ImageClassification
+from lightning_modules.metrics.confusion import classification_scores, f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
-from lightning_modules.segmentation import SemanticSegmentation
-from reproduce import own, ranks, specs
+from reproduce import ranks, specs
+from reproduce.building import build_data, build_network, build_task, start_weights, training_of
 from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
 from reproduce.mirror import Mirror
 from reproduce.store import Run, Store
-
-MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
-MADE: dict[type, tuple[str, Callable[..., None]]] = {
-    specs.MadeFaces: ("faces", synthetic.write_helen),
-    specs.MadeScenes: ("scenes", synthetic_voc.write_voc),
-}
-NETWORKS: dict[type, type[nn.Module]] = {specs.AdaptiveVGG: AdaptiveVGG, specs.MultiPathVGG: MultiPathVGG}
-
-
-def build_network(spec: specs.Network) -> nn.Module:
-    """Build the network that a spec describes."""
-    if isinstance(spec, specs.OwnNetwork):
-        network = own.build(spec, num_classes=spec.num_classes)
-        if not isinstance(network, nn.Module):
-            raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
-        return network
-    arguments = {item.name: getattr(spec, item.name) for item in dataclasses.fields(spec)}
-    return NETWORKS[type(spec)](**arguments)
-
-
-def training_of(job: Job) -> tuple[specs.Data, specs.Recipe]:
-    """Return the data and the recipe of a job that trains."""
-    if job.data is None or job.recipe is None:
-        raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {job.data} and {job.recipe}.")
-    return job.data, job.recipe
-
-
-def build_task(job: Job) -> SemanticSegmentation:
-    """Build a job's network inside the task that trains it."""
-    _, recipe = training_of(job)
-    options = {item.name: getattr(recipe, item.name) for item in dataclasses.fields(recipe) if item.name not in ("steps", "batch_size")}
-    return SemanticSegmentation(build_network(job.network), job.network.num_classes, **options)
-
-
-def build_data(job: Job, aligned: Callable[[int, int], None]) -> pl.LightningDataModule:
-    """Build a job's datamodule; made-up data is made first, once for all jobs."""
-    data, recipe = training_of(job)
-    if isinstance(data, specs.OwnData):
-        root_given = {"root": data.root} if data.root else {}
-        module: pl.LightningDataModule = own.build(data, batch_size=recipe.batch_size, steps=recipe.steps, seed=job.seed, **root_given)
-        classes = getattr(module, "num_classes", None)
-        if classes != job.network.num_classes:
-            raise ValueError(
-                f"Expected `{data.name}` in {data.file} to have the network's `num_classes`, {job.network.num_classes}, but got {classes}."
-            )
-        return module
-    cache = Path(job.runtime.cache)
-    root = Path(job.runtime.data_root) if data.made is None else made_up(data.made, cache)
-    common: dict[str, Any] = {"batch_size": recipe.batch_size, "steps": recipe.steps, "seed": job.seed, "cache": cache}
-    # A GPU waits for pictures that are decoded one by one; on a processor, others would take its cores.
-    common["workers"] = min(job.runtime.threads, MOST_WORKERS) if job.runtime.accelerator == "cuda" else 0
-    if isinstance(data, specs.Helen):
-        return HelenDataModule(root, data.size, **common | {"workers": 0}, progress=aligned)  # packed arrays: workers would only copy
-    given = {item.name: getattr(data, item.name) for item in dataclasses.fields(data) if item.name not in ("made", "fingerprint")}
-    return VOCDataModule(root, **given, **common)
-
-
-def made_up(spec: specs.MadeFaces | specs.MadeScenes, cache: Path) -> Path:
-    """Make up data, once for all jobs; return its root."""
-    made = dataclasses.asdict(spec)
-    name = "-".join(str(value) for value in made.values())
-    made.pop("revision")
-    kind, write = MADE[type(spec)]
-    return build_once(cache / f"made-{kind}-{name}", lambda folder: write(folder, **made))
-
-
-def start_weights(job: Job, network: nn.Module, store: Store) -> None:
-    """Load the weights that a job starts from: another job's, or an ImageNet file's."""
-    if isinstance(job.start, Job):
-        path = store.run(job.start).weights
-        if not path.exists():  # as after `runs import`
-            raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
-        safetensors.torch.load_model(network, path)
-    elif job.start is not None:
-        if not isinstance(network, AdaptiveVGG | MultiPathVGG):
-            raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
-        path = Path(job.runtime.data_root) / "weights" / job.start.name
-        try:
-            state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # of whatever kind: pickle, zip, mmap
-            raise ValueError(f"Expected {path} to be start weights saved by torch, but it cannot be read; get the file again.") from error
-        result = network.load_state_dict(network.imagenet_weights(state), strict=False)
-        if result.unexpected_keys or any(not (key.startswith("norm.") or key.endswith("factor.value")) for key in result.missing_keys):
-            raise ValueError(f"Expected {job.start.name} to fill the network, but {result.missing_keys} are missing.")
 
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
@@ -167,7 +83,7 @@ def quiet() -> Iterator[None]:
 
 
 @quiet()
-def segmentation(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | None:
+def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | None:
     """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
     spec, recipe = training_of(job)
     progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl", mirror)
@@ -193,11 +109,17 @@ def segmentation(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, 
     return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
 
 
-def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
+def _measured(task: Any, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
     expected = len(data.test_dataloader().dataset)
     if int(task.last_images) != expected:
         raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
     matrix = task.last_confusion.cpu()
+    scores = _classification_metrics if isinstance(task, ImageClassification) else _segmentation_metrics
+    metrics = scores(matrix, task.network, data)
+    return {"metrics": metrics, "confusion": matrix.tolist(), "images": expected, "data": provenance_of(data, spec)}
+
+
+def _segmentation_metrics(matrix: Tensor, network: nn.Module, data: pl.LightningDataModule) -> dict[str, Any]:
     metrics: dict[str, Any] = segmentation_scores(matrix)
     if not isinstance(data, VOCDataModule):
         # A user's data that does not say what F is taken of: every class but the first, the background.
@@ -205,21 +127,28 @@ def _measured(task: SemanticSegmentation, data: pl.LightningDataModule, spec: sp
         metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
         metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
         metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
-    network = task.network
     # Of several paths a metric is a list, as in the paper's cells.
     learned: dict[str, Any] = network.learned() if isinstance(network, MultiPathVGG) else getattr(network, "trajectory", dict)()
-    metrics |= {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
-    return {
-        "metrics": metrics,
-        "confusion": matrix.tolist(),
-        "images": expected,
-        "data": provenance_of(data, spec),
-    }
+    return metrics | {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
+
+
+def _classification_metrics(matrix: Tensor, network: nn.Module, data: pl.LightningDataModule) -> dict[str, Any]:
+    metrics: dict[str, Any] = classification_scores(matrix)
+    learned: dict[str, float] = getattr(network, "trajectory", dict)()
+    metrics |= learned
+    if learned:
+        metrics["sigmas"] = list(learned.values())
+    if hasattr(network, "map_sizes") and isinstance(data, ImagesDataModule):
+        metrics["map_sizes"] = network.map_sizes(*data.shape[1:])
+    return metrics
 
 
 def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
     """Return what a result says of the data that was read for it."""
-    name = spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__
+    if isinstance(spec, specs.Images):
+        name = images.SETS[spec.dataset].title
+    else:
+        name = spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__
     vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
     return dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)}
 

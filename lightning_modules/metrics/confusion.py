@@ -1,4 +1,4 @@
-"""The confusion matrix that every segmentation score derives from, and the scores."""
+"""The confusion matrix that every score derives from, of pixels or of whole pictures, and the scores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 
 class ConfusionMatrix(Metric):
-    """Pixels by true class (rows) and predicted class (columns), over a whole split and all ranks, and the number of images.
+    """Pixels or pictures by true class (rows) and predicted class (columns), over a whole split and all ranks, and the number of images.
 
     Own code because torchmetrics' `MeanIoU` averages over images and knows no ignore index, and its confusion matrix forms one-hot
     tensors of a gigabyte an image under deterministic algorithms.
@@ -31,7 +31,7 @@ class ConfusionMatrix(Metric):
         self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, mask: Tensor) -> None:
-        """Count B H W predicted classes against B H W labels."""
+        """Count B H W predicted classes, or B, against as many labels."""
         counted = mask != self.ignore_index
         pairs = mask[counted].long() * self.num_classes + prediction[counted].long()
         self.matrix += torch.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, self.num_classes)
@@ -67,6 +67,18 @@ def segmentation_scores(matrix: Tensor) -> dict[str, float | None]:
         "frequency_weighted_iou": _ratio((truth[union > 0] * iou).sum(), matrix.sum()),
         "classes_counted": float(len(iou)),
     }
+
+
+def classification_scores(matrix: Tensor) -> dict[str, float | None]:
+    """Return the accuracy, and its mean over classes that have pictures.
+
+    Args:
+        matrix: C C, true by predicted class.
+    """
+    matrix = matrix.double()
+    hits, truth = matrix.diag(), matrix.sum(1)
+    each = hits[truth > 0] / truth[truth > 0]
+    return {"accuracy": _ratio(hits.sum(), matrix.sum()), "mean_accuracy": float(each.mean()) if len(each) else None}
 
 
 def f_scores(matrix: Tensor, groups: Mapping[str, Sequence[int]]) -> dict[str, float | None]:

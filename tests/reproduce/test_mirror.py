@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import PIL.Image
@@ -143,7 +144,7 @@ def test_examples_of_several_sizes_are_brought_to_one(tmp_path: Path, tiny: Call
     mirrored = mirror.Mirror(job, Store(tmp_path).prepare(job))
     for height, width in ((3, 5), (4, 2)):
         batch = {"image": normalise(torch.full((1, 3, height, width), 9, dtype=torch.uint8)), "mask": torch.ones(1, height, width)}
-        mirrored.keep(batch, torch.ones(1, 2, height, width), ("a", "b"))
+        mirrored.keep(batch, torch.ones(1, 2, height, width), SimpleNamespace(classes=("a", "b")))
     mirrored._save_examples()
     shown = mirrored._examples()
     assert [image.image.size for image in shown] == [(5, 4), (5, 4)]

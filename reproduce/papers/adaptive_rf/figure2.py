@@ -13,7 +13,8 @@ from reproduce.claims import Claim, Evidence, Finding, all_of, any_of, maximum
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf import table1, table2
 from reproduce.papers.adaptive_rf.deviations import helen_deviations, voc_deviations
-from reproduce.papers.adaptive_rf.values import FACTOR, factor_range, highest_factor, lowest_factor, metric
+from reproduce.papers.adaptive_rf.values import FACTOR, factor_range, highest_factor, lowest_factor
+from reproduce.papers.values import metric
 from reproduce.specs import AdaptiveVGG
 from reproduce.store import Store
 from reproduce.table import Cell, Deviation, Setting, Table

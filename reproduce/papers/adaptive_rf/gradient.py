@@ -13,7 +13,7 @@ from reproduce.claims import Claim, all_of
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import SCALES, STRIDES, training_jobs
 from reproduce.papers.adaptive_rf.sweep import random_start
-from reproduce.papers.adaptive_rf.values import metric
+from reproduce.papers.values import metric
 from reproduce.table import Cell, Deviation, Setting, Table, Value
 
 DILATIONS = (2, 8, 12)  # initial ones, of table 1

@@ -9,7 +9,8 @@ from typing import Any
 
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import Trainings, start_weights
-from reproduce.papers.adaptive_rf.values import by_section_3_3, learned_receptive_field, metric
+from reproduce.papers.adaptive_rf.values import by_section_3_3, learned_receptive_field
+from reproduce.papers.values import metric
 from reproduce.published import load
 from reproduce.specs import AdaptiveVGG, Network
 from reproduce.table import Cell, Setting

@@ -12,7 +12,8 @@ from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum,
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
-from reproduce.papers.adaptive_rf.values import class_f, metric
+from reproduce.papers.adaptive_rf.values import class_f
+from reproduce.papers.values import metric
 from reproduce.table import Cell, Setting, Table
 
 BASELINES = (2, 4, 6, 8, 10, 12, 14)

@@ -11,8 +11,8 @@ from datamodules.layouts import voc as layout
 from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
 from reproduce.papers.adaptive_rf.deviations import voc_deviations
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
-from reproduce.papers.adaptive_rf.values import percent
 from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, REVISION, training_jobs
+from reproduce.papers.values import percent
 from reproduce.table import Cell, Setting, Table, Value
 
 BASELINES = (4, 6, 8, 10, 12, 14, 16, 18, 20)

@@ -11,7 +11,7 @@ from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, multi_path, multi_path_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.table1 import beside
-from reproduce.papers.adaptive_rf.values import metric
+from reproduce.papers.values import metric
 from reproduce.table import Cell, Deviation, Setting, Table
 
 BASELINES = {"bipath": (4, 6), "tripath": (4, 6, 8)}  # dilations; section 4.3.2

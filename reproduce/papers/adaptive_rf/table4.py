@@ -10,7 +10,7 @@ from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import training_jobs
 from reproduce.papers.adaptive_rf.sweep import random_start
 from reproduce.papers.adaptive_rf.table1 import BASELINES
-from reproduce.papers.adaptive_rf.values import metric
+from reproduce.papers.values import metric
 from reproduce.table import Cell, Deviation, Setting, Table
 
 QUOTED = ("liu-9", "smith-16", "liu-10")

@@ -11,18 +11,6 @@ from reproduce.table import Value
 FACTOR = "trajectory/f"  # in metrics.jsonl
 
 
-def metric(name: str, metrics: Mapping[str, Any]) -> Value:
-    """Return a metric by its name."""
-    value: Value = metrics[name]
-    return value
-
-
-def percent(name: str, metrics: Mapping[str, Any]) -> Value:
-    """Return a metric from 0 to 1 in percent, or None where there is none."""
-    value: float | None = metrics[name]
-    return None if value is None else 100 * value
-
-
 def by_section_3_3(extent: int, factor: Value) -> Value:
     """Return fc6's receptive field in the paper's network on an f, or on that of every path; `extent` is its kernel's, in cells."""
     if isinstance(factor, list):

@@ -1,0 +1,15 @@
+"""What the ranks of a training have in common."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Return the mean of a value over all ranks; the value itself where there is one."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return value
+    total = value.clone()
+    torch.distributed.all_reduce(total)
+    return total / torch.distributed.get_world_size()

@@ -1,0 +1,58 @@
+"""The trainings of toy networks on MNIST: figure 5 and table 5."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from reproduce.job import Job
+from reproduce.papers.njet.trainings import REVISION, Trainings, pictures, seeded
+from reproduce.specs import Jet, Recipe, ToyCNN
+from reproduce.table import Profile, Setting
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a profile makes of the toy experiments; none of it is in the paper.
+
+    Args:
+        recipe: on pictures of every size.
+        channels: of every layer.
+        made: training and test pictures of a made-up set.
+        every: steps between checkpoints, and between lines of the curve.
+    """
+
+    recipe: Recipe
+    channels: int = 16
+    made: tuple[int, int] | None = None
+    every: tuple[int, int] = (2000, 50)
+
+
+def adam(steps: int, batch_size: int) -> Recipe:
+    """Return a recipe for networks without batch norm; the learning rate falls when two thirds of the steps are done."""
+    return Recipe(
+        steps=steps, batch_size=batch_size, learning_rate=0.01, weight_decay=0.0, milestones=(round(steps * 2 / 3),), optimizer="adam"
+    )
+
+
+FIGURE_5: dict[Profile, Scale] = {
+    "paper": Scale(adam(9380, 128), channels=32),
+    "small": Scale(adam(1200, 64), channels=8, every=(200, 10)),
+    "demo": Scale(adam(120, 32), channels=8, made=(960, 160), every=(60, 5)),
+}
+TABLE_5: dict[Profile, Scale] = {
+    "paper": Scale(adam(9380, 128), channels=32),
+    "small": Scale(adam(300, 32), channels=8, every=(100, 10)),
+    "demo": Scale(adam(30, 16), channels=4, made=(480, 64), every=(30, 5)),
+}
+TOY = ToyCNN(num_classes=10)
+TOY_JET = Jet(order=3, init="he")
+
+
+def toy_jobs(setting: Setting, scales: dict[Profile, Scale], name: str, network: ToyCNN, resized: float) -> Trainings:
+    """Return the trainings of one toy network on resized digits, one a seed, and what is missing to run them."""
+    scale = scales[setting.profile]
+    data, missing = pictures(setting, "mnist", scale.made, scale=resized)
+    runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])
+    network = replace(network, channels=scale.channels)
+    slug = f"njet-{name}-x{resized:g}-{setting.profile}".replace(".", "-")
+    return seeded(setting, Job("classification", slug, network, data, scale.recipe, revision=REVISION, runtime=runtime)), missing

@@ -1,0 +1,136 @@
+"""The trainings behind the tables of Pintea et al. 2021, in every profile."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+
+from datamodules.errors import DataError
+from datamodules.layouts import images
+from reproduce.job import Job
+from reproduce.specs import AllCNN, CIFARResNet, EfficientNetB0, ImageNetwork, Images, Jet, MadeImages, NiN, Recipe
+from reproduce.table import Profile, Setting
+
+Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
+EPOCHS, FALLS = 90, (30, 60)  # of the authors' code, and after which of them the learning rate falls
+BATCH = 128
+R = 4.0  # of safe subsampling
+REVISION = 1  # of the method: moves when a fix changes its numbers
+PADDING = 4  # pixels, before a crop
+TRAINING_PICTURES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257}
+CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "svhn": 10}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What a profile makes of the published experiments on CIFAR and SVHN.
+
+    Args:
+        width: of the networks.
+        depths: of the ResNets, by the published ones.
+        repeats: of EfficientNet's blocks, in place of 1.
+        steps: in place of 90 epochs; None for these.
+        batch_size: pictures a step.
+        made: training and test pictures of made-up sets.
+        every: steps between checkpoints, and between lines of the curve.
+    """
+
+    width: float = 1.0
+    depths: Mapping[int, int] = field(default_factory=dict)
+    repeats: float = 1.0
+    steps: int | None = None
+    batch_size: int = BATCH
+    made: tuple[int, int] | None = None
+    every: tuple[int, int] = (2000, 50)
+
+
+SCALES: dict[Profile, Scale] = {
+    "paper": Scale(),
+    "small": Scale(width=1 / 4, depths={32: 14, 110: 26}, repeats=0.5, steps=900, batch_size=64, every=(100, 10)),
+    "demo": Scale(
+        width=1 / 16, depths={32: 8, 110: 14}, repeats=0.3, steps=90, batch_size=32, made=(960, 160), checkpoint_every=50, log_every=5
+    ),
+}
+
+NIN = NiN(num_classes=10)
+ALL_CNN = AllCNN(num_classes=10)
+RESNET_32 = CIFARResNet(num_classes=10, depth=32)
+RESNET_110 = CIFARResNet(num_classes=10, depth=110)
+EFFICIENTNET = EfficientNetB0(num_classes=10)
+JET = Jet(order=3, subsampling=R)
+DEEP_JET = Jet(order=2)  # of ResNet-110 and EfficientNet, which keep their strides
+CODE_JET = replace(JET, half_size_rule="code", subsampling_rule="code", normalized=True)
+NJET_NIN = replace(NIN, pooling=False, jet=JET)
+NJET_ALL_CNN = replace(ALL_CNN, strided=False, jet=JET)
+NJET_RESNET_32 = replace(RESNET_32, jet=JET)
+NJET_RESNET_110 = replace(RESNET_110, jet=DEEP_JET)
+NJET_EFFICIENTNET = replace(EFFICIENTNET, jet=DEEP_JET)
+
+
+def shrunk(network: ImageNetwork, profile: Profile) -> ImageNetwork:
+    """Return what a profile makes of a published network."""
+    scale = SCALES[profile]
+    if profile == "paper":
+        return network
+    if isinstance(network, CIFARResNet):
+        return replace(network, width=scale.width, depth=scale.depths[network.depth])
+    if isinstance(network, EfficientNetB0):
+        return replace(network, width=scale.width, depth=scale.repeats)
+    return replace(network, width=scale.width)
+
+
+def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, scale: float = 1.0) -> tuple[Images, str]:
+    """Return the pictures of a setting, and what is missing to have them. Where there are no digits, training pictures are augmented.
+
+    Args:
+        setting: what the user chose.
+        dataset: of `layouts.images.SETS`.
+        made: training and test pictures of a made-up set; None to read the real one.
+        scale: of the pictures' edges.
+    """
+    augmented = dataset.startswith("cifar")
+    data = Images(dataset, padding=PADDING if augmented else 0, flip=augmented, scale=scale)
+    if made is not None:
+        return replace(data, made=MadeImages(dataset, *made)), ""
+    title = images.SETS[dataset].title
+    if setting.data_root is None:
+        return data, f"needs {title}: name the folder of the data sets by --data-root or REPRODUCE_DATA"
+    try:
+        return replace(data, fingerprint=_fingerprint(setting.data_root, dataset)), ""
+    except DataError as error:
+        return data, str(error)
+
+
+@lru_cache
+def _fingerprint(root: Path, dataset: str) -> str:
+    """Find a set once a command: every row of every table asks for it."""
+    return images.find(root, dataset).fingerprint()
+
+
+def recipe_of(profile: Profile, dataset: str) -> Recipe:
+    """Return how networks are trained on a set: as in the authors' code, or the same in fewer steps."""
+    scale = SCALES[profile]
+    epoch = math.ceil(TRAINING_PICTURES[dataset] / scale.batch_size)
+    steps = scale.steps or EPOCHS * epoch
+    return Recipe(
+        steps=steps, batch_size=scale.batch_size, learning_rate=0.1, milestones=tuple(round(steps * fall / EPOCHS) for fall in FALLS)
+    )
+
+
+def training_jobs(setting: Setting, name: str, network: ImageNetwork, dataset: str = "cifar10") -> Trainings:
+    """Return the trainings of one published network on a set, one a seed, and what is missing to run them."""
+    scale = SCALES[setting.profile]
+    data, missing = pictures(setting, dataset, scale.made)
+    network = replace(shrunk(network, setting.profile), num_classes=CLASSES[dataset])
+    slug = f"njet-{name}-{dataset}-{setting.profile}"
+    runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])
+    recipe = recipe_of(setting.profile, dataset)
+    return seeded(setting, Job("classification", slug, network, data, recipe, revision=REVISION, runtime=runtime)), missing
+
+
+def seeded(setting: Setting, job: Job) -> tuple[Job, ...]:
+    """Return a training once a seed, in the setting's precision."""
+    return tuple(replace(job, seed=seed, precision=setting.precision) for seed in range(setting.seeds))

@@ -1,0 +1,65 @@
+"""What a training step of one network costs beside that of another, in a job's own process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch.nn import functional
+
+from lightning_modules.layers.njet import update_sizes
+from reproduce.building import build_network, start_weights
+from reproduce.callbacks import Progress
+from reproduce.job import Job
+from reproduce.mirror import Mirror
+from reproduce.store import Run, Store
+
+PIXELS = 32  # an edge of a picture of CIFAR
+WARM = 2  # steps of each network before the first that counts
+
+
+def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
+    """Time training steps of a job's network and of the one it is held against, in turn, so that whatever slows one slows the other.
+
+    A step is forward, loss, backward and SGD at a learning rate of zero, on noise: what is in a picture changes no cost. The recipe's
+    steps are the rounds. An interrupted job begins anew: what is compared is measured in one process.
+    """
+    recipe, runtime = job.recipe, job.runtime
+    if recipe is None or job.against is None:
+        raise ValueError(f"Expected `recipe` and `against` in the job {job.slug}, but got {recipe} and {job.against}.")
+    pl.seed_everything(job.seed, verbose=False)
+    device = torch.device(runtime.accelerator)
+    networks = [build_network(spec) for spec in (job.network, job.against)]
+    start_weights(job, networks[0], store)
+    for network in networks:
+        network.to(device).train()
+        update_sizes(network)
+    image = torch.randn(recipe.batch_size, 3, PIXELS, PIXELS, device=device)
+    label = torch.randint(job.network.num_classes, (recipe.batch_size,), device=device)
+    optimizers = [torch.optim.SGD(network.parameters(), lr=0.0, momentum=recipe.momentum) for network in networks]
+    seconds: list[list[float]] = [[], []]
+    progress, rounds = Progress(run.folder / "progress.json", recipe.steps), runtime.probe or recipe.steps
+    for index in range(WARM + rounds):
+        for network, optimizer, found in zip(networks, optimizers, seconds, strict=True):
+            begun = _now(runtime.accelerator)
+            with torch.autocast(device.type, _half(job.precision), enabled=job.precision != "32-true"):
+                loss = functional.cross_entropy(network(image).float(), label)
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            found.append(_now(runtime.accelerator) - begun)
+        progress.write("speed", step=max(0, index - WARM + 1))
+    metrics = {"seconds": [found[WARM:] for found in seconds], "threads": torch.get_num_threads()}
+    return {"metrics": metrics | {"batch_size": recipe.batch_size}, "data": None}
+
+
+def _half(precision: str) -> torch.dtype:
+    return torch.float16 if precision.startswith("16") else torch.bfloat16
+
+
+def _now(accelerator: str) -> float:
+    if accelerator == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
