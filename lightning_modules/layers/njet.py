@@ -8,9 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.gaussian_derivatives import HALF_SIZES, filter_taps, half_size, jet_orders
+from lightning_modules.layers.gaussian_derivatives import HALF_SIZES, filter_taps, half_size, jet_basis, jet_orders
 from lightning_modules.layers.njet_convolution import EVALUATIONS, njet_conv2d, njet_kernel
 from lightning_modules.layers.safe_subsampling import SUBSAMPLINGS, safe_subsample, subsampled_size
+
+INITS = ("normal", "he")
 
 
 class NJetConv2d(nn.Module):
@@ -39,6 +41,8 @@ class NJetConv2d(nn.Module):
         half_size_rule: "paper" or "code", see `half_size`.
         normalized: whether order 0 sums to 1, as in the authors' code, see `filter_taps`.
         evaluation: one of `EVALUATIONS`, or None for the cheapest.
+        init: "normal" for alpha ~ N(0, 1) at the start, or "he" for normal alpha that give filters the energy of He et al. 2015, a squared
+            norm of 2, for networks without batch normalisation.
 
     Shape:
         B C H W to B O H' W'.
@@ -65,6 +69,7 @@ class NJetConv2d(nn.Module):
         half_size_rule: str = HALF_SIZES[0],
         normalized: bool = False,
         evaluation: str | None = None,
+        init: str = INITS[0],
     ) -> None:
         super().__init__()
         self.stride, self.padding = _pair(stride), _padding(padding)
@@ -83,7 +88,7 @@ class NJetConv2d(nn.Module):
         self.alpha = nn.Parameter(torch.empty(out_channels, in_channels // groups, functions))
         self.scale = nn.Parameter(torch.full((out_channels,) if sigma_per_filter else (), math.log2(sigma)), requires_grad=learn_sigma)
         self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
-        nn.init.normal_(self.alpha)
+        nn.init.normal_(self.alpha, std=self._deviation(init))
         if self.bias is not None:
             bound = 1 / math.sqrt(in_channels // groups * functions)
             nn.init.uniform_(self.bias, -bound, bound)
@@ -98,6 +103,17 @@ class NJetConv2d(nn.Module):
     def kernel(self) -> Tensor:
         """The filters as they are now, O (C / groups) K K."""
         return njet_kernel(self.alpha, filter_taps(self.sigma, self.size, self.order, self.normalized))
+
+    def _deviation(self, init: str) -> float:
+        """Return the standard deviation of alpha at the start."""
+        if init not in INITS:
+            raise ValueError(f"Expected `init` to be {' or '.join(map(repr, INITS))}, but got {init!r}.")
+        if init == "normal":
+            return 1.0
+        # On the CPU also where the layer itself is made on meta.
+        sigma = torch.tensor(self._sigma, device="cpu", dtype=torch.float64)
+        basis = jet_basis(filter_taps(sigma, self.size, self.order, self.normalized))
+        return math.sqrt(2 / (self.in_channels // self.groups * basis.square().sum().item()))
 
     def _follow(self, sigma: float) -> None:
         """Take sigma, the largest one, as the layer's size follows it."""

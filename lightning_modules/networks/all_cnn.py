@@ -1,0 +1,58 @@
+"""ALL-CNN-C, plain and with N-Jet layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_modules.networks.jet import JetNetwork, block, global_average, scaled
+
+CHANNELS = (96, 96, 96, 192, 192, 192, 192)
+# The third and the sixth convolution.
+STRIDED = (2, 5)
+
+
+class AllCNN(JetNetwork):
+    """Seven 3 x 3 convolutions, two of them with stride 2 instead of poolings, two 1 x 1 convolutions and a global average.
+
+    Source: Springenberg et al. 2015, table 2, ALL-CNN-C; dropout of 0.2 on the picture, section 3. In Pintea et al. 2021, section IV, the
+    3 x 3 convolutions become N-Jet layers, all with safe subsampling.
+    Not in paper: batch normalisation after every convolution, also the last, and no bias, as in NiN: without it neither alpha ~ N(0, 1) nor
+    a learning rate of 0.1 trains. All convolutions pad to keep the size.
+
+    Args:
+        num_classes: number of classes.
+        in_channels: C of the picture.
+        strided: whether the two convolutions have stride 2, or 1.
+        jet: arguments of `NJetConv2d`, or None for plain convolutions.
+        width: channels as a share of the paper's.
+        dropout: share of cells dropped after the two convolutions with stride 2.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        in_channels: int = 3,
+        strided: bool = True,
+        jet: Mapping[str, Any] | None = None,
+        width: float = 1.0,
+        dropout: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Dropout(0.2))
+        for index, number in enumerate(CHANNELS):
+            out_channels = scaled(number, width)
+            self.features.append(block(in_channels, out_channels, 3, jet, stride=2 if strided and index in STRIDED else 1))
+            if index in STRIDED:
+                self.features.append(nn.Dropout(dropout))
+            in_channels = out_channels
+        self.features.extend([block(in_channels, in_channels, 1), block(in_channels, num_classes, 1)])
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B C H W to scores B num_classes."""
+        return global_average(self.features(image))

@@ -1,0 +1,69 @@
+"""The toy networks that learn the scale of digits: plain, dilated, deformable or of N-Jet layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_modules.layers.deformable import DeformableConv2d
+from lightning_modules.networks.jet import JetNetwork, convolution, global_average
+
+
+class ToyCNN(JetNetwork):
+    """Convolutions with ReLU and nothing else, and a linear layer on the global average of the last maps.
+
+    Source: Pintea et al. 2021, section IV, "2 and 4-layer toy architectures containing only convolutional layers followed by ReLU
+    activations" (table V), and figure 5.
+    Not in paper: channels, the global average, the linear layer. All convolutions of a network are of one kind. N-Jet layers start with the
+    energy of He et al. 2015 ("he" of `NJetConv2d`), as the plain ones do: without batch normalisation alpha ~ N(0, 1) explodes.
+
+    Args:
+        num_classes: number of classes.
+        layers: number of convolutions.
+        channels: of each convolution.
+        in_channels: C of the picture.
+        filter_size: of plain and deformable convolutions, pixels, odd.
+        dilation: of plain convolutions.
+        deformable: whether convolutions are deformable.
+        jet: arguments of `NJetConv2d`, or None.
+
+    Raises:
+        ValueError: if an argument is out of its range, or more than one kind of convolution is asked for.
+    """
+
+    def __init__(
+        self,
+        num_classes: int,
+        layers: int = 2,
+        channels: int = 16,
+        in_channels: int = 1,
+        filter_size: int = 3,
+        dilation: int = 1,
+        deformable: bool = False,
+        jet: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value in {"layers": layers, "channels": channels, "dilation": dilation}.items():
+            if value < 1:
+                raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
+        if (dilation > 1) + deformable + (jet is not None) > 1:
+            raise ValueError("Expected at most one of `dilation` above 1, `deformable` and `jet`, but got several; leave one.")
+        if jet is not None:
+            jet = {"init": "he", **jet}
+        self.features = nn.Sequential()
+        for index in range(layers):
+            seen = channels if index else in_channels
+            if deformable:
+                layer: nn.Module = DeformableConv2d(seen, channels, filter_size)
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")  # type: ignore[arg-type]
+            else:
+                layer = convolution(seen, channels, filter_size, jet, bias=True, dilation=dilation)
+            self.features.extend([layer, nn.ReLU()])
+        self.classifier = nn.Linear(channels, num_classes)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B C H W to scores B num_classes."""
+        scores: Tensor = self.classifier(global_average(self.features(image)))
+        return scores
