@@ -2,7 +2,9 @@ from typing import Any
 
 import pytest
 
-from reproduce.claims import Claim, Evidence, Finding, Quantity, Truth, all_of, any_of, check_claims, maximum, not_
+from reproduce.claims import Claim, check_claims
+from reproduce.evidence import Evidence, Quantity, difference, maximum, spread
+from reproduce.findings import Finding, Truth, all_of, any_of, not_
 from reproduce.published import load
 
 A, B, C, NONE = ("a", "x"), ("b", "x"), ("c", "y"), ("none", "x")
@@ -11,8 +13,7 @@ UNDECIDED, UNTESTED = Finding(Truth.UNDECIDED, ("undecided",)), Finding(Truth.NO
 
 
 def evidence(a: float, b: float, error: float | None = 0.0) -> Evidence:
-    cells = {A: Quantity(a, error, f"{a:g}"), B: Quantity(b, error, f"{b:g}"), C: Quantity(2.0, 0.0, "2"), NONE: None}
-    return Evidence(dict(cells))
+    return Evidence({A: Quantity(a, error), B: Quantity(b, error), C: Quantity(2.0, 0.0), NONE: None})
 
 
 @pytest.mark.parametrize(("a", "b", "expected"), [(2, 1, "yes"), (1, 2, "no"), (1, 1, "no")])
@@ -59,6 +60,79 @@ def test_maximum_on_either_side() -> None:
     assert evidence(3, 1).greater(maximum(A, B), maximum(C, 2.5)) == Finding(Truth.YES, ("a x 3 > c y 2", "a x 3 > 2.5"))
     with pytest.raises(ValueError, match="at least one cell"):
         maximum()
+
+
+def test_differences_on_either_side() -> None:
+    assert evidence(3, 1).greater(difference(A, B), 1.5) == Finding(Truth.YES, ("a x - b x 2 > 1.5",))
+    assert evidence(3, 1).greater(0.5, difference(A, C)) == Finding(Truth.NO, ("0.5 <= a x - c y 1",))
+    assert evidence(3, 1).greater(difference(A, B), difference(B, NONE)).reason == "none x has no number"
+    assert evidence(3, 1).greater(difference(A, NONE), NONE).reason == "none x has no number"
+    assert evidence(3, 1).greater(difference(A, B), difference(5, A)) == Finding(Truth.NO, ("a x - b x 2 <= 5 - a x 2",))
+    assert evidence(3, 1).greater(difference(A, B), B) == Finding(Truth.YES, ("a - b 2 > b 1",))
+    with pytest.raises(ValueError, match=r"but got \('d', 'x'\)"):
+        evidence(1, 1).greater(difference(A, ("d", "x")), 0)
+
+
+def test_a_difference_of_printed_numbers_is_as_exact_as_they_are() -> None:
+    assert 0.93 - 0.9 > 0.03
+    assert evidence(0.93, 0.9).greater(difference(A, B), 0.03) == Finding(Truth.NO, ("a x - b x 0.03 <= 0.03",))
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.29, "yes"), (0.28, "undecided"), (-0.28, "undecided"), (-0.29, "no")])
+def test_a_difference_has_the_standard_error_of_both(apart: float, expected: str) -> None:
+    assert evidence(1 + apart, 1, 0.1).greater(difference(A, B), 0).truth == expected
+    assert evidence(1 + apart, 1, 0.1).greater(difference(A, 5), difference(B, 5)).truth == expected
+
+
+@pytest.mark.parametrize(("apart", "expected"), [(0.45, "yes"), (0.44, "undecided"), (-0.44, "undecided"), (-0.45, "no")])
+def test_a_cell_on_both_sides_is_one_measurement(apart: float, expected: str) -> None:
+    # (a - b) - (b - 1) = a - 2 b + 1, and 2 sqrt(0.1^2 + (2 0.1)^2) = 0.447
+    assert evidence(1 + apart, 1, 0.1).greater(difference(A, B), difference(B, 1)).truth == expected
+
+
+def test_a_difference_from_too_few_seeds_is_undecided() -> None:
+    assert evidence(2, 1, None).greater(difference(A, 1), 0).reason == "a x - 1 1 against 0 from too few seeds"
+    assert evidence(2, 1, None).greater(0, difference(C, B)).truth == "undecided"
+
+
+def test_differences_in_a_maximum() -> None:
+    largest = maximum(difference(A, B), difference(A, C), 0.5)
+    assert evidence(3, 1).greater(largest, 1.5) == Finding(Truth.YES, ("a x - b x 2 > 1.5",))
+    assert evidence(3, 1).greater(1.5, largest) == Finding(Truth.NO, ("1.5 <= a x - b x 2",))
+    assert evidence(3, 1).greater(2.5, largest).truth == "yes"
+
+
+def test_spread_is_the_largest_minus_the_smallest() -> None:
+    assert evidence(3, 1).greater(spread(A, B, C), 1.5) == Finding(Truth.YES, ("a x - b x 2 > 1.5",))
+    assert evidence(1, 3).greater(spread(A, B, C), 2.5).truth == "no"
+    assert evidence(1, 3).greater(2.5, spread(A, B, C)).truth == "yes"
+    with pytest.raises(ValueError, match="at least two, but got 1"):
+        spread(A)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "error", "expected"),
+    [
+        (1, 1.5, 0.0, "yes"),
+        (1.5, 1, 0.0, "yes"),  # no further apart than 0.5
+        (1.51, 1, 0.0, "no"),
+        (1, 1.51, 0.0, "no"),
+        (1, 1.2, 0.1, "yes"),
+        (1, 1.3, 0.1, "undecided"),  # 0.3 + 0.283 > 0.5
+        (1.7, 1, 0.1, "undecided"),
+        (1, 1.8, 0.1, "no"),
+        (1, 1, None, "undecided"),
+    ],
+)
+def test_within(a: float, b: float, error: float | None, expected: str) -> None:
+    assert evidence(a, b, error).within(A, B, 0.5).truth == evidence(a, b, error).within(B, A, 0.5).truth == expected
+
+
+def test_within_says_how_far_apart() -> None:
+    assert evidence(1, 1.2).within(A, B, 0.5).reason == "a x - b x -0.2 <= 0.5; b x - a x 0.2 <= 0.5"
+    assert evidence(1, 1.8).within(A, B, 0.5).reason == "b x - a x 0.8 > 0.5"
+    assert evidence(1, 1).within(A, 1.2, 0.5).truth == "yes"
+    assert evidence(1, 1).within(A, NONE, 0.5).reason == "none x has no number"
 
 
 @pytest.mark.parametrize(
@@ -162,3 +236,35 @@ def test_members_of_a_printed_list_are_named_by_their_place() -> None:
 )
 def test_members_of_our_lists_have_their_own_spread(mean: object, std: object, n: int, truth: str) -> None:
     assert Evidence.ours(load("table3"), list_cells(mean, std, n)).greater(FIRST, SECOND).truth == truth
+
+
+MODIFIED, BASELINE = ("modified-6", "f_score"), ("baseline-6", "f_score")
+
+
+@pytest.mark.parametrize(
+    ("modified", "reason"),
+    [
+        ((0.95, 0.03, 4), "modified-6 f_score - baseline-6 f_score 0.05000 ± 0.05000 > 0"),
+        ((0.95, 0.03, 2), "modified-6 f_score - baseline-6 f_score 0.05000 ± 0.05000 against 0 from too few seeds"),
+        ((0.95, None, 1), "modified-6 f_score - baseline-6 f_score 0.0500 against 0 from too few seeds"),
+        ((None, None, 0), "modified-6 f_score has no number"),
+    ],
+)
+def test_our_difference_has_the_spread_of_both(modified: tuple[float | None, float | None, int], reason: str) -> None:
+    ours = Evidence.ours(load("table1"), cells(modified_6=modified, baseline_6=(0.9, 0.04, 400)))
+    assert ours.greater(difference(MODIFIED, BASELINE), 0).reason == reason
+
+
+def test_the_difference_of_a_computed_cell_and_a_constant_has_no_spread() -> None:
+    computed = {"row_key": "modified-8", "column": "rf_fc6", "kind": "exact", "mean": 284.0, "std": None, "n": 1}
+    ours = Evidence.ours(load("table1"), [computed])
+    assert ours.greater(difference(("modified-8", "rf_fc6"), 280), 3.5).reason == "modified-8 rf_fc6 - 280 4 > 3.5"
+
+
+def test_printed_differences() -> None:
+    printed = Evidence.printed(load("table1"))
+    assert printed.greater(difference(BASELINE, MODIFIED), 0).reason == "baseline-6 f_score - modified-6 f_score 0.0006 > 0"
+    assert printed.within(BASELINE, MODIFIED, 0.0006).truth == "yes"
+    assert Evidence.printed(load("table3")).greater(difference(FIRST, SECOND), 2).reason == (
+        "modified-bipath f[0] - modified-bipath f[1] 2.05 > 2"
+    )

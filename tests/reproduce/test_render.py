@@ -13,8 +13,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from reproduce.claims import Claim, Evidence, Finding, all_of, check_claims, maximum
+from reproduce.claims import Claim, check_claims
 from reproduce.compare import CELL_FIELDS, compare
+from reproduce.evidence import Evidence, maximum
+from reproduce.findings import Finding, all_of
 from reproduce.published import PublishedTable, load
 from reproduce.render import FORMATS, Rendered, render
 from reproduce.render.latex import escaped

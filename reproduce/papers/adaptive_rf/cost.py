@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lightning_modules.layers.receptive_field import inflated_size
-from reproduce.claims import Claim, Evidence, Finding, all_of
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence
+from reproduce.findings import Finding, all_of
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.specs import InflationSweep

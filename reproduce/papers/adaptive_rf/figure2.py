@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datamodules.errors import DataError
-from reproduce.claims import Claim, Evidence, Finding, all_of, any_of, maximum
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence, maximum
+from reproduce.findings import Finding, all_of, any_of
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf import table1, table2
 from reproduce.papers.adaptive_rf.deviations import helen_deviations, voc_deviations

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datamodules.layouts import helen, voc
-from reproduce.claims import Claim, all_of, not_
+from reproduce.claims import Claim
+from reproduce.findings import all_of, not_
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf import figure2
 from reproduce.specs import AdaptiveVGG, Network

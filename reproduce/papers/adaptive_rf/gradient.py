@@ -9,7 +9,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from reproduce.claims import Claim, all_of
+from reproduce.claims import Claim
+from reproduce.findings import all_of
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import SCALES, STRIDES, training_jobs
 from reproduce.papers.adaptive_rf.sweep import random_start

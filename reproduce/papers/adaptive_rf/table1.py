@@ -8,7 +8,9 @@ from functools import partial
 from typing import Any
 
 from datamodules.layouts import helen
-from reproduce.claims import Claim, Evidence, Finding, Maximum, all_of, maximum, not_
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence, Maximum, maximum
+from reproduce.findings import Finding, all_of, not_
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain

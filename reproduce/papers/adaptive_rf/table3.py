@@ -6,7 +6,9 @@ from functools import partial
 from itertools import combinations, pairwise
 
 from datamodules.layouts import helen
-from reproduce.claims import Claim, Evidence, Finding, Truth, all_of
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence
+from reproduce.findings import Finding, Truth, all_of
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, multi_path, multi_path_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from reproduce.claims import Claim, Evidence, Finding, all_of, maximum
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence, maximum
+from reproduce.findings import Finding, all_of
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import training_jobs
 from reproduce.papers.adaptive_rf.sweep import random_start
