@@ -9,12 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reproduce.figures.style import CM, COLUMN, FAINT, LINE, wrap, write_footer
+from reproduce.figures.panels import BLUE, VERMILION, panels
+from reproduce.figures.style import CM, FAINT
 
 HEIGHT = 3.8 * CM  # of a panel's axes
 LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
-ABOVE, BELOW = 0.75 * CM, 0.95 * CM
-POINTS, CURVE = "#0072B2", "#D55E00"  # Okabe and Ito's blue and vermilion, which the colour-blind tell apart
 MIB = 2**20
 
 Samples = Mapping[float, Sequence[float]]
@@ -31,19 +30,11 @@ def cost(seconds: Samples, memory: Samples, notes: Sequence[str]) -> Figure:
         memory: at its highest, in bytes, likewise.
         notes: sentences under the panels, among them what was run.
     """
-    footer = [line for note in notes for line in wrap(note, COLUMN - 0.4 * CM)]
-    each, below = ABOVE + HEIGHT + BELOW, (len(footer) + 1) * LINE
-    height = 2 * each + below
-    figure = Figure(figsize=(COLUMN, height))
-    panels = (("Time of a step", "s", 1.0, seconds), ("Peak memory", "MiB", 1 / MIB, memory))  # the units of the table
-    for index, (title, unit, scale, samples) in enumerate(panels):
-        bottom = height - (index + 1) * each + BELOW
-        axes = figure.add_axes((LEFT / COLUMN, bottom / height, 1 - (LEFT + RIGHT) / COLUMN, HEIGHT / height))
-        axes.set_title(title, loc="left", fontweight="bold")
+    figure, column = panels(["Time of a step", "Peak memory"], notes, height=HEIGHT, left=LEFT, right=RIGHT)
+    for axes, unit, scale, samples in zip(column, ("s", "MiB"), (1.0, 1 / MIB), (seconds, memory), strict=True):  # the units of the table
         axes.set_xlabel("inflation factor f")
         axes.set_ylabel(unit)
         _draw(axes, {f: [scale * value for value in samples[f]] for f in sorted(samples)}, unit)
-    write_footer(figure, footer, 0.2 * CM)
     return figure
 
 
@@ -61,7 +52,7 @@ def _draw(axes: Axes, samples: Samples, unit: str) -> None:
     middle = [float(np.median(samples[f])) for f in factors]
     several = any(len(values) > 1 for values in samples.values())
     spread = np.transpose([(value - min(samples[f]), max(samples[f]) - value) for f, value in zip(factors, middle, strict=True)])
-    look: Any = {"fmt": "o", "color": POINTS, "markersize": 3, "elinewidth": 0.8, "capsize": 2, "zorder": 3}
+    look: Any = {"fmt": "o", "color": BLUE, "markersize": 3, "elinewidth": 0.8, "capsize": 2, "zorder": 3}
     label = "median, lowest to highest" if several else "measured"
     axes.errorbar(factors, middle, yerr=spread if several else None, label=label, **look)
     found = fit(samples)
@@ -69,7 +60,7 @@ def _draw(axes: Axes, samples: Samples, unit: str) -> None:
         start, slope = found
         along = np.linspace(factors[0], factors[-1], 100)
         formula = f"{start:.3g} {'+' if slope >= 0 else '−'} {abs(slope):.3g} f² {unit}"
-        axes.plot(along, start + slope * along**2, color=CURVE, label=formula)
+        axes.plot(along, start + slope * along**2, color=VERMILION, label=formula)
     axes.set_ylim(bottom=0)
     axes.margins(y=0.15)
     axes.legend(loc="upper left", frameon=False, borderaxespad=0.2, labelcolor=FAINT)

@@ -1,4 +1,4 @@
-"""Learned numbers against the training step, a line a network."""
+"""Learned numbers against the training step, a line a network or a layer."""
 
 from __future__ import annotations
 
@@ -12,101 +12,128 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from reproduce.figures.style import CM, COLUMN, FAINT, LINE, SMALL, wrap, write_footer
+from reproduce.figures.panels import BANDS, draw_seeds, panels
+from reproduce.figures.style import CM, FAINT, LINE, SMALL
 
 HEIGHT = 4.6 * CM  # of a panel's axes
 LEFT, RIGHT = 1.6 * CM, 1.8 * CM  # beside them
-ABOVE, BELOW = 0.85 * CM, 0.95 * CM
-START = 1.0  # of f
+MOST_LABELS = 12  # that fit at the ends of lines; a panel of more lines has a bar of colours
+BAR_LABELS = 7
+HEADER: Any = {"color": FAINT, "va": "bottom", "size": SMALL, "linespacing": 1.0}
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """One network's f.
+    """One learned number.
 
     Args:
-        dilation: that it starts from: what it is coloured by, and its label at the line's end.
+        label: at the line's end.
+        rank: what it is coloured by, in order; those of one rank share a colour.
         steps: of the training.
-        values: f at each step, a sequence a seed.
-        dashed: whether the line is dashed and its label has a star.
+        values: at each step, a sequence a seed.
+        dashed: whether the line is.
     """
 
-    dilation: int
+    label: str
+    rank: float
     steps: Sequence[int]
     values: Sequence[Sequence[float]]
     dashed: bool = False
 
-    @property
-    def label(self) -> str:
-        """What stands at the line's end."""
-        return f"{self.dilation}{'*' * self.dashed}"
-
 
 @dataclass(frozen=True)
 class Panel:
-    """The networks of one data set, by initial dilation."""
+    """Learned numbers of one kind.
+
+    Args:
+        title: above them.
+        lines: at least one.
+        axis: what is learned, with its unit.
+        header: above the labels at the lines' ends, of at most two lines.
+        start: where all of them start; None: each elsewhere.
+    """
 
     title: str
     lines: Sequence[Trajectory]
+    axis: str
+    header: str
+    start: float | None = None
+
+    @property
+    def crowded(self) -> bool:
+        """Whether there are too many lines for a label each, and for bands, which would hide each other."""
+        return len(self.lines) > MOST_LABELS
 
 
-def trajectories(panels: Sequence[Panel], notes: Sequence[str]) -> Figure:
-    """Draw f against the training step: a panel a data set, a line the mean over seeds, a band from the lowest to the highest.
+def trajectories(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
+    """Draw learned numbers against the training step: a line the mean over seeds, a band from the lowest to the highest.
 
-    Source: Wei et al. 2017, figure 2.
+    Source: Wei et al. 2017, figure 2; Pintea et al. 2021, figure 5b.
 
     Args:
-        panels: from top to bottom, at least one.
+        shown: from top to bottom, at least one.
         notes: sentences under them, among them what was run.
     """
-    if any(len(line.values) > 1 for panel in panels for line in panel.lines):
-        notes = ["Lines: means over seeds; bands: from the lowest to the highest.", *notes]
-    footer = [line for note in notes for line in wrap(note, COLUMN - 0.4 * CM)]
-    each, below = ABOVE + HEIGHT + BELOW, (len(footer) + 1) * LINE
-    height = len(panels) * each + below
-    figure = Figure(figsize=(COLUMN, height))
-    for index, panel in enumerate(panels):
-        bottom = height - (index + 1) * each + BELOW
-        axes = figure.add_axes((LEFT / COLUMN, bottom / height, 1 - (LEFT + RIGHT) / COLUMN, HEIGHT / height))
+    crowded = {panel.crowded for panel in shown if any(len(line.values) > 1 for line in panel.lines)}
+    if crowded == {True}:
+        notes = ["Lines: means over seeds.", *notes]
+    elif crowded:
+        notes = [BANDS + f" Of more than {MOST_LABELS} lines: means alone." * (True in crowded), *notes]
+    figure, column = panels([panel.title for panel in shown], notes, height=HEIGHT, left=LEFT, right=RIGHT)
+    for axes, panel in zip(column, shown, strict=True):
         _draw(axes, panel)
-    write_footer(figure, footer, 0.2 * CM)
     return figure
 
 
 def _draw(axes: Axes, panel: Panel) -> None:
-    dilations = sorted({line.dilation for line in panel.lines})
-    ordered = mpl.colormaps["viridis"](np.linspace(0, 0.82, len(dilations)))  # told apart by the colour-blind and in grey
-    colours = [ordered[dilations.index(line.dilation)] for line in panel.lines]
-    axes.axhline(START, color="0.6", linewidth=0.6, linestyle=(0, (1, 2)), zorder=0, label="start")
-    low, high, ends = START - 0.1, START + 0.1, []
-    several = {len(line.values) for line in panel.lines}
+    ranks = sorted({line.rank for line in panel.lines})
+    ordered = mpl.colormaps["viridis"](np.linspace(0, 0.82, len(ranks)))  # told apart by the colour-blind and in grey
+    colours = [ordered[ranks.index(line.rank)] for line in panel.lines]
+    low, high = np.inf, -np.inf
+    if panel.start is not None:
+        axes.axhline(panel.start, color="0.6", linewidth=0.6, linestyle=(0, (1, 2)), zorder=0, label="start")
+        low, high = panel.start - 0.1, panel.start + 0.1
     for line, colour in zip(panel.lines, colours, strict=True):
-        values = np.array(line.values)
-        mean = values.mean(axis=0)
-        axes.plot(line.steps, mean, color=colour, linestyle=(0, (4, 1.5)) if line.dashed else "-", label=line.label)
-        if len(values) > 1:
-            axes.fill_between(line.steps, values.min(axis=0), values.max(axis=0), color=colour, alpha=0.2, linewidth=0)
-        low, high = min(low, values.min()), max(high, values.max())
-        ends.append(float(mean[-1]))
-    axes.set_ylim(low - 0.04 * (high - low), high + 0.04 * (high - low))
+        values = [np.mean(line.values, axis=0)] if panel.crowded else line.values
+        look = {"color": colour, "linestyle": (0, (4, 1.5)) if line.dashed else "-", "linewidth": 0.7 if panel.crowded else 1.0}
+        draw_seeds(axes, line.steps, values, label=line.label, **look)
+        low, high = min(low, np.min(values)), max(high, np.max(values))
+    margin = 0.04 * (high - low) or 0.1
+    axes.set_ylim(low - margin, high + margin)
     axes.set_xlim(0, max(max(line.steps) for line in panel.lines) + 1)
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.xaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    axes.set_title(panel.title, loc="left", fontweight="bold")
     axes.set_xlabel("training step")
-    axes.set_ylabel("inflation factor f")
-    labels = [f"{line.label} (n={len(line.values)})" if len(several) > 1 else line.label for line in panel.lines]
-    _label_ends(axes, labels, ends, colours)
+    axes.set_ylabel(panel.axis)
+    if panel.crowded:
+        _draw_bar(axes, panel, ranks, ordered)
+    else:
+        _label_ends(axes, panel, colours)
 
 
-def _label_ends(axes: Axes, labels: list[str], ends: list[float], colours: Sequence[Any]) -> None:
+def _label_ends(axes: Axes, panel: Panel, colours: Sequence[Any]) -> None:
     """Write labels at the lines' ends, moved apart and tied to their lines."""
+    seeds = [len(line.values) for line in panel.lines]
+    labels = [f"{line.label} (n={n})" if len(set(seeds)) > 1 else line.label for line, n in zip(panel.lines, seeds, strict=True)]
     bottom, top = axes.get_ylim()
-    heights = [(end - bottom) / (top - bottom) for end in ends]
+    heights = [(float(np.mean(line.values, axis=0)[-1]) - bottom) / (top - bottom) for line in panel.lines]
     for label, at, to, colour in zip(labels, heights, spread(heights, LINE / HEIGHT), colours, strict=True):
         axes.plot([1, 1.05], [at, to], color=colour, linewidth=0.5, transform=axes.transAxes, clip_on=False, label="_tie")
         axes.text(1.065, to, label, color=colour, transform=axes.transAxes, va="center", fontweight="bold")
-    axes.text(1.065, 1.04, "initial\ndilation", color=FAINT, transform=axes.transAxes, va="bottom", size=SMALL, linespacing=1.0)
+    axes.text(1.065, 1.04, panel.header, transform=axes.transAxes, **HEADER)
+
+
+def _draw_bar(axes: Axes, panel: Panel, ranks: Sequence[float], colours: Any) -> None:
+    """Say by a bar of colours which line is which; some of them are labelled."""
+    bar = axes.inset_axes((1.06, 0, 0.04, 1))
+    bar.imshow(colours[:, None], aspect="auto", origin="lower")
+    labels = {line.rank: line.label for line in reversed(panel.lines)}
+    labelled = [round(place) for place in np.linspace(0, len(ranks) - 1, min(BAR_LABELS, len(ranks)))]
+    bar.set_yticks(labelled, [labels[ranks[place]] for place in labelled])
+    bar.set_xticks([])
+    bar.yaxis.tick_right()
+    bar.spines[:].set_visible(False)
+    axes.text(1.06, 1.04, panel.header, transform=axes.transAxes, **HEADER)
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:

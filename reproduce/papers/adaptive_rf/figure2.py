@@ -103,7 +103,11 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     from reproduce.figures.caption import caption
     from reproduce.figures.trajectories import Panel, trajectories
 
-    panels = [Panel(name, [trajectory(seeds) for seeds in networks if seeds]) for name, networks in found.items() if any(networks)]
+    panels = [
+        Panel(name, [trajectory(seeds) for seeds in networks if seeds], "inflation factor f", "initial\ndilation", start=1.0)
+        for name, networks in found.items()
+        if any(networks)
+    ]
     starts = sorted({start for job in jobs if (start := begins(job))})
     notes = [f"*, dashed: f moves from step {start:,} on." for start in starts]
     return trajectories(panels, [*notes, caption(setting.profile, jobs, store)])
@@ -121,7 +125,9 @@ def trajectory(seeds: dict[Job, dict[int, float]]) -> Trajectory:
     job = next(iter(seeds))
     assert isinstance(job.network, AdaptiveVGG)
     steps = sorted(set.intersection(*map(set, seeds.values())))
-    return Trajectory(job.network.dilation, steps, [[curve[step] for step in steps] for curve in seeds.values()], begins(job) > 0)
+    dilation, late = job.network.dilation, begins(job) > 0
+    values = [[curve[step] for step in steps] for curve in seeds.values()]
+    return Trajectory(f"{dilation}{'*' * late}", dilation, steps, values, dashed=late)
 
 
 def _wider_on_voc(evidence: Evidence) -> Finding:

@@ -13,7 +13,8 @@ from reproduce.figures.trajectories import Panel, Trajectory, trajectories
 
 
 def draw() -> Figure:
-    return trajectories([Panel("Helen", [Trajectory(8, [1, 2], [[1.0, 1.1], [1.0, 1.2]])])], ["profile demo"])
+    line = Trajectory("8", 8, [1, 2], [[1.0, 1.1], [1.0, 1.2]])
+    return trajectories([Panel("Helen", [line], "inflation factor f", "initial\ndilation", 1.0)], ["profile demo"])
 
 
 def test_both_files_have_the_same_bytes_when_drawn_again(tmp_path: Path) -> None:
