@@ -11,11 +11,6 @@ from typing import Any
 import lightning.pytorch as pl
 import safetensors.torch
 import torch
-from lightning_modules.networks.all_cnn import AllCNN
-from lightning_modules.networks.cifar_resnet import CIFARResNet
-from lightning_modules.networks.efficientnet import EfficientNetB0
-from lightning_modules.networks.nin import NiN
-from lightning_modules.networks.toy_cnn import ToyCNN
 from torch import Tensor, nn
 
 from datamodules import synthetic, synthetic_images, synthetic_voc
@@ -25,7 +20,12 @@ from datamodules.images import ImagesDataModule
 from datamodules.voc import VOCDataModule
 from lightning_modules.classification import ImageClassification
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.networks.all_cnn import AllCNN
+from lightning_modules.networks.cifar_resnet import CIFARResNet
+from lightning_modules.networks.efficientnet import EfficientNetB0
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
+from lightning_modules.networks.nin import NiN
+from lightning_modules.networks.toy_cnn import ToyCNN
 from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import own, specs
 from reproduce.job import Job
@@ -46,7 +46,7 @@ NETWORKS: dict[type, type[nn.Module]] = {
     specs.EfficientNetB0: EfficientNetB0,
     specs.ToyCNN: ToyCNN,
 }
-MODULES: dict[str, type[pl.LightningModule]] = {"classification": ImageClassification}  # every other task trains to segment
+Task = SemanticSegmentation | ImageClassification
 
 
 def build_network(spec: specs.Network) -> nn.Module:
@@ -69,13 +69,13 @@ def training_of(job: Job) -> tuple[specs.Data, specs.Recipe]:
     return job.data, job.recipe
 
 
-def build_task(job: Job) -> pl.LightningModule:
+def build_task(job: Job) -> Task:
     """Build a job's network inside the task that trains it.
 
     Raises:
         ValueError: the recipe has what the task does not take.
     """
-    recipe, module = job.recipe, MODULES.get(job.task, SemanticSegmentation)
+    recipe, module = job.recipe, ImageClassification if job.task == "classification" else SemanticSegmentation
     assert recipe is not None
     taken = inspect.signature(module).parameters
     options = {}
@@ -85,7 +85,7 @@ def build_task(job: Job) -> pl.LightningModule:
             options[item.name] = value
         elif item.name not in ("steps", "batch_size") and value != item.default:
             raise ValueError(
-                f"Expected `{item.name}` of the recipe of {job.slug} to be {item.default!r}, which {job.task} does without, but got {value!r}."
+                f"Expected `{item.name}` of the recipe of {job.slug} to be {item.default!r}, as {job.task} has none, but got {value!r}."
             )
     return module(build_network(job.network), job.network.num_classes, **options)
 

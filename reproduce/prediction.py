@@ -145,7 +145,7 @@ def _size(data: specs.Data | None) -> int:
         return data.size
     if isinstance(data, specs.VOC):
         return 0
-    size = dict(data.arguments).get("size", 0) if data else 0
+    size = dict(data.arguments).get("size", 0) if isinstance(data, specs.OwnData) else 0
     return size if isinstance(size, int) else 0
 
 

@@ -113,7 +113,10 @@ class PublishedTable:
     @property
     def nature(self) -> str:
         """What it is, where it is not a table of printed numbers; else nothing."""
-        return "a comparison of our own" if self.own else "" if self.prints else "a figure: the paper prints no numbers"
+        if self.own:
+            return "a comparison of our own"
+        drawn = self.id.partition(".")[2].startswith("figure")
+        return "" if self.prints else "a figure: the paper prints no numbers" if drawn else "its printed numbers were not found"
 
     @property
     def heading(self) -> str:

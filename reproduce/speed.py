@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import torch
 from torch.nn import functional
 
+from datamodules.layouts.cifar import CIFAR10
 from lightning_modules.layers.njet import update_sizes
 from reproduce.building import build_network, start_weights
 from reproduce.callbacks import Progress
@@ -16,7 +17,6 @@ from reproduce.job import Job
 from reproduce.mirror import Mirror
 from reproduce.store import Run, Store
 
-PIXELS = 32  # an edge of a picture of CIFAR
 WARM = 2  # steps of each network before the first that counts
 
 
@@ -36,7 +36,7 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     for network in networks:
         network.to(device).train()
         update_sizes(network)
-    image = torch.randn(recipe.batch_size, 3, PIXELS, PIXELS, device=device)
+    image = torch.randn(recipe.batch_size, 3, *CIFAR10.shape[1:], device=device)
     label = torch.randint(job.network.num_classes, (recipe.batch_size,), device=device)
     optimizers = [torch.optim.SGD(network.parameters(), lr=0.0, momentum=recipe.momentum) for network in networks]
     seconds: list[list[float]] = [[], []]
@@ -46,7 +46,7 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
             begun = _now(runtime.accelerator)
             with torch.autocast(device.type, _half(job.precision), enabled=job.precision != "32-true"):
                 loss = functional.cross_entropy(network(image).float(), label)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()
             found.append(_now(runtime.accelerator) - begun)

@@ -18,14 +18,16 @@ from torch import Tensor, nn
 
 from datamodules.images import ImagesDataModule
 from datamodules.layouts import images
+from datamodules.layouts.cifar import CIFAR10
 from datamodules.voc import VOCDataModule
 from datamodules.vouch import Vouch
 from lightning_modules.classification import ImageClassification
 from lightning_modules.metrics.confusion import classification_scores, f_scores, overall_f, segmentation_scores
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.networks.jet import JetNetwork
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from reproduce import ranks, specs
-from reproduce.building import build_data, build_network, build_task, start_weights, training_of
+from reproduce.building import Task, build_data, build_network, build_task, start_weights, training_of
 from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop, checkpoints
 from reproduce.job import Job
 from reproduce.mirror import Mirror
@@ -109,7 +111,7 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
     return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
 
 
-def _measured(task: Any, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
+def _measured(task: Task, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
     expected = len(data.test_dataloader().dataset)
     if int(task.last_images) != expected:
         raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
@@ -138,7 +140,7 @@ def _classification_metrics(matrix: Tensor, network: nn.Module, data: pl.Lightni
     metrics |= learned
     if learned:
         metrics["sigmas"] = list(learned.values())
-    if hasattr(network, "map_sizes") and isinstance(data, ImagesDataModule):
+    if isinstance(network, JetNetwork) and isinstance(data, ImagesDataModule):
         metrics["map_sizes"] = network.map_sizes(*data.shape[1:])
     return metrics
 
@@ -162,6 +164,8 @@ def describe(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]
         metrics |= {"receptive_field": network.receptive_field() if network.factor is None else None}
     elif isinstance(network, MultiPathVGG):
         metrics |= {"receptive_field": None if network.inflated else network.receptive_fields()}
+    elif isinstance(network, JetNetwork):
+        metrics |= {"map_sizes": network.map_sizes(*CIFAR10.shape[1:])}
     if isinstance(network, AdaptiveVGG | MultiPathVGG):
         metrics |= {"pool5_receptive_field": network.pool5_receptive_field, "stride": network.stride}
     return {"metrics": metrics, "data": None}

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for package in ("lightning_modules", "datamodules", "reproduce") for path in (ROOT / package).rglob("*.py"))
 HEAVY = ("torch", "lightning", "torchmetrics", "cv2")
 # What runs inside a job's own process, and `predict`.
-WORKERS = tuple(f"reproduce/{name}.py" for name in ("building", "training", "cost", "speed", "callbacks", "prediction"))
+WORKERS = tuple(f"reproduce/{name}.py" for name in ("building", "training", "cost", "speed", "callbacks", "prediction", "filters"))
 
 
 def name(path: Path) -> str:

@@ -10,7 +10,12 @@ from reproduce.job import Job, from_plain
 from reproduce.options import Parser, UsageError, add_runs_dir
 from reproduce.store import Run, Store, read_json
 
-OTHERWISE = {"describe": "computes sizes", "cost": "measures the time and memory of training steps"}  # what other tasks do
+OTHERWISE = {  # what other tasks do
+    "classification": "classifies whole pictures",
+    "describe": "computes sizes",
+    "cost": "measures the time and memory of training steps",
+    "speed": "times training steps",
+}
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
 
 

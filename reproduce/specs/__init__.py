@@ -23,6 +23,8 @@ from reproduce.specs.runtime import Runtime, Wandb
 from reproduce.specs.training import InflationSweep, Recipe, Weights
 
 __all__ = [
+    "NOT_IDENTITY",
+    "VOC",
     "AdaptiveVGG",
     "AllCNN",
     "CIFARResNet",
@@ -37,7 +39,6 @@ __all__ = [
     "MadeImages",
     "MadeScenes",
     "MultiPathVGG",
-    "NOT_IDENTITY",
     "Network",
     "NiN",
     "OwnData",
@@ -45,7 +46,6 @@ __all__ = [
     "Recipe",
     "Runtime",
     "ToyCNN",
-    "VOC",
     "Wandb",
     "Weights",
 ]

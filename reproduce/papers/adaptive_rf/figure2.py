@@ -16,6 +16,7 @@ from reproduce.job import Job
 from reproduce.papers.adaptive_rf import table1, table2
 from reproduce.papers.adaptive_rf.deviations import helen_deviations, voc_deviations
 from reproduce.papers.adaptive_rf.values import FACTOR, factor_range, highest_factor, lowest_factor
+from reproduce.papers.curves import curves, together
 from reproduce.papers.values import metric
 from reproduce.specs import AdaptiveVGG
 from reproduce.store import Store
@@ -87,16 +88,9 @@ def deviations(setting: Setting) -> list[Deviation]:
     return list(dict.fromkeys(named))
 
 
-def curves(cell: Cell, store: Store) -> dict[Job, dict[int, float]]:
-    """Return f by step of the finished runs behind a cell."""
-    found = {job: store.run(job).curve for job in cell.jobs if store.run(job).done}
-    learned = {job: {line["step"]: line[FACTOR] for line in lines if FACTOR in line} for job, lines in found.items()}
-    return {job: curve for job, curve in learned.items() if curve}
-
-
 def figure(setting: Setting, store: Store) -> Figure | None:
     """Draw f of the finished runs against the training step."""
-    found = {name: [curves(cell, store) for cell in learned] for name, learned in learning(setting).items()}
+    found = {name: [curves(cell.jobs, store, FACTOR) for cell in learned] for name, learned in learning(setting).items()}
     jobs = [job for networks in found.values() for seeds in networks for job in seeds]
     if not jobs:
         return None
@@ -124,9 +118,8 @@ def trajectory(seeds: dict[Job, dict[int, float]]) -> Trajectory:
 
     job = next(iter(seeds))
     assert isinstance(job.network, AdaptiveVGG)
-    steps = sorted(set.intersection(*map(set, seeds.values())))
     dilation, late = job.network.dilation, begins(job) > 0
-    values = [[curve[step] for step in steps] for curve in seeds.values()]
+    steps, values = together(seeds.values())
     return Trajectory(f"{dilation}{'*' * late}", dilation, steps, values, dashed=late)
 
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from datamodules.errors import DataError
 from datamodules.layouts import images
 from reproduce.job import Job
-from reproduce.specs import AllCNN, CIFARResNet, EfficientNetB0, ImageNetwork, Images, Jet, MadeImages, NiN, Recipe
+from reproduce.specs import AllCNN, CIFARResNet, EfficientNetB0, Images, Jet, MadeImages, NiN, Recipe
 from reproduce.table import Profile, Setting
 
+Published = NiN | AllCNN | CIFARResNet | EfficientNetB0
 Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
 EPOCHS, FALLS = 90, (30, 60)  # of the authors' code, and after which of them the learning rate falls
 BATCH = 128
@@ -50,9 +51,7 @@ class Scale:
 SCALES: dict[Profile, Scale] = {
     "paper": Scale(),
     "small": Scale(width=1 / 4, depths={32: 14, 110: 26}, repeats=0.5, steps=900, batch_size=64, every=(100, 10)),
-    "demo": Scale(
-        width=1 / 16, depths={32: 8, 110: 14}, repeats=0.3, steps=90, batch_size=32, made=(960, 160), checkpoint_every=50, log_every=5
-    ),
+    "demo": Scale(width=1 / 16, depths={32: 8, 110: 14}, repeats=0.3, steps=90, batch_size=32, made=(960, 160), every=(50, 5)),
 }
 
 NIN = NiN(num_classes=10)
@@ -70,13 +69,14 @@ NJET_RESNET_110 = replace(RESNET_110, jet=DEEP_JET)
 NJET_EFFICIENTNET = replace(EFFICIENTNET, jet=DEEP_JET)
 
 
-def shrunk(network: ImageNetwork, profile: Profile) -> ImageNetwork:
+def shrunk(network: Published, profile: Profile) -> Published:
     """Return what a profile makes of a published network."""
     scale = SCALES[profile]
     if profile == "paper":
         return network
     if isinstance(network, CIFARResNet):
-        return replace(network, width=scale.width, depth=scale.depths[network.depth])
+        # They are thin as they are.
+        return replace(network, width=min(1.0, 4 * scale.width), depth=scale.depths[network.depth])
     if isinstance(network, EfficientNetB0):
         return replace(network, width=scale.width, depth=scale.repeats)
     return replace(network, width=scale.width)
@@ -120,7 +120,7 @@ def recipe_of(profile: Profile, dataset: str) -> Recipe:
     )
 
 
-def training_jobs(setting: Setting, name: str, network: ImageNetwork, dataset: str = "cifar10") -> Trainings:
+def training_jobs(setting: Setting, name: str, network: Published, dataset: str = "cifar10") -> Trainings:
     """Return the trainings of one published network on a set, one a seed, and what is missing to run them."""
     scale = SCALES[setting.profile]
     data, missing = pictures(setting, dataset, scale.made)

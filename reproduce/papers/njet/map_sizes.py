@@ -1,0 +1,81 @@
+"""Figures 7 and 8: the sizes of feature maps, learned against fixed, in NiN and in ALL-CNN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from datamodules.layouts.cifar import CIFAR10
+from reproduce.claims import Claim
+from reproduce.papers.njet.cells import learned, sizes
+from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.trainings import ALL_CNN, NIN, NJET_ALL_CNN, NJET_NIN, Published, training_jobs
+from reproduce.store import Store
+from reproduce.table import Cell, Setting, Table, Value
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def largest_fall(metrics: Mapping[str, Any]) -> Value:
+    """Return by how much a map is at most smaller than the one before it, the picture the first, as the ratio of their edges."""
+    heights = [CIFAR10.shape[1], *metrics["map_sizes"]]
+    return max(before / after for before, after in pairwise(heights))
+
+
+def _cells(name: str, plain: Published, jet: Published, setting: Setting) -> list[Cell]:
+    jobs, missing = training_jobs(setting, f"njet-{name}", jet)
+    fixed = sizes(setting, name, "map_sizes", plain, "map_sizes")
+    return [
+        fixed,
+        Cell(name, "largest_fall", "exact", fixed.jobs, largest_fall),
+        learned(f"njet-{name}", "map_sizes", (jobs, missing), "map_sizes"),
+        Cell(f"njet-{name}", "largest_fall", "trained", jobs, largest_fall, missing=missing),
+    ]
+
+
+def _figure(name: str, title: str, plain: Published, jet: Published, setting: Setting, store: Store) -> Figure | None:
+    fixed = sizes(setting, name, "map_sizes", plain, "map_sizes").jobs
+    jobs = [job for job in training_jobs(setting, f"njet-{name}", jet)[0] if store.run(job).done]
+    results: list[Sequence[Sequence[float]]] = [
+        [result["metrics"]["map_sizes"] for job in each if (result := store.run(job).result)] for each in (fixed, jobs)
+    ]
+    if not all(results):
+        return None
+    from reproduce.figures.caption import caption
+    from reproduce.figures.map_sizes import MapSizes, map_sizes
+
+    return map_sizes([MapSizes(title, results[0][0], results[1])], [caption(setting.profile, jobs, store)])
+
+
+def table(number: int, name: str, title: str, plain: Published, jet: Published, claims: tuple[Claim, ...] = ()) -> Table:
+    """Return the table of one of the two figures.
+
+    Args:
+        number: of the figure.
+        name: of the plain network's row.
+        title: of the network.
+        plain: with the sizes that its authors fixed.
+        jet: with N-Jet layers.
+        claims: of the paper about it.
+    """
+    return Table(
+        f"njet.figure{number}",
+        partial(_cells, name, plain, jet),
+        claims,
+        partial(cifar_deviations, f"figure{number}"),
+        figure=partial(_figure, name, title, plain, jet),
+    )
+
+
+SMOOTH = Claim(
+    "continuous-and-smooth",
+    "Applied at every layer, the safe-subsampling makes the subsampling continuous and smooth, compared to the baseline",
+    "section IV, experiment 3.2(A)",
+    "the largest fall from one map to the next is larger in ALL-CNN than in N-Jet ALL-CNN",
+    lambda evidence: evidence.greater(("all-cnn", "largest_fall"), ("njet-all-cnn", "largest_fall")),
+)
+FIGURE_7 = table(7, "nin", "NiN", NIN, NJET_NIN)
+FIGURE_8 = table(8, "all-cnn", "ALL-CNN", ALL_CNN, NJET_ALL_CNN, (SMOOTH,))

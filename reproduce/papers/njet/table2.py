@@ -1,0 +1,61 @@
+"""Table II: r of safe subsampling against accuracy and run time."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence
+from reproduce.findings import Finding, all_of
+from reproduce.papers.njet.cells import accuracy
+from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.speed import ratio, speed_jobs, step_seconds
+from reproduce.papers.njet.trainings import JET, NJET_NIN, R, Trainings, training_jobs
+from reproduce.table import Cell, Setting, Table
+
+RS = (2.0, 4.0, 6.0)
+
+
+def trainings(setting: Setting, r: float) -> Trainings:
+    """Return the trainings of N-Jet NiN at an r; those of r = 4 are table III's."""
+    name = "njet-nin" if r == R else f"njet-nin-r-{r:g}"
+    return training_jobs(setting, name, replace(NJET_NIN, jet=replace(JET, subsampling=r)))
+
+
+def cells(setting: Setting) -> list[Cell]:
+    """Map a row an r to its training, and to steps timed at the sigmas that it ends with."""
+    found = []
+    for r in RS:
+        row, (jobs, missing) = f"r-{r:g}", trainings(setting, r)
+        timed = speed_jobs(setting, f"njet-nin-r-{r:g}", jobs)
+        found += [
+            accuracy(row, "accuracy", (jobs, missing)),
+            Cell(row, "seconds", "timed", timed, step_seconds, missing=missing),
+            Cell(row, "ratio", "timed", timed, ratio, missing=missing),
+        ]
+    return found
+
+
+def _grows(column: str, evidence: Evidence) -> Finding:
+    return all_of(*(evidence.greater((f"r-{more:g}", column), (f"r-{less:g}", column)) for less, more in pairwise(RS)))
+
+
+QUOTE = (
+    "As the value of r increases the accuracy also increases, however also the feature map sizes in the layers of the network increase, "
+    "which affect the overall computational time"
+)
+CLAIMS = tuple(
+    Claim(id, QUOTE, "section IV, experiment 2.2(A)", tested, partial(_grows, column))
+    for id, column, tested in (
+        ("accuracy-grows", "accuracy", "the accuracy at r = 6 exceeds that at 4, and that the one at 2"),
+        (
+            "time-grows",
+            "ratio",
+            "a training step at r = 6, in steps of the plain network timed beside it, takes longer than at 4, and there than at 2",
+        ),
+    )
+)
+
+TABLE = Table("njet.table2", cells, CLAIMS, partial(cifar_deviations, "table2"))

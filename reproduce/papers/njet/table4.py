@@ -1,0 +1,89 @@
+"""Table IV: N-Jet layers in ALL-CNN-C, ResNet-32, ResNet-110 and EfficientNet: accuracy and parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from reproduce.claims import Claim
+from reproduce.evidence import Evidence, difference
+from reproduce.findings import Finding, all_of
+from reproduce.papers.njet.cells import accuracy, sizes
+from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.table3 import COMPARABLE
+from reproduce.papers.njet.trainings import (
+    ALL_CNN,
+    EFFICIENTNET,
+    NJET_ALL_CNN,
+    NJET_EFFICIENTNET,
+    NJET_RESNET_32,
+    NJET_RESNET_110,
+    RESNET_32,
+    RESNET_110,
+    training_jobs,
+)
+from reproduce.table import Cell, Setting, Table
+
+SETS = ("cifar10", "cifar100")
+PAIRS = {
+    "all-cnn": (ALL_CNN, NJET_ALL_CNN),
+    "resnet-32": (RESNET_32, NJET_RESNET_32),
+    "resnet-110": (RESNET_110, NJET_RESNET_110),
+    "efficientnet": (EFFICIENTNET, NJET_EFFICIENTNET),
+}
+
+
+def cells(setting: Setting) -> list[Cell]:
+    """Map each network, plain and of N-Jet layers, to its size and to its trainings."""
+    found = []
+    for name, pair in PAIRS.items():
+        for row, network in zip((name, f"njet-{name}"), pair, strict=True):
+            found.append(sizes(setting, row, "parameters", network, "parameters"))
+            found += [accuracy(row, dataset, training_jobs(setting, row, network, dataset)) for dataset in SETS]
+    return found
+
+
+def _each(names: tuple[str, ...], test: Callable[[str], Finding]) -> Finding:
+    return all_of(*map(test, names))
+
+
+def _more(evidence: Evidence, name: str) -> Finding:
+    added = difference((f"njet-{name}", "parameters"), (name, "parameters"))
+    return evidence.greater(added, 0.0)
+
+
+def _fewer(evidence: Evidence, name: str) -> Finding:
+    return evidence.greater((name, "parameters"), (f"njet-{name}", "parameters"))
+
+
+def _similar(evidence: Evidence, name: str) -> Finding:
+    return all_of(*(evidence.within((f"njet-{name}", dataset), (name, dataset), COMPARABLE) for dataset in SETS))
+
+
+CLAIMS = (
+    Claim(
+        "similar-accuracy",
+        "Using our proposed N-Jet layers gives similar accuracy to the standard convolutional layers",
+        "section IV, experiment 3.2(A)",
+        f"for each of the four networks, on either set, the two accuracies are within {COMPARABLE:g} point; how close is similar is not "
+        "said",
+        lambda evidence: _each(tuple(PAIRS), partial(_similar, evidence)),
+    ),
+    Claim(
+        "order-3-more-parameters",
+        "For an approximation of order 3 in the N-Jet, there is a small increase in the number of parameters compared to the baseline",
+        "section IV, experiment 3.2(A)",
+        "ALL-CNN and ResNet-32 have more parameters of order 3 than plain; how many is small is not said",
+        lambda evidence: _each(("all-cnn", "resnet-32"), partial(_more, evidence)),
+    ),
+    Claim(
+        "order-2-fewer-parameters",
+        "a Gaussian basis combination of order 2 is sufficient to obtain an accuracy comparable to the baseline models, while reducing the "
+        "number of parameters",
+        "section IV, experiment 3.2(A)",
+        "ResNet-110 and EfficientNet have fewer parameters of order 2 than plain",
+        lambda evidence: _each(("resnet-110", "efficientnet"), partial(_fewer, evidence)),
+    ),
+)
+
+TABLE = Table("njet.table4", cells, CLAIMS, partial(cifar_deviations, "table4"))
