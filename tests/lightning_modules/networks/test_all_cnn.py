@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from lightning_modules.networks.all_cnn import AllCNN
 
@@ -26,8 +27,9 @@ def test_strides_halve_maps_and_go_when_told() -> None:
         assert AllCNN(10, strided=False, jet={"subsampling": 4.0}).map_sizes(32, 32) == [26, 21, 17, 14, 11, 9, 7]
 
 
-def test_a_fifth_of_the_picture_is_dropped() -> None:
-    torch.manual_seed(0)
-    network = AllCNN(10, width=0.1)
-    shown = network.features[0](torch.ones(8, 3, 32, 32))
-    assert (shown == 0).float().mean().item() == pytest.approx(0.2, abs=0.02)
+def test_dropout_is_on_the_picture_and_behind_strides() -> None:
+    for strided in (True, False):
+        with torch.device("meta"):
+            layers = list(AllCNN(10, dropout=0.4, strided=strided).features)
+        assert {index: layer.p for index, layer in enumerate(layers) if isinstance(layer, nn.Dropout)} == {0: 0.2, 4: 0.4, 8: 0.4}
+        assert len(layers) == 12

@@ -63,6 +63,13 @@ def test_a_shortcut_is_as_large_as_a_subsampled_branch(sigma: float) -> None:
     assert torch.equal(block(features), functional.relu(safe_subsample(features, (size, size))))
 
 
+def test_a_branch_may_take_away() -> None:
+    """ReLU comes after the sum alone."""
+    block, features = silent(BasicBlock(3, 3, 1, (None, None))), torch.randn(2, 3, 8, 8)
+    nn.init.constant_([layer for layer in block.modules() if isinstance(layer, nn.BatchNorm2d)][-1].bias, -0.5)
+    assert torch.equal(block(features), functional.relu(features - 0.5))
+
+
 def test_bad_input() -> None:
     for depth in (2, 30):
         with pytest.raises(ValueError, match=f"Expected `depth` to be 6n .* but got {depth}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
 from lightning_modules.networks.efficientnet import STAGES, EfficientNetB0, MBConv
 
@@ -39,6 +40,23 @@ def test_sizes_of_maps_at_cifars_size() -> None:
         assert len(EfficientNetB0(10, depth=0.25).map_sizes(32, 32)) == 8
 
 
+def test_a_block_is_what_the_paper_says() -> None:
+    """In evaluation batch normalisation as made is the identity, but for its epsilon."""
+    torch.manual_seed(0)
+    block, features = MBConv(8, STAGES[2], 2, 12, None, drop_connect=0.2).double().eval(), torch.randn(2, 8, 9, 9, dtype=torch.float64)
+    names = ("branch.0.0", "branch.1.0", "branch.2.gate.0", "branch.2.gate.2", "branch.3.0")
+    expand, depthwise, squeeze, excite, project = (block.get_parameter(f"{name}.weight") for name in names)
+    for name in names[2:4]:
+        torch.nn.init.uniform_(block.get_parameter(f"{name}.bias"))
+    inner = functional.silu(functional.conv2d(features, expand))
+    inner = functional.silu(functional.conv2d(inner, depthwise, stride=2, padding=2, groups=48))
+    means = inner.mean((2, 3), keepdim=True)
+    squeezed = functional.silu(functional.conv2d(means, squeeze, block.get_parameter("branch.2.gate.0.bias")))
+    assert squeezed.shape[1] == 2
+    inner = inner * torch.sigmoid(functional.conv2d(squeezed, excite, block.get_parameter("branch.2.gate.2.bias")))
+    torch.testing.assert_close(block(features), functional.conv2d(inner, project), rtol=1e-4, atol=1e-4)
+
+
 def test_drop_connect_leaves_out_whole_branches_of_some_pictures() -> None:
     torch.manual_seed(0)
     block, features = MBConv(8, STAGES[1], 1, 8, None, drop_connect=0.25), torch.randn(400, 8, 4, 4)
@@ -66,3 +84,8 @@ def test_bad_input() -> None:
     ]:
         with pytest.raises(ValueError, match=message):
             count(**options)  # type: ignore[arg-type]
+
+
+def test_no_shortcut_passes_a_stride() -> None:
+    """Also where a small width leaves both ends of it equally many channels."""
+    assert EfficientNetB0(10, width=0.01, depth=0.25).eval()(torch.randn(2, 3, 32, 32)).shape == (2, 10)
