@@ -19,8 +19,9 @@ class AllCNN(JetNetwork):
 
     Source: Springenberg et al. 2015, table 2, ALL-CNN-C; dropout of 0.2 on the picture, section 3. In Pintea et al. 2021, section IV, the
     3 x 3 convolutions become N-Jet layers, all with safe subsampling.
-    Not in paper: batch normalisation after every convolution, also the last, and no bias, as in NiN: without it neither alpha ~ N(0, 1) nor
-    a learning rate of 0.1 trains. All convolutions pad to keep the size.
+    Not in paper: batch normalisation after every convolution, also the last, and no bias, as in NiN: without it alpha ~ N(0, 1) makes
+    features of 192 channels grow 8-fold from layer to layer, and plain and N-Jet networks would not train at one learning rate. All
+    convolutions pad to keep the size.
 
     Args:
         num_classes: number of classes.

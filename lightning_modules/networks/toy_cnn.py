@@ -17,7 +17,8 @@ class ToyCNN(JetNetwork):
     Source: Pintea et al. 2021, section IV, "2 and 4-layer toy architectures containing only convolutional layers followed by ReLU
     activations" (table V), and figure 5.
     Not in paper: channels, the global average, the linear layer. All convolutions of a network are of one kind. N-Jet layers start with the
-    energy of He et al. 2015 ("he" of `NJetConv2d`), as the plain ones do: without batch normalisation alpha ~ N(0, 1) explodes.
+    energy of He et al. 2015 ("he" of `NJetConv2d`), as the plain ones do: with alpha ~ N(0, 1) and no batch normalisation, features of 16
+    channels would double from layer to layer.
 
     Args:
         num_classes: number of classes.

@@ -160,6 +160,36 @@ def test_safe_subsampling_compiles_nothing_while_sizes_stay() -> None:
     assert len(set(counts)) == 1
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"sigma": 0.5, "order": 1}, {"sigma": 2.0, "order": 4}, {"groups": 8, "normalized": True, "half_size_rule": "code"}]
+)
+def test_he_gives_filters_the_energy_of_a_plain_convolutions(options: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    plain = nn.Conv2d(8, 2048, 3)
+    nn.init.kaiming_normal_(plain.weight, nonlinearity="relu")
+    assert energy(plain.weight) == pytest.approx(2.0, rel=0.03)
+    assert energy(NJetConv2d(8, 2048, init="he", **options).kernel) == pytest.approx(2.0, rel=0.03)
+
+
+def test_he_keeps_the_energy_of_features_from_layer_to_layer() -> None:
+    """Of white noise: a filter's energy of 2 doubles its variance, and ReLU halves the mean square."""
+    torch.manual_seed(0)
+    response = functional.relu(NJetConv2d(64, 512, padding="valid", bias=False, init="he")(torch.randn(8, 64, 12, 12)))
+    assert response.square().mean().item() == pytest.approx(1.0, rel=0.05)
+
+
+def test_alpha_starts_with_a_deviation_of_1() -> None:
+    torch.manual_seed(0)
+    assert NJetConv2d(8, 512).alpha.std().item() == pytest.approx(1.0, rel=0.02)
+    with torch.device("meta"):
+        assert NJetConv2d(8, 512, init="he").alpha.is_meta
+
+
+def energy(filters: Tensor) -> float:
+    """The mean squared norm."""
+    return filters.detach().square().sum((1, 2, 3)).mean().item()
+
+
 def test_bad_input() -> None:
     for options, message in [
         ({"groups": 3}, "Expected `groups` to divide 4 and 6 channels, but got 3"),
@@ -173,6 +203,7 @@ def test_bad_input() -> None:
         ({"subsampling": 0.0}, "Expected `r` of safe subsampling to be positive, but got 0.0"),
         ({"subsampling": 4.0, "subsampling_rule": "half"}, "Expected the rule of safe subsampling to be 'paper' or 'code', but got 'half'"),
         ({"half_size_rule": "half"}, "Expected the rule of the half size to be 'paper' or 'code', but got 'half'"),
+        ({"init": "she"}, "Expected `init` to be 'normal' or 'he', but got 'she'"),
         ({"subsampling": 4.0, "sigma_per_filter": True}, "Expected `subsampling` without `sigma_per_filter`"),
         (
             {"sigma_per_filter": True, "evaluation": "half separable"},
