@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from reproduce.papers.njet import toys
 from reproduce.papers.njet.trainings import BATCH, EPOCHS, FALLS, PADDING, SCALES, recipe_of
 from reproduce.table import PRECISIONS, Deviation, Setting
@@ -107,7 +105,7 @@ def toy_deviations(table: str, setting: Setting) -> list[Deviation]:
     return _listed(setting, NOT_FOUND | own | TOYS | length)
 
 
-def _shrunk(setting: Setting) -> Mapping[str, str]:
+def _shrunk(setting: Setting) -> dict[str, str]:
     if setting.profile == "paper":
         return {}
     scale, recipe = SCALES[setting.profile], recipe_of(setting.profile, "cifar10")
@@ -123,7 +121,7 @@ def _shrunk(setting: Setting) -> Mapping[str, str]:
     }
 
 
-def _listed(setting: Setting, texts: Mapping[str, str]) -> list[Deviation]:
+def _listed(setting: Setting, texts: dict[str, str]) -> list[Deviation]:
     if setting.precision != PRECISIONS[0]:
-        texts = {**texts, "precision": f"Trained and evaluated in {setting.precision}."}
+        texts = texts | {"precision": f"Trained and evaluated in {setting.precision}; the paper does not say."}
     return [Deviation(id, text) for id, text in texts.items()]

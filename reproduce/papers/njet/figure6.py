@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence, difference, maximum, spread
 from reproduce.findings import Finding
+from reproduce.job import Job
+from reproduce.papers.njet import cells as made
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.trainings import NIN, Trainings, training_jobs
 from reproduce.store import Store
@@ -31,7 +33,9 @@ def trainings(setting: Setting, sizes: tuple[int, ...], pooling: bool) -> Traini
 
 def cells(setting: Setting) -> list[Cell]:
     """Map a row a choice of filter sizes to its two trainings."""
-    return [accuracy(_name(sizes), column, trainings(setting, sizes, pooling)) for sizes in SIZES for column, pooling in COLUMNS.items()]
+    return [
+        made.accuracy(_name(sizes), column, trainings(setting, sizes, pooling)) for sizes in SIZES for column, pooling in COLUMNS.items()
+    ]
 
 
 def _name(sizes: tuple[int, ...]) -> str:
@@ -43,9 +47,10 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     from reproduce.figures.accuracy import Accuracies, accuracy
     from reproduce.figures.caption import caption
 
-    shown, done = [], []
+    shown: list[Accuracies] = []
+    done: list[Job] = []
     for sizes in SIZES:
-        found = []
+        found: list[list[float]] = []
         for pooling in COLUMNS.values():
             results = {job: result for job in trainings(setting, sizes, pooling)[0] if (result := store.run(job).result)}
             done += results

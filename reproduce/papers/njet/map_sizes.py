@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def largest_fall(metrics: Mapping[str, Any]) -> Value:
     """Return by how much a map is at most smaller than the one before it, the picture the first, as the ratio of their edges."""
     heights = [CIFAR10.shape[1], *metrics["map_sizes"]]
-    return max(before / after for before, after in pairwise(heights))
+    falls: float = max(before / after for before, after in pairwise(heights))
+    return falls
 
 
 def _cells(name: str, plain: Published, jet: Published, setting: Setting) -> list[Cell]:

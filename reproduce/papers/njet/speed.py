@@ -40,17 +40,17 @@ def speed_jobs(setting: Setting, name: str, trained: Sequence[Job] = (), network
 
 def step_seconds(metrics: Metrics) -> Value:
     """Return the median of a step."""
-    return statistics.median(metrics["seconds"][0])
+    return float(statistics.median(metrics["seconds"][0]))
 
 
 def plain_seconds(metrics: Metrics) -> Value:
     """Return the median of a step of the plain network beside it."""
-    return statistics.median(metrics["seconds"][1])
+    return float(statistics.median(metrics["seconds"][1]))
 
 
 def ratio(metrics: Metrics) -> Value:
     """Return the median over rounds of a step's time over that of the plain network's step beside it."""
-    return statistics.median(own / plain for own, plain in zip(*metrics["seconds"], strict=True))
+    return float(statistics.median(own / plain for own, plain in zip(*metrics["seconds"], strict=True)))
 
 
 def cells(setting: Setting) -> list[Cell]:

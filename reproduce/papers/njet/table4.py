@@ -20,12 +20,13 @@ from reproduce.papers.njet.trainings import (
     NJET_RESNET_110,
     RESNET_32,
     RESNET_110,
+    Published,
     training_jobs,
 )
 from reproduce.table import Cell, Setting, Table
 
 SETS = ("cifar10", "cifar100")
-PAIRS = {
+PAIRS: dict[str, tuple[Published, Published]] = {
     "all-cnn": (ALL_CNN, NJET_ALL_CNN),
     "resnet-32": (RESNET_32, NJET_RESNET_32),
     "resnet-110": (RESNET_110, NJET_RESNET_110),
