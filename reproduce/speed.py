@@ -52,7 +52,7 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
             found.append(_now(runtime.accelerator) - begun)
         progress.write("speed", step=max(0, index - WARM + 1))
     metrics = {"seconds": [found[WARM:] for found in seconds], "threads": torch.get_num_threads()}
-    return {"metrics": metrics | {"batch_size": recipe.batch_size}, "data": None}
+    return {"metrics": metrics, "data": None, "timing": {"steps": rounds, "step_seconds": sum(map(sum, metrics["seconds"])) / rounds}}
 
 
 def _half(precision: str) -> torch.dtype:

@@ -36,7 +36,7 @@ def adam(steps: int, batch_size: int) -> Recipe:
 
 FIGURE_5: dict[Profile, Scale] = {
     "paper": Scale(adam(9380, 128), channels=32),
-    "small": Scale(adam(1200, 64), channels=8, every=(200, 10)),
+    "small": Scale(adam(1875, 64), channels=16, every=(300, 15)),
     "demo": Scale(adam(120, 32), channels=8, made=(960, 160), every=(60, 5)),
 }
 TABLE_5: dict[Profile, Scale] = {
