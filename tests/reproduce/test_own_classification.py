@@ -180,6 +180,47 @@ def test_an_own_network_runs_beside_a_published_row(here: Path, capsys: pytest.C
     assert found["pool", "x4"]["reason"].endswith("own row: 30 steps of 16, OwnNetwork pool(channels=4)")
 
 
+# Two sorts of bars, which have another mean.
+BARS = """
+import torch
+from lightning.pytorch import LightningDataModule
+from torch.utils.data import DataLoader, Dataset
+
+class Bars(Dataset):
+    def __len__(self):
+        return 7
+
+    def __getitem__(self, index):
+        return {"image": torch.full((1, 8, 8), index % 2 * 4.0 - 2), "label": index % 2, "name": str(index)}
+
+class BarsData(LightningDataModule):
+    num_classes = 2
+
+    def __init__(self, batch_size, steps, seed):
+        super().__init__()
+        self.batch_size = batch_size
+
+    def train_dataloader(self):
+        return DataLoader(Bars(), self.batch_size)
+
+    def test_dataloader(self):
+        return DataLoader(Bars(), 3)
+
+"""
+
+
+@pytest.mark.slow
+def test_own_pictures_go_through_the_same_evaluation(here: Path) -> None:
+    row = "OwnRow('a', 'A', ToyCNN(2, channels=4, jet=Jet(order=1, init='he')), Recipe(30, 4, 0.1), OwnData('BarsData'))"
+    (cell,) = cells("table5", f"{BARS}ROWS = [{row}]\n")
+    run = Store(here / "runs").prepare(cell.jobs[0])
+    assert work(run.folder) == 0, run.error
+    assert run.result is not None
+    assert (run.result["images"], run.result["confusion"]) == (7, [[4, 0], [0, 3]])
+    assert cell.value(run.result["metrics"]) == 100
+    assert run.result["data"] | {"fingerprint": ""} == {"status": "own", "detail": "the user's own", "set": "BarsData", "fingerprint": ""}
+
+
 @pytest.mark.slow
 def test_a_recipe_of_another_task_is_a_sentence_in_its_run(here: Path) -> None:
     (cell, *_) = cells("table5", "ROWS = [OwnRow('a', 'A', recipe=Recipe(1, 2, 0.1, factor_clip=1.0))]\n")

@@ -13,7 +13,11 @@ from torch import Tensor, nn
 from lightning_modules.layers.njet import NJetConv2d
 from reproduce import speed
 from reproduce.building import build_network
+from reproduce.forecast import shape
 from reproduce.job import Job, from_plain, to_plain
+from reproduce.launchers.local import LocalLauncher
+from reproduce.probe import probe
+from reproduce.provenance import expected_device
 from reproduce.specs import Jet, Network, NiN, Recipe
 from reproduce.store import Store
 from reproduce.worker import work
@@ -64,6 +68,7 @@ def test_two_networks_take_turns_and_warm_steps_do_not_count(store: Store, measu
     assert all(taken > 0 for each in metrics["seconds"] for taken in each)
     assert (metrics["threads"], metrics["batch_size"]) == (1, 2)
     assert result["data"] is None  # noise
+    assert result["timing"] == {"steps": ROUNDS, "step_seconds": pytest.approx(sum(map(sum, metrics["seconds"])) / ROUNDS)}
 
 
 def test_what_slows_one_network_is_seen_in_its_own_seconds(store: Store, measured: Job, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,3 +163,9 @@ def test_the_other_network_is_identity_and_nothing_runs_beside_it(measured: Job)
     assert measured.exclusive
     assert replace(measured, against=JET).digest != measured.digest
     assert from_plain(to_plain(measured)) == measured
+
+
+@pytest.mark.slow
+def test_a_probe_says_what_it_costs(measured: Job) -> None:
+    costs = probe([measured], LocalLauncher(1), expected_device("cpu", 1))
+    assert costs[shape(measured)].step > 0
