@@ -27,7 +27,7 @@ from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from lightning_modules.networks.nin import NiN
 from lightning_modules.networks.toy_cnn import ToyCNN
 from lightning_modules.segmentation import SemanticSegmentation
-from reproduce import own, specs
+from reproduce import own_files, specs
 from reproduce.job import Job
 from reproduce.store import Store
 
@@ -52,7 +52,7 @@ Task = SemanticSegmentation | ImageClassification
 def build_network(spec: specs.Network) -> nn.Module:
     """Build the network that a spec describes."""
     if isinstance(spec, specs.OwnNetwork):
-        network = own.build(spec, num_classes=spec.num_classes)
+        network = own_files.build(spec, num_classes=spec.num_classes)
         if not isinstance(network, nn.Module):
             raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
         return network
@@ -95,7 +95,9 @@ def build_data(job: Job, aligned: Callable[[int, int], None]) -> pl.LightningDat
     data, recipe = training_of(job)
     if isinstance(data, specs.OwnData):
         root_given = {"root": data.root} if data.root else {}
-        module: pl.LightningDataModule = own.build(data, batch_size=recipe.batch_size, steps=recipe.steps, seed=job.seed, **root_given)
+        module: pl.LightningDataModule = own_files.build(
+            data, batch_size=recipe.batch_size, steps=recipe.steps, seed=job.seed, **root_given
+        )
         classes = getattr(module, "num_classes", None)
         if classes != job.network.num_classes:
             raise ValueError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -16,6 +17,7 @@ from reproduce.prediction import load
 Filter = NDArray[np.float32]
 
 
+@torch.no_grad()
 def large_filters(job: Job, weights: Path, number: int) -> list[tuple[float, list[Filter]]]:
     """Return, of every convolution of more than 1 x 1 pixels, sigma in pixels and its first filters, as they are on its first channel.
 
@@ -34,7 +36,7 @@ def large_filters(job: Job, weights: Path, number: int) -> list[tuple[float, lis
     found = []
     for layer in network.modules():
         if isinstance(layer, NJetConv2d):
-            found.append((float(layer.sigma.max()), [*layer.kernel[:number, 0].detach().numpy()]))
+            found.append((float(layer.sigma.max()), [*layer.kernel[:number, 0].numpy()]))
         elif isinstance(layer, nn.Conv2d) and max(layer.kernel_size) > 1:
-            found.append((0.0, [*layer.weight[:number, 0].detach().numpy()]))
+            found.append((0.0, [*layer.weight[:number, 0].numpy()]))
     return found

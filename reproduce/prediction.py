@@ -18,7 +18,7 @@ from datamodules.alignment import OUTSIDE_COLOUR
 from datamodules.layouts import helen, voc
 from datamodules.loading import normalise
 from datamodules.opencv import cv2
-from reproduce import own, specs
+from reproduce import own_files, specs
 from reproduce.building import build_data, build_network, build_task
 from reproduce.job import Job
 from reproduce.picture import Example, Pixels
@@ -156,6 +156,6 @@ def _classes(job: Job) -> tuple[str, ...]:
         return voc.CLASSES
     names = tuple(f"class {index}" for index in range(job.network.num_classes))
     if isinstance(job.data, specs.OwnData):
-        found = getattr(getattr(own.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)
+        found = getattr(getattr(own_files.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)
         names = tuple(map(str, found)) if len(found) == len(names) else names
     return names

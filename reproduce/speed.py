@@ -51,8 +51,10 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
             optimizer.zero_grad()
             found.append(_now(runtime.accelerator) - begun)
         progress.write("speed", step=max(0, index - WARM + 1))
-    metrics = {"seconds": [found[WARM:] for found in seconds], "threads": torch.get_num_threads()}
-    return {"metrics": metrics, "data": None, "timing": {"steps": rounds, "step_seconds": sum(map(sum, metrics["seconds"])) / rounds}}
+    counted = [found[WARM:] for found in seconds]
+    metrics = {"seconds": counted, "threads": torch.get_num_threads(), "batch_size": recipe.batch_size}
+    # For whoever plans, a step is a round.
+    return {"metrics": metrics, "data": None, "timing": {"steps": rounds, "step_seconds": sum(map(sum, counted)) / rounds}}
 
 
 def _half(precision: str) -> torch.dtype:

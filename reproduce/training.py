@@ -78,6 +78,7 @@ def quiet() -> Iterator[None]:
         # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # nothing is validated: own data may have none
+        warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")  # lines go by steps, whatever an epoch has
         warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
         # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)

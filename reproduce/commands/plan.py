@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from datamodules.layouts import images
 from reproduce.commands import run
 from reproduce.engine import in_order
 from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
@@ -13,7 +14,7 @@ from reproduce.options import Parser, UsageError, chosen_cells, print_lines, set
 from reproduce.provenance import expected_device
 from reproduce.published import resolve_all, table_ids
 from reproduce.quantities import duration, size
-from reproduce.specs import Weights
+from reproduce.specs import Images, Weights
 from reproduce.store import Store
 from reproduce.table import Cell
 
@@ -85,7 +86,8 @@ def _missing(cells: Sequence[Cell]) -> dict[str, str]:
 def needs(job: Job) -> str:
     """Return the data and the start weights of a job, in words."""
     made = getattr(job.data, "made", None) is not None
-    data = [] if job.data is None else [f"made-up {type(job.data).__name__}" if made else type(job.data).__name__]
+    name = images.SETS[job.data.dataset].title if isinstance(job.data, Images) else type(job.data).__name__
+    data = [] if job.data is None else [f"made-up {name}" if made else name]
     start = [job.start.name] if isinstance(job.start, Job | Weights) else []
     return ", ".join(data + start) or "nothing"
 

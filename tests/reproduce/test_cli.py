@@ -152,8 +152,12 @@ def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypat
 def test_the_listing_says_what_is_no_table_of_printed_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     table = load("table1")
     unprinted = replace(table, cells=tuple(replace(cell, printed="") for cell in table.cells))
-    for own, nature in ((True, "a comparison of our own"), (False, "a figure: the paper prints no numbers")):
-        monkeypatch.setattr(listing, "load", lambda name, own=own: replace(unprinted, own=own))
+    for id, own, nature in (
+        ("a.table1", True, "a comparison of our own"),
+        ("a.figure1", False, "a figure: the paper prints no numbers"),
+        ("a.table1", False, "its printed numbers were not found"),
+    ):
+        monkeypatch.setattr(listing, "load", lambda name, id=id, own=own: replace(unprinted, id=id, own=own))
         main([])
         assert f"{table.title} ({nature})" in capsys.readouterr().out
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.receptive_field import inflated_size
-from reproduce import training
+from reproduce import building
 from reproduce.forecast import shape
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.launchers.local import LocalLauncher
@@ -35,7 +35,7 @@ def measured(tiny: Callable[..., Job]) -> Job:
 def widths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What fc6 sees along an axis, step by step."""
     seen: list[int] = []
-    build = training.build_network
+    build = building.build_network
 
     def watched(spec: Network) -> nn.Module:
         def note(_: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -45,7 +45,7 @@ def widths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         network.get_submodule("head.fc6").register_forward_pre_hook(note)
         return network
 
-    monkeypatch.setattr(training, "build_network", watched)
+    monkeypatch.setattr(building, "build_network", watched)
     return seen
 
 
@@ -71,8 +71,8 @@ def test_every_step_is_taken_at_its_f_and_measured(store: Store, measured: Job, 
 
 def test_a_rate_of_zero_leaves_the_network_as_it_was(store: Store, measured: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[nn.Module] = []
-    build = training.build_network
-    monkeypatch.setattr(training, "build_network", lambda spec: built.append(build(spec)) or built[-1])  # type: ignore[func-returns-value]
+    build = building.build_network
+    monkeypatch.setattr(building, "build_network", lambda spec: built.append(build(spec)) or built[-1])  # type: ignore[func-returns-value]
     result_of(measured, store)
     torch.manual_seed(measured.seed)
     fresh = dict(build(measured.network).named_parameters())

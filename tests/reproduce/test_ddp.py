@@ -146,6 +146,20 @@ def test_equal_weights_are_evaluated_to_the_same_matrix(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("accelerator", ACCELERATORS)
+def test_two_ranks_train_pictures_as_one_process_does(
+    accelerator: str, tmp_path: Path, digits: Callable[..., Job], launcher: LocalLauncher
+) -> None:
+    """Losses, sigmas and the matrix of 13 pictures, of which one rank has seven."""
+    job = on(digits(learning_rate=0.02), accelerator=accelerator)
+    one, two = do(launcher, Store(tmp_path / "one"), job), do(launcher, Store(tmp_path / "two"), on(job, devices=2))
+    assert two.result is not None
+    assert (two.result["provenance"]["devices"], two.result["images"]) == (2, 13)
+    close(two, one)
+    assert lines(two)[11]["trajectory/sigma_1"] != 1.0
+
+
+@pytest.mark.slow
 def test_a_rank_that_is_killed_or_terminated_ends_the_job_which_goes_on(
     tmp_path: Path, plain: Callable[..., Job], launcher: LocalLauncher
 ) -> None:

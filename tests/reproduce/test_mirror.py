@@ -14,10 +14,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import PIL.Image
 import pytest
 import torch
 
+from datamodules.layouts import images
 from datamodules.loading import normalise, pictures
 from reproduce import mirror
 from reproduce.cli import main
@@ -136,10 +138,32 @@ def test_examples_have_their_labels_and_come_back_later(tmp_path: Path, tiny: Ca
         assert not before[1].exists()  # the one before is gone
 
 
+@pytest.mark.slow
+def test_pictures_are_captioned_and_every_sigma_is_told(tmp_path: Path, digits: Callable[..., Job]) -> None:
+    run = Store(tmp_path).prepare(digits(wandb=OFFLINE))
+    do(run)
+    assert told(run) == run.curve
+    assert all({"trajectory/sigma_1", "trajectory/sigma_2"} <= line.keys() for line in told(run)[:12])
+    assert len({line["trajectory/sigma_1"] for line in told(run)[:12]}) > 10
+    (records,) = wandb_runs(run)
+    shown = only(records, "history")[-1]["item"]
+    with np.load(run.folder / "examples.npz") as kept:
+        pairs = [(int(kept[f"{index}-mask"]), int(kept[f"{index}-prediction"])) for index in range(mirror.EXAMPLES)]
+        assert kept["0-image"].shape == (28, 28, 1)
+    # The classes of digits are their names; the labels are those of the first pictures of the test.
+    assert shown["examples.captions"] == [f"{label}, predicted {prediction}" for label, prediction in pairs]
+    (made,) = Path(digits().runtime.cache).glob("made-images-mnist-45-13-*")
+    assert [label for label, _ in pairs] == images.find(made, "mnist").splits["test"].labels[: mirror.EXAMPLES].tolist()
+    assert "examples.all_masks" not in shown
+    summary: dict[str, Any] = {}
+    for update in only(records, "summary"):
+        summary |= update["update"]
+    assert run.result is not None
+    assert {name: summary[name] for name in ("accuracy", "sigmas", "map_sizes")}.items() <= run.result["metrics"].items()
+
+
 def test_examples_of_several_sizes_are_brought_to_one(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     """Wandb shows a step's pictures in one size; what is added is black, and no class."""
-    import numpy as np
-
     job = tiny(wandb=OFFLINE)
     mirrored = mirror.Mirror(job, Store(tmp_path).prepare(job))
     for height, width in ((3, 5), (4, 2)):

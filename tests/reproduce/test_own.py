@@ -226,7 +226,7 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "a key of the table": (HEAD + 'ROWS = [OwnRow("baseline-2", "A")]\n', "but got 'baseline-2' twice, or from the table."),
     "a class for a network": (
         HEAD + 'ROWS = [OwnRow("a", "A", int)]\n',
-        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, but got type.",
+        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, as in every table of segmentation, but got type.",
     ),
     "an object for an argument": (
         HEAD + 'n = OwnNetwork("n", 2, {"size": object})\n',
@@ -264,6 +264,14 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "too few strides": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', AdaptiveVGG(11, 4, strides=(2, 2)))]\n",
         "Expected `strides` of AdaptiveVGG in row 'a' to be 5, one a block, but got (2, 2).",
+    ),
+    "data of another task": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Images('mnist', made=MadeImages('mnist', 2, 2)))]\n",
+        "Expected `data` of row 'a' to be Helen or VOC or OwnData, as in every table of segmentation, but got Images.",
+    ),
+    "a network of another task": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', NiN(11))]\n",
+        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, as in every table of segmentation, but got NiN.",
     ),
     "no folder of data": (HEAD + 'ROWS = [OwnRow("a", "A", data=OwnData("d", root="no"))]\n', "to be a folder, but got "),
 }

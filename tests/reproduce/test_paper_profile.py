@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from datamodules.synthetic import write_helen
+from datamodules.synthetic_images import write_images
 from reproduce.cli import main
 
 
@@ -45,3 +46,19 @@ def test_a_full_size_job_takes_two_steps_in_two_commands(tmp_path: Path, capsys:
     curve = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in curve] == [0, 1]
     assert curve[0]["trajectory/f"] == 1.0 != curve[1]["trajectory/f"]
+
+
+@pytest.mark.slow
+def test_a_full_size_training_of_pictures_takes_two_steps_in_two_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On CIFAR-10 alone; of the other sets the table says what is missing."""
+    write_images(tmp_path / "data", "cifar10", train=256, test=20, seed=0)
+    words = ["njet.table3", "--data-root", str(tmp_path / "data"), "--runs-dir", str(tmp_path / "runs"), "--rows", "njet-nin"]
+    for steps in (1, 2):
+        assert main([*words, "--profile", "paper", "--stop-after", "1", "--format", "json"]) == 1
+        cells = {cell["column"]: cell for cell in json.loads(capsys.readouterr().out)["cells"]}
+        assert f"{steps} of 35,190 steps" in cells["cifar10"]["reason"]
+        assert cells["cifar100"]["reason"].startswith("CIFAR-100 is missing")
+        assert cells["svhn"]["reason"].startswith("SVHN is missing")
+    (run,) = (tmp_path / "runs").glob("njet-njet-nin-cifar10-paper-*")
+    assert len(list((tmp_path / "runs").glob("njet-*"))) == 1
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"step-00000001.ckpt", "step-00000002.ckpt"}

@@ -13,7 +13,7 @@ from datamodules.synthetic import write_helen
 from reproduce.cli import main
 from reproduce.commands.plan import needs
 from reproduce.job import Job
-from reproduce.specs import Weights
+from reproduce.specs import Images, Weights
 from reproduce.store import Store
 
 ROWS = ("--rows", "baseline-2,modified-2")
@@ -63,11 +63,13 @@ def test_what_is_missing_is_said_once_and_not_probed(tmp_path: Path, capsys: pyt
     assert "2 jobs: needs Helen" in capsys.readouterr().out
 
 
-def test_a_job_says_what_it_needs(tiny: Callable[..., Job]) -> None:
+def test_a_job_says_what_it_needs(tiny: Callable[..., Job], digits: Callable[..., Job]) -> None:
     parent = tiny(seed=4)
     assert needs(tiny(start=parent)) == f"made-up Helen, {parent.name}"
     assert needs(tiny(start=Weights("vgg16.pth", ""))) == "made-up Helen, vgg16.pth"
     assert needs(tiny(data=None)) == "nothing"
+    assert needs(digits()) == "made-up MNIST"
+    assert needs(digits(data=Images("cifar100"))) == "CIFAR-100"
 
 
 @pytest.mark.slow

@@ -128,8 +128,8 @@ def test_the_mask_is_the_trained_networks(trained: Store, tiny: Callable[..., Jo
     from safetensors.torch import load_model
 
     from datamodules.loading import normalise
+    from reproduce.building import build_network
     from reproduce.prediction import load_segmenter
-    from reproduce.training import build_network
 
     weights = trained.run(tiny()).folder / "weights.safetensors"
     pixels = np.random.default_rng(1).integers(0, 255, (40, 40, 3), dtype=np.uint8)

@@ -18,14 +18,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file
+from safetensors.torch import load_file, load_model
 
 from datamodules.layouts.voc import IGNORED
+from lightning_modules.layers.gaussian_derivatives import half_size
 from lightning_modules.metrics.confusion import segmentation_scores
+from reproduce.building import build_network
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import multi_path
 from reproduce.specs import VOC, MadeScenes
 from reproduce.store import Run, Store
+from reproduce.table import described
 from reproduce.worker import work
 
 pytestmark = pytest.mark.slow
@@ -84,6 +87,24 @@ def test_a_run_killed_three_times_is_the_undisturbed_run(tmp_path: Path, tiny: C
     assert lines(killed)[21]["trajectory/f"] != 1.0
 
 
+def test_a_killed_training_of_pictures_is_the_undisturbed_one(tmp_path: Path, digits: Callable[..., Job]) -> None:
+    """Filters and maps go on with the sizes of the sigmas that a checkpoint has."""
+    job = digits(steps=150, milestones=(100,), checkpoint_every=15)
+    undisturbed, killed = Store(tmp_path / "undisturbed").prepare(job), Store(tmp_path / "killed").prepare(job)
+    finish(undisturbed)
+    for steps in (40, 90):
+        process = start(killed)
+        curve = killed.folder / "metrics.jsonl"
+        wait_for(lambda steps=steps, curve=curve: curve.exists() and curve.read_text().count("\n") >= steps)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert killed.state == "interrupted"
+    assert finish(killed)["provenance"]["resumed"] == 2
+    same(killed, undisturbed)
+    sizes = {half_size(line["trajectory/sigma_1"], 2.0) for line in lines(killed)[:-1]}
+    assert len(sizes) > 1
+
+
 def test_a_terminated_run_writes_its_checkpoint_and_goes_on(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     job = tiny(steps=400, checkpoint_every=1000)
     run = Store(tmp_path).prepare(job)
@@ -98,13 +119,15 @@ def test_a_terminated_run_writes_its_checkpoint_and_goes_on(tmp_path: Path, tiny
     torch.load(checkpoint, weights_only=True)
 
 
-def test_two_steps_and_two_more_are_four(tmp_path: Path, tiny: Callable[..., Job]) -> None:
-    run = Store(tmp_path / "parts").prepare(tiny(steps=4, stop_after=2))
+@pytest.mark.parametrize("kind", ["tiny", "digits"])
+def test_two_steps_and_two_more_are_four(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    build = request.getfixturevalue(kind)
+    run = Store(tmp_path / "parts").prepare(build(steps=4, stop_after=2))
     assert work(run.folder) == 0
     assert run.state == "interrupted"
     assert (run.progress["step"], run.progress["steps"]) == (2, 4)
     assert work(run.folder) == 0
-    whole = Store(tmp_path / "whole").prepare(tiny(steps=4))
+    whole = Store(tmp_path / "whole").prepare(build(steps=4))
     assert work(whole.folder) == 0
     same(run, whole)
 
@@ -135,6 +158,42 @@ def test_a_result_says_where_it_is_from(tmp_path: Path, tiny: Callable[..., Job]
     assert sum(result["timing"][f"{part}_seconds"] for part in ("data", "test")) < provenance["seconds"]
     trajectory = {"trajectory/f", "trajectory/gradient_inflation", "trajectory/gradient_interpolation", "trajectory/receptive_field"}
     assert all(trajectory <= line.keys() for line in lines(run)[:-1])
+
+
+def test_a_result_of_pictures_has_what_was_learned(tmp_path: Path, digits: Callable[..., Job]) -> None:
+    job = digits()
+    run = Store(tmp_path).prepare(job)
+    result = finish(run)
+    metrics, matrix = result["metrics"], torch.tensor(result["confusion"])
+    assert result["images"] == int(matrix.sum()) == 13
+    assert metrics["accuracy"] == int(matrix.diag().sum()) / 13
+    assert (result["data"]["set"], result["data"]["status"], len(result["data"]["fingerprint"])) == ("MNIST", "synthetic", 16)
+    assert described(result["data"]).startswith("made-up data in the layout of MNIST: 58 pictures")
+    assert metrics["sigmas"] == [metrics["sigma_1"], metrics["sigma_2"]]
+    # The network of the kept weights has these sigmas, and so these maps.
+    network = build_network(job.network)
+    load_model(network, run.weights)
+    assert network.trajectory() == {name: value for name, value in metrics.items() if name.startswith("sigma_")}  # type: ignore[operator]
+    assert metrics["map_sizes"] == network.map_sizes(28, 28)  # type: ignore[operator]
+    assert {"train/loss", "trajectory/sigma_1", "trajectory/sigma_2"} <= lines(run)[0].keys()
+    assert lines(run)[0]["trajectory/sigma_1"] == 1.0
+    assert lines(run)[-1]["test/accuracy"] == pytest.approx(metrics["accuracy"])
+
+
+def test_a_recipe_with_what_its_task_lacks_is_refused(tmp_path: Path, tiny: Callable[..., Job], digits: Callable[..., Job]) -> None:
+    for job, expected in (
+        (digits(factor_clip=0.5), "Expected `factor_clip` of the recipe of digits to be None, as classification has none, but got 0.5."),
+        (tiny(optimizer="adam"), "Expected `optimizer` of the recipe of tiny to be 'sgd', as segmentation has none, but got 'adam'."),
+    ):
+        run = Store(tmp_path).prepare(job)
+        assert work(run.folder) == 1
+        assert run.error == expected
+
+
+def test_a_training_that_leaves_the_range_of_sigma_says_so(tmp_path: Path, digits: Callable[..., Job]) -> None:
+    run = Store(tmp_path).prepare(digits(learning_rate=1e6))
+    assert work(run.folder) == 1
+    assert re.match(r"Expected (`sigma` to be positive and finite|a finite training loss), but got .* lower ", run.error)
 
 
 def test_a_done_run_is_left_alone_and_a_held_one_too(tmp_path: Path, tiny: Callable[..., Job]) -> None:

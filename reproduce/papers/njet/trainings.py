@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from pathlib import Path
 
-from datamodules.errors import DataError
-from datamodules.layouts import images
 from reproduce.job import Job
+from reproduce.papers.pictures import located
 from reproduce.specs import AllCNN, CIFARResNet, EfficientNetB0, Images, Jet, MadeImages, NiN, Recipe
 from reproduce.table import Profile, Setting
 
@@ -92,22 +89,9 @@ def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, sc
         scale: of the pictures' edges.
     """
     augmented = dataset.startswith("cifar")
-    data = Images(dataset, padding=PADDING if augmented else 0, flip=augmented, scale=scale)
-    if made is not None:
-        return replace(data, made=MadeImages(dataset, *made)), ""
-    title = images.SETS[dataset].title
-    if setting.data_root is None:
-        return data, f"needs {title}: name the folder of the data sets by --data-root or REPRODUCE_DATA"
-    try:
-        return replace(data, fingerprint=_fingerprint(setting.data_root, dataset)), ""
-    except DataError as error:
-        return data, str(error)
-
-
-@lru_cache
-def _fingerprint(root: Path, dataset: str) -> str:
-    """Find a set once a command: every row of every table asks for it."""
-    return images.find(root, dataset).fingerprint()
+    drawn = None if made is None else MadeImages(dataset, *made)
+    data = Images(dataset, made=drawn, padding=PADDING if augmented else 0, flip=augmented, scale=scale)
+    return located(data, setting.data_root)
 
 
 def recipe_of(profile: Profile, dataset: str) -> Recipe:

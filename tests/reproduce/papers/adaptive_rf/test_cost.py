@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from lightning_modules.layers.inflation import inflate
+from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
@@ -19,7 +20,6 @@ from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
-from reproduce.training import build_network
 
 TABLE = TABLES["adaptive_rf.cost"]
 SETTING = Setting("demo", seeds=3)

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from datamodules.synthetic import write_helen
+from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.papers import TABLES
@@ -19,7 +20,6 @@ from reproduce.published import load, table_ids
 from reproduce.specs import AdaptiveVGG, Helen
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
-from reproduce.training import build_network
 
 
 def test_every_published_table_is_mapped_and_every_mapped_one_published() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from datamodules.synthetic_voc import write_voc
+from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.papers.adaptive_rf.table2 import CLAIMS, TABLE, cells
@@ -16,7 +17,6 @@ from reproduce.papers.adaptive_rf.voc import MILESTONES, PAPER, SCALES, smaller_
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure, measure_table
-from reproduce.training import build_network
 
 
 def test_the_paper_profile_is_the_published_recipe() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from datamodules.layouts import helen
+from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
@@ -19,7 +20,6 @@ from reproduce.published import load
 from reproduce.specs import Helen, MultiPathVGG
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
-from reproduce.training import build_network
 from reproduce.worker import work
 
 TABLE = TABLES["adaptive_rf.table3"]

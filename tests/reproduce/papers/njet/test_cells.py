@@ -1,0 +1,126 @@
+"""The numbers in cells, computed or taken from metrics, and where tables say that they differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reproduce.job import Job
+from reproduce.papers import TABLES
+from reproduce.papers.njet import speed, table4
+from reproduce.papers.njet.cells import sizes
+from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.trainings import NIN, NJET_NIN, SCALES
+from reproduce.specs import CIFARResNet, ToyCNN
+from reproduce.store import Store
+from reproduce.table import PROFILES, Cell, Setting, Table
+from reproduce.worker import work
+
+NJET: dict[str, Table] = {id: table for id, table in TABLES.items() if id.startswith("njet.")}
+PAPER = Setting("paper")
+
+
+def jobs(id: str, setting: Setting = PAPER) -> dict[tuple[str, str], tuple[Job, ...]]:
+    """The jobs of a table by row and column."""
+    return {(cell.row_key, cell.column): cell.jobs for cell in NJET[f"njet.{id}"].cells(setting)}
+
+
+# The numbers of parameters derived by hand; ALL-CNN has batch norm besides its weights, and an N-Jet network a sigma a layer.
+BATCH_NORM = 2 * (3 * 96 + 5 * 192 + 10)
+PARAMETERS = {
+    "all-cnn": 1_368_480 + BATCH_NORM,
+    "njet-all-cnn": 1_516_224 + BATCH_NORM + 7,
+    "resnet-32": 464_154,
+    "njet-resnet-32": 515_433,
+    "resnet-110": 1_727_962,
+    "njet-resnet-110": 1_154_999,
+}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_parameters_are_of_the_published_network_in_every_profile(profile: str, tmp_path: Path) -> None:
+    store, setting = Store(tmp_path), Setting(profile)  # type: ignore[arg-type]
+    exact = [cell for cell in table4.TABLE.cells(setting) if cell.kind == "exact"]
+    found = {cell.row_key: value_of(cell, store) for cell in exact}
+    assert {row: found[row] for row in PARAMETERS} == PARAMETERS
+    assert found["njet-efficientnet"] < found["efficientnet"]
+    for row, network, expected in (("nin", NIN, 968_404), ("njet-nin", NJET_NIN, 720_151)):
+        assert value_of(sizes(setting, row, "parameters", network, "parameters"), store) == expected
+
+
+def value_of(cell: Cell, store: Store) -> Any:
+    run = store.prepare(cell.jobs[0])
+    assert work(run.folder) == 0, run.error
+    assert run.result is not None
+    return cell.value(run.result["metrics"])
+
+
+def test_fixed_sizes_are_computed_and_their_largest_fall_with_them(store: Store) -> None:
+    found = {
+        (cell.row_key, cell.column): value_of(cell, store)
+        for id in ("njet.figure7", "njet.figure8")
+        for cell in NJET[id].cells(Setting("demo"))
+        if cell.kind == "exact"
+    }
+    assert found == {
+        ("nin", "map_sizes"): [16, 8, 8],
+        ("nin", "largest_fall"): 2,
+        ("all-cnn", "map_sizes"): [32, 32, 16, 16, 16, 8, 8],
+        ("all-cnn", "largest_fall"): 2,
+    }
+    (learned,) = [
+        cell for cell in NJET["njet.figure8"].cells(Setting("demo")) if cell.row_key == "njet-all-cnn" and cell.column != "map_sizes"
+    ]
+    assert learned.value({"map_sizes": [20, 18, 15, 15]}) == 1.6  # from the picture's 32 cells to the first 20
+
+
+def test_halves_leave_out_the_layer_in_the_middle() -> None:
+    earlier, later = (cell for cell in NJET["njet.figure12"].cells(Setting("demo")) if cell.row_key == "njet-nin")
+    metrics = {"sigmas": [1.0, 5.0, 3.0]}
+    assert (earlier.value(metrics), later.value(metrics)) == (1.0, 3.0)
+    assert later.value({"sigmas": [1.0, 2.0, 3.0, 5.0]}) == 4.0
+
+
+def test_ratios_are_medians_of_rounds() -> None:
+    metrics = {"seconds": [[2.0, 9.0, 4.0], [1.0, 3.0, 4.0]]}
+    assert (speed.step_seconds(metrics), speed.plain_seconds(metrics), speed.ratio(metrics)) == (4.0, 3.0, 2.0)
+
+
+def test_sigma_at_twice_the_size() -> None:
+    found = {
+        cell.row_key: cell.value({"sigma_1": 1.5}) for cell in NJET["njet.figure5"].cells(Setting("demo")) if cell.column == "sigma_at_2x"
+    }
+    assert found == {"x1": 3.0, "x1.5": 2.0, "x2": 1.5}
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("id", sorted(NJET))
+def test_deviations_are_named_once_and_say_what_is_shrunk(id: str, profile: str) -> None:
+    setting = Setting(profile)  # type: ignore[arg-type]
+    found = {deviation.id: deviation.text for deviation in NJET[id].deviations(setting)}
+    assert len(found) == len(NJET[id].deviations(setting)) > 0
+    assert all(text.endswith((".", '".')) for text in found.values())
+    half = {deviation.id: deviation.text for deviation in NJET[id].deviations(replace(setting, precision="bf16-mixed"))}
+    assert any("bf16-mixed" in text for text in half.values())
+    if id in ("njet.speed", "njet.table5", "njet.figure5"):
+        assert (f"{SCALES[setting.profile].batch_size} pictures" if id == "njet.speed" else "pictures") in " ".join(found.values())
+    else:
+        assert (f"{profile}-network" in found) == (f"{profile}-recipe" in found) == (profile != "paper")
+
+
+def test_shrunk_values_are_those_of_the_jobs() -> None:
+    texts = {deviation.id: deviation.text for deviation in cifar_deviations("table4", Setting("small"))}
+    (job,) = jobs("table4", Setting("small"))["resnet-110", "cifar10"]
+    assert isinstance(job.network, CIFARResNet)
+    assert job.recipe is not None
+    assert f"{job.network.depth} layers for 110" in texts["small-network"]
+    assert f"ResNets at {job.network.width:g}" in texts["small-network"]
+    assert f"{job.recipe.steps} steps of {job.recipe.batch_size} pictures" in texts["small-recipe"]
+    (toy,) = jobs("table5", Setting("small"))["njet-2", "x4"]
+    assert isinstance(toy.network, ToyCNN)
+    assert toy.recipe is not None
+    (length,) = [deviation.text for deviation in NJET["njet.table5"].deviations(Setting("small")) if deviation.id == "length"]
+    assert length.startswith(f"{toy.network.channels} channels a layer, {toy.recipe.steps:,} steps of {toy.recipe.batch_size} pictures")
