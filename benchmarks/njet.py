@@ -191,14 +191,15 @@ def check(apart: float, options: argparse.Namespace) -> str:
 
 def compare(options: argparse.Namespace) -> None:
     """Print the table of the layers that have targets of their own."""
-    head("layer", "picks", "ms", "dense, ms", "times as fast", "target", "peak, MiB", "dense, MiB", "apart")
+    head("layer", "picks", "ms", "dense, ms", "times as fast", "target", "peak, MiB", "dense, MiB", "no more", "apart")
     for case in CASES:
         sides = {"dense": Pass(case.layer("dense"), case, options), "picked": Pass(case.layer(None), case, options)}
         apart = check(difference(sides["picked"], sides["dense"]), options)
         taken = alternated(sides, options)
         ms, ratio = middles(taken), Ratio.of(taken)
         target = f"at least {case.target:g}: {'met' if ratio.middle >= case.target else 'missed'}"
-        peaks = [f"{peak(case, name, options):.0f}" for name in (case.chosen, "dense")]
+        own, dense = (round(peak(case, name, options)) for name in (case.chosen, "dense"))
+        peaks = (own, dense, "met" if own <= dense else "missed")
         row(case.name, case.chosen, f"{ms['picked']:.1f}", f"{ms['dense']:.1f}", ratio, target, *peaks, apart)
 
 
