@@ -31,6 +31,8 @@ from lightning_modules.layers.njet_convolution import EVALUATIONS, cheapest_eval
 from lightning_modules.layers.separable import Axis
 
 SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
+COMPARED = ("dense", "picked")
+PROCESSES = 3  # what one takes from the system varies by a tenth
 
 
 @dataclass(frozen=True)
@@ -105,14 +107,15 @@ def clock_of(options: argparse.Namespace) -> Callable[[], float]:
 
 
 def alternated(passes: dict[str, Pass], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Give each side's seconds in every round; a round before warms up."""
+    """Give seconds in every round, of sides beyond the compared ones in every third; a round before warms up."""
     clock = clock_of(options)
     taken: dict[str, list[float]] = {name: [] for name in passes}
     for number in range(options.rounds + 1):
         for name, side in passes.items():
-            seconds = side.seconds(clock)
-            if number:
-                taken[name].append(seconds)
+            if name in COMPARED or number % 3 == 1:
+                seconds = side.seconds(clock)
+                if number:
+                    taken[name].append(seconds)
     return taken
 
 
@@ -123,10 +126,10 @@ def difference(first: Pass, second: Pass) -> float:
 
 
 def peak(case: Case, evaluation: str, options: argparse.Namespace) -> float:
-    """MiB that a process of its own needs for two passes, beyond what it had before them."""
+    """MiB that a process of its own needs for two passes, beyond what it had before them; the median of several processes."""
     words = [sys.executable, __file__, "--peak", json.dumps([case.__dict__, evaluation])]
     words += [f"--batch={options.batch}", f"--threads={options.threads}", f"--device={options.device}"]
-    return float(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
+    return statistics.median(float(subprocess.run(words, check=True, capture_output=True, text=True).stdout) for _ in range(PROCESSES))
 
 
 def measure_peak(case: Case, evaluation: str, options: argparse.Namespace) -> float:
@@ -159,7 +162,7 @@ class Ratio:
 
     @classmethod
     def of(cls, taken: dict[str, list[float]]) -> Ratio:
-        each = [dense / picked for dense, picked in zip(taken["dense"], taken["picked"], strict=True)]
+        each = [dense / picked for dense, picked in zip(*(taken[name] for name in COMPARED), strict=True)]
         return cls(statistics.median(each), min(each), max(each))
 
     def __str__(self) -> str:
