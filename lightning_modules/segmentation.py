@@ -74,7 +74,8 @@ class SemanticSegmentation(LightningModule):
             return scores
         ignored = self.hparams["ignore_index"]
         # DDP averages the gradients of ranks, which have equal parts of the batch: together they follow the loss of the whole batch.
-        loss = functional.cross_entropy(scores.float(), mask, ignore_index=ignored, reduction="sum") / len(mask)
+        # Summed here: torch has no deterministic sum of its own on a GPU where scores are maps.
+        loss = functional.cross_entropy(scores.float(), mask, ignore_index=ignored, reduction="none").sum() / len(mask)
         whole = mean_over_ranks(loss.detach())
         self.log("train/loss", whole, batch_size=len(mask))
         self.log("train/loss_per_pixel", whole / mask[0].numel(), batch_size=len(mask), prog_bar=True)

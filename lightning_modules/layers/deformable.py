@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+Sampling = Callable[[Tensor, Tensor, Tensor], Tensor]
 
-def deformable_conv2d(features: Tensor, offsets: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+
+def deformable_conv2d(
+    features: Tensor, offsets: Tensor, weight: Tensor, bias: Tensor | None = None, sample: Sampling | None = None
+) -> Tensor:
     """Correlate features with a filter whose taps are moved by offsets; between cells, features are interpolated bilinearly.
 
     Source: Dai et al. 2017, section 2.1, equations 2-4, at stride 1.
@@ -18,6 +24,7 @@ def deformable_conv2d(features: Tensor, offsets: Tensor, weight: Tensor, bias: T
         offsets: B 2K² H W, for each tap, row by row, along H and along W; cells.
         weight: O C K K, K odd.
         bias: O, or none.
+        sample: `sample_grid` or `sample_rows`, which give the same; None takes `chosen_sampling`.
 
     Returns:
         B O H W.
@@ -29,11 +36,56 @@ def deformable_conv2d(features: Tensor, offsets: Tensor, weight: Tensor, bias: T
     rows, columns = (taps + torch.arange(cells, device=features.device, dtype=kind) for cells in (height, width))
     moves = offsets.view(batch, size, size, 2, height, width)
     y, x = moves[:, :, :, 0] + rows[:, None, :, None], moves[:, :, :, 1] + columns[:, None, :]
-    # In units where a map's outer borders, half a cell beyond its first and last one, are at -1 and 1.
-    grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=-1).flatten(1, 3)
-    sampled = functional.grid_sample(features.to(kind), grid, padding_mode="zeros", align_corners=False).to(features.dtype)
+    sample = sample or chosen_sampling(features.device.type)
+    sampled = sample(features.to(kind), y.flatten(1), x.flatten(1)).to(features.dtype)
     response = weight.flatten(1) @ sampled.reshape(batch, channels * size**2, height * width)
     return response.view(batch, -1, height, width) + (0 if bias is None else bias[:, None, None])
+
+
+def sample_grid(features: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Interpolate features bilinearly, with zeros outside the map.
+
+    Args:
+        features: B C H W.
+        y: B P, positions along H, cells from the first one's centre.
+        x: B P, along W.
+
+    Returns:
+        B C P.
+    """
+    height, width = features.shape[2:]
+    # In units where a map's outer borders, half a cell beyond its first and last one, are at -1 and 1.
+    grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=-1)[:, None]
+    return functional.grid_sample(features, grid, padding_mode="zeros", align_corners=False)[:, :, 0]
+
+
+def sample_rows(features: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """Do what `sample_grid` does by `index_select`, whose backward pass has a deterministic algorithm on every device.
+
+    Rounding differs, and so may the gradient of positions at the very centre of a cell, where the interpolation has a kink.
+    """
+    batch, channels, height, width = features.shape
+    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)  # all channels of a cell by one index
+    first = height * width * torch.arange(batch, device=features.device)[:, None]
+    top, left = y.detach().floor(), x.detach().floor()
+    sampled = features.new_zeros(batch, y.shape[1], channels)
+    for cell_y, share_y in ((top, top + 1 - y), (top + 1, y - top)):
+        for cell_x, share_x in ((left, left + 1 - x), (left + 1, x - left)):
+            inside = (cell_y >= 0) & (cell_y < height) & (cell_x >= 0) & (cell_x < width)
+            cell = cell_y.clamp(0, height - 1) * width + cell_x.clamp(0, width - 1)
+            index = first + cell.nan_to_num().long()  # what is not a number shall reach the loss, not fail here
+            neighbours = rows.index_select(0, index.flatten()).view(sampled.shape)
+            sampled = sampled + (share_y * share_x * inside)[..., None] * neighbours
+    return sampled.mT
+
+
+def chosen_sampling(device: str) -> Sampling:
+    """Return the faster sampling, or where training is deterministic and torch has no deterministic `grid_sample`, the other one.
+
+    Args:
+        device: its type, as "cpu" or "cuda".
+    """
+    return sample_rows if device == "cuda" and torch.are_deterministic_algorithms_enabled() else sample_grid
 
 
 class DeformableConv2d(nn.Conv2d):
