@@ -69,7 +69,7 @@ TOYS = LAYER | {
         'toy architectures containing only convolutional layers followed by ReLU activations".'
     ),
     "toy-alpha": "alpha starts with the energy of He et al. 2015, as the plain filters do: N(0, 1) explodes without batch norm.",
-    "toy-recipe": "Adam at 0.01, / 10 when two thirds of the steps are done, no weight decay: the paper names no recipe.",
+    "toy-recipe": "Adam, its rate / 10 when two thirds of the steps are done, no weight decay: the paper names no recipe.",
     "resizing": "Pictures are normalised and then resized by bilinear interpolation, corners not aligned; not augmented.",
 }
 FIGURE_5 = {
@@ -99,8 +99,8 @@ def toy_deviations(table: str, setting: Setting) -> list[Deviation]:
     scale = scales[setting.profile]
     length = {
         "length": (
-            f"{scale.channels} channels a layer, {scale.recipe.steps:,} steps of {scale.recipe.batch_size} pictures, on digits of every "
-            "size: neither is in the paper."
+            f"{scale.channels} channels a layer, {scale.recipe.steps:,} steps of {scale.recipe.batch_size} pictures from a rate of "
+            f"{scale.recipe.learning_rate:g}, on digits of every size: none of it is in the paper."
         )
     }
     return _listed(setting, NOT_FOUND | own | TOYS | length)

@@ -48,7 +48,7 @@ class Scale:
 SCALES: dict[Profile, Scale] = {
     "paper": Scale(),
     "small": Scale(width=1 / 4, depths={32: 14, 110: 26}, repeats=0.5, steps=900, batch_size=64, every=(100, 10)),
-    "demo": Scale(width=1 / 16, depths={32: 8, 110: 14}, repeats=0.3, steps=90, batch_size=32, made=(960, 160), every=(50, 5)),
+    "demo": Scale(width=1 / 8, depths={32: 8, 110: 14}, repeats=0.3, steps=120, batch_size=32, made=(960, 160), every=(60, 5)),
 }
 
 NIN = NiN(num_classes=10)
@@ -74,9 +74,10 @@ def shrunk(network: Published, profile: Profile) -> Published:
     if isinstance(network, CIFARResNet):
         # They are thin as they are.
         return replace(network, width=min(1.0, 4 * scale.width), depth=scale.depths[network.depth])
+    # In so few steps dropout only hinders.
     if isinstance(network, EfficientNetB0):
-        return replace(network, width=scale.width, depth=scale.repeats)
-    return replace(network, width=scale.width)
+        return replace(network, width=scale.width, depth=scale.repeats, dropout=0.0, drop_connect=0.0)
+    return replace(network, width=scale.width, dropout=0.0)
 
 
 def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, scale: float = 1.0) -> tuple[Images, str]:
