@@ -114,7 +114,7 @@ def _shrunk(setting: Setting) -> dict[str, str]:
     return {
         f"{setting.profile}-network": (
             f"NiN, ALL-CNN and EfficientNet at {scale.width:g} of their width, ResNets at {min(1.0, 4 * scale.width):g}, with {depths}; "
-            f"EfficientNet with {scale.repeats:g} of its blocks, at least one a stage."
+            f"EfficientNet with {scale.repeats:g} of its blocks, at least one a stage; no dropout."
         ),
         f"{setting.profile}-recipe": (
             f"{recipe.steps} steps of {recipe.batch_size} pictures; the rate falls when a third and two thirds of them are done."
