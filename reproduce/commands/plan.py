@@ -128,6 +128,8 @@ def _notes(plan: Plan) -> list[str]:
         notes.append(f"{count} job{'s' if count != 1 else ''}: {sentence}.")
     if any(getattr(job.network, "inflated", False) and job.sweep is None for job in known):
         notes.append("Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1.")
+    if any(getattr(job.network, "jet", None) for job in known):
+        notes.append("N-Jet networks: filters and maps follow sigma, and so do time and memory; a probe has the sigma of the start.")
     return notes
 
 

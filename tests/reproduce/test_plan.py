@@ -85,6 +85,14 @@ def test_a_plan_probes_leaves_nothing_behind_and_knows_what_is_done(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_a_plan_says_what_a_probe_cannot_know_of_sigma(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "njet.table5", "--rows", "cnn-3-2,njet-2"]) == 0
+    out = capsys.readouterr().out
+    assert "4 jobs, 0 done; a forecast for 4 of the other 4." in out
+    assert "follow sigma" in out.splitlines()[-1]
+
+
 def test_a_done_job_costs_nothing_more(capsys: pytest.CaptureFixture[str]) -> None:
     main(["plan", "table1", *ROWS, "--no-probe"])
     name = capsys.readouterr().out.splitlines()[2].split()[0]
