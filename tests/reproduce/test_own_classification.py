@@ -64,7 +64,7 @@ def test_a_row_has_a_run_of_its_own_where_columns_differ_in_data() -> None:
     assert [cell.column for cell in (small, large)] == ["x1", "x4"]
     assert [data_of(cell).scale for cell in (small, large)] == [1.0, 4.0]
     assert small.jobs != large.jobs
-    assert small.caveat == large.caveat == "own row: 30 steps of 16, ToyCNN(layers=3, channels=16)"
+    assert small.caveat == large.caveat == "own row: 60 steps of 16, ToyCNN(layers=3, channels=16)"
 
 
 def test_classes_follow_the_column() -> None:
@@ -95,7 +95,7 @@ def test_a_note_names_what_differs_in_data_and_layers() -> None:
     data = "Images('fashion_mnist', made=MadeImages('fashion_mnist', 9, 9))"
     rows = f"ROWS = [OwnRow('a', 'A', ToyCNN(10, 2, 4, jet=Jet(order=1)), data={data})]"
     (cell,) = cells("table5", rows)
-    assert cell.caveat == "own row: 30 steps of 16, ToyCNN(jet=Jet(order=1)), Images(dataset='fashion_mnist')"
+    assert cell.caveat == "own row: 60 steps of 16, ToyCNN(jet=Jet(order=1)), Images(dataset='fashion_mnist')"
 
 
 def test_a_metric_that_another_network_lacks_is_said() -> None:
@@ -177,7 +177,7 @@ def test_an_own_network_runs_beside_a_published_row(here: Path, capsys: pytest.C
     for cell in found.values():
         assert 0 <= cell["mean"] <= 100
         assert cell["data"].startswith("made-up data in the layout of MNIST: 544 pictures")
-    assert found["pool", "x4"]["reason"].endswith("own row: 30 steps of 16, OwnNetwork pool(channels=4)")
+    assert found["pool", "x4"]["reason"].endswith("own row: 60 steps of 16, OwnNetwork pool(channels=4)")
 
 
 # Two sorts of bars, which have another mean.
