@@ -85,7 +85,7 @@ CLAIMS = (
         "a Gaussian basis combination of order 2 is sufficient to obtain an accuracy comparable to the baseline models, while reducing the "
         "number of parameters",
         "section IV, experiment 3.2(A)",
-        f"ResNet-110 and EfficientNet of order 2 have fewer parameters than plain, on either set with accuracies within {COMPARABLE:g} point",
+        f"ResNet-110 and EfficientNet of order 2 have fewer parameters than plain, on either set accuracies within {COMPARABLE:g} point",
         lambda evidence: all_of(*(_each(DEEP, partial(test, evidence)) for test in (_fewer, _similar))),
     ),
 )
