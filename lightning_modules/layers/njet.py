@@ -22,7 +22,8 @@ class NJetConv2d(nn.Module):
     optimiser, as by `optimizer.register_step_post_hook(lambda *_: update_sizes(network))`. Loading a state does it itself.
     Source: Pintea et al. 2021, section III; order 3, k = 2 and sigma = 1 at the start, section IV.
     Not in paper: sigma = 2^scale, which keeps it positive, and alpha ~ N(0, 1) at the start, both as in the authors' code; the bias. Safe
-    subsampling comes after the convolution by the paper's rule, when the map is as smooth as sigma says, and before it by the code's.
+    subsampling comes after the convolution by the paper's rule, when the map is as smooth as sigma says, though experiment 2.1(A) speaks of
+    "the input feature maps"; before it by the code's.
 
     Args:
         in_channels: C.

@@ -19,7 +19,7 @@ def subsampled_size(size: int, sigma: float, r: float, rule: str = SUBSAMPLINGS[
     Args:
         size: s, cells.
         sigma: of the layer's filters, pixels.
-        r: how slowly maps shrink, in pixels of sigma.
+        r: by the paper's rule the pixels of sigma that halve a map; by the code's, 2^sigma where maps begin to shrink.
         rule: "paper" or "code".
 
     Raises:

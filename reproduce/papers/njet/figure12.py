@@ -74,8 +74,8 @@ def _deeper_is_wider(evidence: Evidence) -> Finding:
 CLAIMS = (
     Claim(
         "earlier-layers-smaller",
-        "in many models earlier layers will converge to smaller sigma values during training, while deeper layers are prone to learning "
-        "larger filter sizes",
+        "in many models earlier layers will converge to smaller sigma values during training (Fig. 12, top), while deeper layers are prone "
+        "to learning larger filter sizes (Fig. 12, bottom)",
         "section V",
         f"in at least {MANY} of the {len(NETWORKS)} networks the mean sigma of the later half of the layers exceeds that of the earlier "
         "half",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESIZED = (1.0, 1.5, 2.0)  # times the edge of MNIST
-SEEDS = 3  # at least, as in print
+SEEDS = 3  # at least: print has a spread
 AGREES = 0.1  # pixels: about the printed spread, 2 (0.04 + 0.04) / sqrt(3)
 SIGMA = "sigma_1"
 

@@ -79,7 +79,7 @@ def cells(setting: Setting) -> list[Cell]:
 CLAIMS = (
     Claim(
         "twice-as-slow",
-        "For the NiN architecture, our model is approximately 2x slower than the baseline model",
+        "For the NiN architecture, our model is ≈ 2x slower than the baseline model",
         "section V",
         "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; how near is approximate is not "
         "said, nor on which device",

@@ -32,6 +32,7 @@ PAIRS: dict[str, tuple[Published, Published]] = {
     "resnet-110": (RESNET_110, NJET_RESNET_110),
     "efficientnet": (EFFICIENTNET, NJET_EFFICIENTNET),
 }
+DEEP = ("resnet-110", "efficientnet")  # of order 2
 
 
 def cells(setting: Setting) -> list[Cell]:
@@ -72,9 +73,11 @@ CLAIMS = (
     ),
     Claim(
         "order-3-more-parameters",
-        "For an approximation of order 3 in the N-Jet, there is a small increase in the number of parameters compared to the baseline",
+        "For an approximation of order 3 in the N-Jet, there is a small increase in the number of parameters compared to the baseline, "
+        "except for the EfficientNet which uses also kernel sizes larger than 3x3 px",
         "section IV, experiment 3.2(A)",
-        "ALL-CNN and ResNet-32 have more parameters of order 3 than plain; how many is small is not said",
+        "ALL-CNN and ResNet-32 have more parameters of order 3 than plain; how many is small is not said, and EfficientNet of order 3 has "
+        "no row",
         lambda evidence: _each(("all-cnn", "resnet-32"), partial(_more, evidence)),
     ),
     Claim(
@@ -82,8 +85,8 @@ CLAIMS = (
         "a Gaussian basis combination of order 2 is sufficient to obtain an accuracy comparable to the baseline models, while reducing the "
         "number of parameters",
         "section IV, experiment 3.2(A)",
-        "ResNet-110 and EfficientNet have fewer parameters of order 2 than plain",
-        lambda evidence: _each(("resnet-110", "efficientnet"), partial(_fewer, evidence)),
+        f"ResNet-110 and EfficientNet of order 2 have fewer parameters than plain, on either set accuracies within {COMPARABLE:g} point",
+        lambda evidence: all_of(*(_each(DEEP, partial(test, evidence)) for test in (_fewer, _similar))),
     ),
 )
 

@@ -58,7 +58,8 @@ RESNET_110 = CIFARResNet(num_classes=10, depth=110)
 EFFICIENTNET = EfficientNetB0(num_classes=10)
 JET = Jet(order=3, subsampling=R)
 DEEP_JET = Jet(order=2)  # of ResNet-110 and EfficientNet, which keep their strides
-CODE_JET = replace(JET, half_size_rule="code", subsampling_rule="code", normalized=True)
+# Its layer can subsample by a rule of its own; its N-Jet NiN does not ask for it.
+CODE_JET = replace(JET, half_size_rule="code", subsampling=None, normalized=True)
 NJET_NIN = replace(NIN, pooling=False, jet=JET)
 NJET_ALL_CNN = replace(ALL_CNN, strided=False, jet=JET)
 NJET_RESNET_32 = replace(RESNET_32, jet=JET)

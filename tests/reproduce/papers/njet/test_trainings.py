@@ -55,8 +55,8 @@ def test_the_row_of_the_code_has_the_codes_rules_and_nothing_else() -> None:
     (code,), (paper,) = (jobs("table3")[row, "cifar10"] for row in ("njet-nin-code", "njet-nin"))
     assert isinstance(code.network, NiN)
     assert code.network.jet is not None
-    assert (code.network.jet.half_size_rule, code.network.jet.subsampling_rule, code.network.jet.normalized) == ("code", "code", True)
-    jet = replace(code.network.jet, half_size_rule="paper", subsampling_rule="paper", normalized=False)
+    assert (code.network.jet.half_size_rule, code.network.jet.subsampling, code.network.jet.normalized) == ("code", None, True)
+    jet = replace(code.network.jet, half_size_rule="paper", subsampling=4.0, normalized=False)
     assert replace(code, slug="", network=replace(code.network, jet=jet)) == replace(paper, slug="")
 
 
