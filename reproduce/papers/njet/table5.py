@@ -17,6 +17,7 @@ from reproduce.table import Cell, Setting, Table
 LAYERS = (2, 4)
 SIZES = {"x1": 1.0, "x4": 4.0}  # by column: how many times the edge of MNIST
 FILTERS = (3, 5, 7)  # of the standard networks
+STANDARD = tuple(f"cnn-{size}" for size in FILTERS)
 KINDS = {  # deformable networks, which take by far the longest, are not left to the end, where they would go on alone
     "cnn-3": TOY,
     "deformable": replace(TOY, deformable=True),
