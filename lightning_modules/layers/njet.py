@@ -21,9 +21,8 @@ class NJetConv2d(nn.Module):
     The size is a plain number, so that no forward pass waits for the device to tell sigma: call `update_sizes` after each step of the
     optimiser, as by `optimizer.register_step_post_hook(lambda *_: update_sizes(network))`. Loading a state does it itself.
     Source: Pintea et al. 2021, section III; order 3, k = 2 and sigma = 1 at the start, section IV.
-    Not in paper: sigma = 2^scale, which keeps it positive, and alpha ~ N(0, 1) at the start, both as in the authors' code; the bias. Safe
-    subsampling comes after the convolution by the paper's rule, when the map is as smooth as sigma says, though experiment 2.1(A) speaks of
-    "the input feature maps"; before it by the code's.
+    Not in paper: sigma = 2^scale, which keeps it positive, and alpha ~ N(0, 1) at the start, both as in the authors' code; the bias.
+    Safe subsampling comes before the convolution, as in that code: experiment 2.1(A) speaks of "the input feature maps".
 
     Args:
         in_channels: C.
@@ -125,16 +124,13 @@ class NJetConv2d(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """B C H W to B O H' W'."""
-        if self.subsampling is not None and self.subsampling_rule == "code":
+        if self.subsampling is not None:
             features = safe_subsample(features, self._subsampled(features.shape[2], features.shape[3]))
         half = self.size // 2
         padding = (half, half) if self.padding is None else self.padding
-        response = njet_conv2d(
+        return njet_conv2d(
             features, self.alpha, self.sigma, self.size, self.bias, self.stride, padding, self.groups, self.normalized, self.evaluation
         )
-        if self.subsampling is not None and self.subsampling_rule == "paper":
-            response = safe_subsample(response, self._subsampled(response.shape[2], response.shape[3]))
-        return response
 
     # Hidden from `torch.compile`, which would compile for every value of sigma, not for every size.
     @torch.compiler.disable  # type: ignore[untyped-decorator]

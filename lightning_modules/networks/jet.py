@@ -122,5 +122,19 @@ def global_average(features: Tensor) -> Tensor:
     return features.mean((2, 3))
 
 
+def grid_average(features: Tensor, cells: int) -> Tensor:
+    """Average over a grid of equal areas, whatever the size of the maps: B C H W to B C cells²."""
+    rows, columns = (_shares(size, cells, features.device).to(features.dtype) for size in features.shape[2:])
+    return (rows @ features @ columns.T).flatten(2)
+
+
+def _shares(size: int, cells: int, device: torch.device) -> Tensor:
+    """Return the share of each of `size` pixels in the mean over each of `cells` equal parts of an axis: cells size."""
+    part = torch.arange(cells, dtype=torch.float64, device=device)[:, None]
+    pixel = torch.arange(size, dtype=torch.float64, device=device) * cells / size
+    overlap = torch.minimum(part + 1, pixel + cells / size) - torch.maximum(part, pixel)
+    return overlap.clamp(min=0)
+
+
 def _is_large(module: nn.Module) -> TypeGuard[NJetConv2d | nn.Conv2d]:
     return isinstance(module, NJetConv2d) or (isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1)

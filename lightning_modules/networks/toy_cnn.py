@@ -8,15 +8,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from lightning_modules.layers.deformable import DeformableConv2d
-from lightning_modules.networks.jet import JetNetwork, convolution, global_average
+from lightning_modules.networks.jet import JetNetwork, convolution, grid_average
 
 
 class ToyCNN(JetNetwork):
-    """Convolutions with ReLU and nothing else, and a linear layer on the global average of the last maps.
+    """Convolutions with ReLU and nothing else, and a linear layer on averages of the last maps over a coarse grid.
 
     Source: Pintea et al. 2021, section IV, "2 and 4-layer toy architectures containing only convolutional layers followed by ReLU
     activations" (table V), and figure 5.
-    Not in paper: channels, the global average, the linear layer. All convolutions of a network are of one kind. N-Jet layers start with the
+    Not in paper: channels, the grid, the linear layer. All convolutions of a network are of one kind. N-Jet layers start with the
     energy of He et al. 2015 ("he" of `NJetConv2d`), as the plain ones do: with alpha ~ N(0, 1) and no batch normalisation, features of 16
     channels would double from layer to layer.
 
@@ -29,6 +29,7 @@ class ToyCNN(JetNetwork):
         dilation: of plain convolutions.
         deformable: whether convolutions are deformable.
         jet: arguments of `NJetConv2d`, or None.
+        grid: cells of the grid along an axis; of a single cell, the global average, a layer or two cannot tell digits apart.
 
     Raises:
         ValueError: if an argument is out of its range, or more than one kind of convolution is asked for.
@@ -44,15 +45,17 @@ class ToyCNN(JetNetwork):
         dilation: int = 1,
         deformable: bool = False,
         jet: Mapping[str, Any] | None = None,
+        grid: int = 4,
     ) -> None:
         super().__init__()
-        for name, value in {"layers": layers, "channels": channels, "dilation": dilation}.items():
+        for name, value in {"layers": layers, "channels": channels, "dilation": dilation, "grid": grid}.items():
             if value < 1:
                 raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
         if (dilation > 1) + deformable + (jet is not None) > 1:
             raise ValueError("Expected at most one of `dilation` above 1, `deformable` and `jet`, but got several; leave one.")
         if jet is not None:
             jet = {"init": "he", **jet}
+        self.grid = grid
         self.features = nn.Sequential()
         for index in range(layers):
             seen = channels if index else in_channels
@@ -62,9 +65,9 @@ class ToyCNN(JetNetwork):
             else:
                 layer = convolution(seen, channels, filter_size, jet, bias=True, dilation=dilation)
             self.features.extend([layer, nn.ReLU()])
-        self.classifier = nn.Linear(channels, num_classes)
+        self.classifier = nn.Linear(channels * grid**2, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
         """B C H W to scores B num_classes."""
-        scores: Tensor = self.classifier(global_average(self.features(image)))
+        scores: Tensor = self.classifier(grid_average(self.features(image), self.grid).flatten(1))
         return scores

@@ -140,6 +140,7 @@ class ToyCNN:
     dilation: int = 1
     deformable: bool = False
     jet: Jet | None = None
+    grid: int = 4
     trains_batch_norm: ClassVar[bool] = False
 
 

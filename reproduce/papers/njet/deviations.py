@@ -14,8 +14,8 @@ LAYER = {
     ),
     "normalised": "The sampled, clipped Gaussian sums to what it does, 0.982 at k = 2 and sigma = 1; the code makes it 1.",
     "safe-subsampling": (
-        "After the convolution, which smooths maps first, to floor(s (1/2)^(sigma / r)) cells, the nearest ones; experiment 2.1(A) speaks "
-        'of "the input feature maps", and the code does it before the convolution, by max(1, 2^sigma / r).'
+        'To floor(s (1/2)^(sigma / r)) cells, the nearest ones, before the convolution: experiment 2.1(A) speaks of "the input feature '
+        'maps". The code does so by max(1, 2^sigma / r).'
     ),
 }
 CIFAR = LAYER | {
@@ -70,8 +70,8 @@ OWN = {
 }
 TOYS = LAYER | {
     "toy-network": (
-        'Convolutions of equal width with bias and ReLU, the global average, a linear layer: the paper says no more than "2 and 4-layer '
-        'toy architectures containing only convolutional layers followed by ReLU activations".'
+        'Convolutions of equal width with bias and ReLU, averages over a grid of 4 x 4, a linear layer: the paper says no more than "2 and '
+        '4-layer toy architectures containing only convolutional layers followed by ReLU activations".'
     ),
     "toy-alpha": "alpha starts with the energy of He et al. 2015, as the plain filters do: N(0, 1) explodes without batch norm.",
     "toy-recipe": "Adam, its rate / 10 when two thirds of the steps are done, no weight decay: the paper names no recipe.",
@@ -79,12 +79,12 @@ TOYS = LAYER | {
 }
 FIGURE_5 = {
     "one-layer": "The toy network has one N-Jet layer, and so one sigma; figure 5(a), which draws it, was not found.",
-    "no-subsampling": "Without safe subsampling: the average over the map hardly depends on it.",
+    "no-subsampling": "Without safe subsampling, of which the figure does not speak.",
     "seeds": "At least 3 seeds, whatever is asked for: print has a spread, but does not say of how many runs.",
 }
 TABLE_5 = {
     "subsampling": (
-        "N-Jet networks have safe subsampling of r = 4 after every layer, the others none; section IV applies it to all but the deepest."
+        "N-Jet networks have safe subsampling of r = 4 before every layer, the others none; section IV applies it to all but the deepest."
     ),
     "filter-sizes": "Which filter sizes the standard network has was not found: 3, 5 and 7 are our choice. Deformable and atrous: 3 x 3.",
 }

@@ -17,7 +17,7 @@ from lightning_modules.layers.safe_subsampling import subsampled_size
 from lightning_modules.networks.all_cnn import AllCNN
 from lightning_modules.networks.cifar_resnet import CIFARResNet
 from lightning_modules.networks.efficientnet import EfficientNetB0
-from lightning_modules.networks.jet import JetNetwork, convolution, scaled
+from lightning_modules.networks.jet import JetNetwork, convolution, global_average, grid_average, scaled
 from lightning_modules.networks.nin import NiN
 from lightning_modules.networks.toy_cnn import ToyCNN
 
@@ -183,3 +183,12 @@ def test_bad_input() -> None:
     with pytest.raises(ValueError, match="Expected `width` to be positive, but got 0"):
         scaled(16, 0.0)
     assert scaled(16, 0.001) == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (42, 7), (3, 1)])
+def test_a_grid_averages_equal_areas(height: int, width: int) -> None:
+    features = torch.randn(2, 3, height, width, dtype=torch.float64)
+    repeated = features.repeat_interleave(4, 2).repeat_interleave(4, 3)  # whose grid of 4 x 4 has whole pixels
+    expected = functional.avg_pool2d(repeated, (height, width)).flatten(2)
+    torch.testing.assert_close(grid_average(features, 4), expected)
+    torch.testing.assert_close(grid_average(features, 1)[..., 0], global_average(features))

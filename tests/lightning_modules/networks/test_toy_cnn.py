@@ -31,7 +31,7 @@ def test_parameters_are_convolutions_with_biases_and_a_linear_layer() -> None:
     def count(**options: Any) -> int:
         return sum(parameter.numel() for parameter in ToyCNN(10, **options).parameters())
 
-    rest = 16 + 16 + 16 * 10 + 10
+    rest = 16 + 16 + 4 * 4 * 16 * 10 + 10
     assert count() == count(dilation=2) == 9 * (16 + 256) + rest
     assert count(filter_size=7) == 49 * (16 + 256) + rest
     assert count(deformable=True) == count() + 18 * (9 + 1) + 18 * (9 * 16 + 1)
