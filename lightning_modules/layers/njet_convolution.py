@@ -110,7 +110,7 @@ def njet_conv2d(
             for axis in (height, width)
         )
         if chosen == "half separable":
-            return separable_convolution(features, rows, None, [_row_weights(alpha, taps)], bias, height, width, groups)
+            return separable_convolution(features, rows, None, _row_weights(alpha, taps), bias, height, width, groups)
         return separable_convolution(features, rows, columns, _mixing_weights(alpha, order), bias, height, width, groups)
 
 
@@ -122,11 +122,10 @@ def _order(functions: int) -> int:
     return order
 
 
-def _row_weights(alpha: Tensor, taps: Tensor) -> Tensor:
-    """Mix, for each order along rows, the derivatives along columns: O (C (N + 1)) 1 K, from alpha O C M and taps (N + 1) K."""
+def _row_weights(alpha: Tensor, taps: Tensor) -> list[Tensor]:
+    """Mix, for each order along rows, the derivatives along columns: O C 1 K each, from alpha O C M and taps (N + 1) K."""
     blocks = torch.split(alpha, list(range(len(taps), 0, -1)), dim=-1)
-    mixed = torch.stack([block @ taps[: block.shape[-1]] for block in blocks], dim=2)
-    return mixed.flatten(1, 2).unsqueeze(2)
+    return [(block @ taps[: block.shape[-1]]).unsqueeze(2) for block in blocks]
 
 
 def _mixing_weights(alpha: Tensor, order: int) -> list[Tensor]:

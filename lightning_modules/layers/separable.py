@@ -14,7 +14,7 @@ from torch.nn.grad import conv2d_input, conv2d_weight
 
 # Axes up to this many cells are filtered by one matrix; longer ones block by block, so that the work follows the filter's size.
 BLOCK = 64
-# Filtered maps of so many pictures are held at once that they take this share of the larger of input and output.
+# So many pictures are filtered and convolved at once that their maps take no more than this share of the larger of input and output.
 SHARE = 0.25
 
 Span = tuple[int, int, int, int]
@@ -112,13 +112,17 @@ class Plan:
         stride, padding = (1, 0) if self.columns_first else (self.width.stride, self.width.padding)
         return {"stride": (1, stride), "padding": (0, padding), "groups": self.groups}
 
+    def orders(self, term: int, derivatives: int) -> slice:
+        """Return the orders of the rows' filters of a term, of all N + 1."""
+        return slice(derivatives - term) if self.columns_first else slice(term, term + 1)
+
     def chunks(self, features: Tensor, weights: Sequence[Tensor]) -> Iterator[slice]:
         """Return slices of the batch; at least a picture at a time."""
         batch, channels, _, width = features.shape
         maps = max(weight.shape[1] for weight in weights) * self.groups
         filtered = maps * self.height.outputs * (self.width.outputs if self.columns_first else width)
         larger = max(channels * self.height.cells * width, weights[0].shape[0] * self.height.outputs * self.width.outputs)
-        pictures = max(1, int(SHARE * batch * larger / filtered))
+        pictures = max(1, int(SHARE * batch * min(1, larger / filtered)))
         return (slice(begin, min(begin + pictures, batch)) for begin in range(0, batch, pictures))
 
 
@@ -129,18 +133,14 @@ class _SeparableConvolution(torch.autograd.Function):
     def forward(
         ctx: Any, plan: Plan, features: Tensor, bias: Tensor | None, rows: Tensor, columns: Tensor | None, *weights: Tensor
     ) -> Tensor:
-        ctx.plan, ctx.count = plan, len(weights)
+        ctx.plan = plan
         ctx.save_for_backward(features, rows, columns, *weights)
-        parts = []
+        response = features.new_zeros(len(features), len(weights[0]), plan.height.outputs, plan.width.outputs)
         for chunk in plan.chunks(features, weights):
-            total = None
             for term, weight in enumerate(weights):
                 filtered, _ = _filtered(plan, features[chunk], rows, columns, term)
-                response = functional.conv2d(filtered, weight, None if term else bias, **plan.convolution)
-                total = response if total is None else total.add_(response)
-            assert total is not None
-            parts.append(total)
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+                response[chunk].add_(functional.conv2d(filtered, weight, None if term else bias, **plan.convolution))
+        return response
 
     @staticmethod
     @once_differentiable
@@ -161,16 +161,16 @@ class _SeparableConvolution(torch.autograd.Function):
                     continue
                 of_filtered = conv2d_input(filtered.shape, weight, share, **plan.convolution)  # type: ignore[no-untyped-call]
                 del filtered
-                count = len(rows) - term
-                of_filtered = of_filtered.view(len(between), count, plan.height.outputs, -1)
-                of_maps, of_bands = filter_rows_backward(rows[:count], between, of_filtered, plan.height.spans(), learned)
-                of_rows[:count] += of_bands
+                orders = plan.orders(term, len(rows))
+                of_filtered = of_filtered.view(len(between), -1, plan.height.outputs, of_filtered.shape[-1])
+                of_maps, of_bands = filter_rows_backward(rows[orders], between, of_filtered, plan.height.spans(), learned)
+                of_rows[orders] += of_bands
                 if columns is not None and of_columns is not None:
                     maps = part.flatten(0, 1)
                     of_maps, of_band = filter_columns_backward(columns[term], maps, of_maps, plan.width.spans(), learned)
                     of_columns[term] += of_band
                 if of_features is not None:
-                    of_features[chunk] += of_maps.view(part.shape)
+                    of_features[chunk].add_(of_maps.view(part.shape))
         of_bias = gradient.sum((0, 2, 3)) if biased else None
         return None, of_features, of_bias, of_rows, of_columns, *of_weights
 
@@ -180,7 +180,7 @@ def _filtered(plan: Plan, features: Tensor, rows: Tensor, columns: Tensor | None
     maps = features.flatten(0, 1)
     if columns is not None:
         maps = filter_columns(columns[term], maps, plan.width.spans())
-    filtered = filter_rows(rows[: len(rows) - term], maps, plan.height.spans())
+    filtered = filter_rows(rows[plan.orders(term, len(rows))], maps, plan.height.spans())
     return filtered.view(len(features), -1, plan.height.outputs, filtered.shape[-1]), maps
 
 
@@ -197,13 +197,13 @@ def separable_convolution(
     """Filter maps along their axes, then convolve them; sum over terms.
 
     Term t filters columns by `columns[t]`, rows by `rows[0]` to `rows[N - t]`, and convolves all these maps with `weights[t]`, 1 x 1.
-    Without `columns` there is one term, whose weights are 1 x K: the convolution itself then runs along columns.
+    Without `columns` it filters rows by `rows[t]` alone, and `weights[t]` are 1 x K: the convolution itself then runs along columns.
 
     Args:
         features: B C H W.
         rows: (N + 1) H' H.
         columns: (N + 1) W' W, or none.
-        weights: of term t, O (C / groups (N + 1 - t)) 1 1, or O (C / groups (N + 1)) 1 K.
+        weights: of term t, O (C / groups (N + 1 - t)) 1 1, or O (C / groups) 1 K.
         bias: O, or none.
         height: of the rows' axis.
         width: of the columns' axis.

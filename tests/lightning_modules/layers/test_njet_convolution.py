@@ -89,10 +89,11 @@ def test_no_filtered_maps_are_kept_for_the_backward_pass(evaluation: str) -> Non
     assert sorted(kept)[-2] < features.numel() / 2
 
 
-def test_filtered_maps_are_made_for_a_few_pictures_at_a_time() -> None:
-    axis, features, weight = Axis(32, 7, 1, 3), torch.empty(16, 96, 32, 32, device="meta"), torch.empty(192, 96 * 4, 1, 7, device="meta")
-    chunks = list(Plan(axis, axis, 1, columns_first=False).chunks(features, [weight]))
-    assert [chunk.start for chunk in chunks] == list(range(0, 16, 2))
+@pytest.mark.parametrize(("columns_first", "maps", "pictures"), [(False, 96, 4), (True, 96 * 4, 2)])
+def test_filtered_maps_are_made_for_a_few_pictures_at_a_time(columns_first: bool, maps: int, pictures: int) -> None:
+    axis, features, weight = Axis(32, 7, 1, 3), torch.empty(16, 96, 32, 32, device="meta"), torch.empty(192, maps, 1, 1, device="meta")
+    chunks = list(Plan(axis, axis, 1, columns_first).chunks(features, [weight]))
+    assert [chunk.start for chunk in chunks] == list(range(0, 16, pictures))
     assert chunks[-1].stop == 16
 
 
