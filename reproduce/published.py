@@ -146,12 +146,10 @@ class PublishedTable:
         return known.label if known else column
 
     def digits(self, row_key: str, column: str) -> int:
-        """Digits to show: those printed in the cell, else the column's, else 4."""
-        cell = self.by_key.get((row_key, column))
-        if cell is not None and cell.digits is not None:
-            return cell.digits
-        known = self.column(column)
-        return known.digits if known else 4
+        """Digits to show: those printed in the cell, or the column's where they are more ("about 2"); 4 of an unknown column."""
+        cell, known = self.by_key.get((row_key, column)), self.column(column)
+        printed = cell.digits if cell is not None else None
+        return max(printed or 0, known.digits if known else 0 if printed is not None else 4)
 
 
 def tables_folder() -> Path:

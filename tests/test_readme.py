@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from datamodules.synthetic import write_helen
+from lightning_modules.classification import ImageClassification  # noqa: F401  # the README names it
+from lightning_modules.networks.nin import NiN  # noqa: F401
 from reproduce.commands import dashboard, plan, predict, prepare, run, runs
 from reproduce.render import FORMATS
 from reproduce.verdict import Verdict
@@ -46,6 +51,19 @@ def test_own_rows_stand_beside_the_published_ones(tmp_path: Path) -> None:
     own = done.stdout[done.stdout.index("Rows beside the paper's") :]
     for label in ("Two convolutions", "Baseline, dilation 3"):
         assert re.search(rf"{label} +F-score +- +0\.\d{{4}} \(1\) +- +unpublished", own), own
+
+
+def test_the_njet_layer_works_alone() -> None:
+    (code,) = (code for code in CODE if "NJetConv2d" in code)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    layer = names["layer"]
+    layer.scale.data += 1.0
+    layer(torch.ones(1, 3, 8, 8)).sum().backward()
+    names["optimizer"].step()
+    assert layer.size == 2 * math.ceil(2 * float(layer.sigma.detach())) + 1 > 5
+    (expression,) = re.findall(r"^`(ImageClassification\(NiN\(.*)`\.$", README, re.MULTILINE)
+    assert eval(expression).network(torch.ones(2, 3, 32, 32)).shape == (2, 10)
 
 
 def test_every_option_of_the_examples_exists() -> None:
