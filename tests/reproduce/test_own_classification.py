@@ -211,7 +211,7 @@ class BarsData(LightningDataModule):
 
 @pytest.mark.slow
 def test_own_pictures_go_through_the_same_evaluation(here: Path) -> None:
-    row = "OwnRow('a', 'A', ToyCNN(2, channels=4, jet=Jet(order=1, init='he')), Recipe(30, 4, 0.1), OwnData('BarsData'))"
+    row = "OwnRow('a', 'A', ToyCNN(2, channels=4, jet=Jet(order=1, init='he')), Recipe(30, 4, 0.02), OwnData('BarsData'))"
     (cell,) = cells("table5", f"{BARS}ROWS = [{row}]\n")
     run = Store(here / "runs").prepare(cell.jobs[0])
     assert work(run.folder) == 0, run.error

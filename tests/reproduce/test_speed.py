@@ -67,7 +67,7 @@ def test_two_networks_take_turns_and_warm_steps_do_not_count(store: Store, measu
     assert [len(each) for each in metrics["seconds"]] == [ROUNDS, ROUNDS]
     assert all(taken > 0 for each in metrics["seconds"] for taken in each)
     assert (metrics["threads"], metrics["batch_size"]) == (1, 2)
-    assert result["data"] is None  # noise
+    assert result["data"] == {"status": "noise", "set": "noise", "detail": "2 pictures of 32 x 32 pixels"}
     assert result["timing"] == {"steps": ROUNDS, "step_seconds": pytest.approx(sum(map(sum, metrics["seconds"])) / ROUNDS)}
 
 
