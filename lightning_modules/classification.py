@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lightning_modules.evaluation import ConfusionTask
 from lightning_modules.layers.njet import update_sizes
 from lightning_modules.metrics.confusion import ConfusionMatrix, classification_scores
 from lightning_modules.over_ranks import mean_over_ranks
@@ -17,7 +17,7 @@ from lightning_modules.over_ranks import mean_over_ranks
 OPTIMIZERS = ("sgd", "adam")
 
 
-class ImageClassification(LightningModule):
+class ImageClassification(ConfusionTask):
     """Train a network on cross entropy, the mean over a batch; evaluate it by one confusion matrix over the split.
 
     N-Jet layers change their size after each step, as their sigma says.
@@ -86,20 +86,9 @@ class ImageClassification(LightningModule):
         scores: Tensor = self(batch["image"])
         return scores.argmax(1)
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores of the split."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the split; the matrix itself stays in `last_confusion`."""
-        self._log_scores("test")
-
-    def _log_scores(self, stage: str) -> None:
-        self.last_confusion, self.last_images = self.confusion.compute()
-        self.confusion.reset()
-        scores = classification_scores(self.last_confusion)
-        # The matrix is every rank's: nothing is left to be reduced, but Lightning warns where it is not said.
-        self.log_dict({f"{stage}/{name}": value for name, value in scores.items() if value is not None}, sync_dist=True)
+    def scores(self, matrix: Tensor) -> dict[str, float | None]:
+        """Return `classification_scores`."""
+        return classification_scores(matrix)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log what the network learns besides weights, with the values that the step's gradients are of."""

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lightning_modules.evaluation import ConfusionTask
 from lightning_modules.layers.inflation import InflationFactor
 from lightning_modules.metrics.confusion import ConfusionMatrix, segmentation_scores
 from lightning_modules.over_ranks import mean_over_ranks
 
 
-class SemanticSegmentation(LightningModule):
+class SemanticSegmentation(ConfusionTask):
     """Train a network on summed cross entropy by SGD; evaluate it by one confusion matrix over the split.
 
     Source: Wei et al. 2017, section 4.2, for the loss ("normalized by batch size") and the treatment of f.
@@ -97,20 +97,9 @@ class SemanticSegmentation(LightningModule):
         """Return the class of each pixel at the labels' own size, B H W, as the evaluation counts it."""
         return self._shared_step(batch, "predict").argmax(1)
 
-    def on_validation_epoch_end(self) -> None:
-        """Log the scores of the split."""
-        self._log_scores("val")
-
-    def on_test_epoch_end(self) -> None:
-        """Log the scores of the split; the matrix itself stays in `last_confusion`."""
-        self._log_scores("test")
-
-    def _log_scores(self, stage: str) -> None:
-        self.last_confusion, self.last_images = self.confusion.compute()
-        self.confusion.reset()
-        scores = segmentation_scores(self.last_confusion)
-        # The matrix is every rank's: nothing is left to be reduced, but Lightning warns where it is not said.
-        self.log_dict({f"{stage}/{name}": value for name, value in scores.items() if value is not None}, sync_dist=True)
+    def scores(self, matrix: Tensor) -> dict[str, float | None]:
+        """Return `segmentation_scores`."""
+        return segmentation_scores(matrix)
 
     def _factors(self) -> list[InflationFactor]:
         return [module for module in self.network.modules() if isinstance(module, InflationFactor)]

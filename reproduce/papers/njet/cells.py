@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 from reproduce.job import Job
 from reproduce.papers.njet.trainings import REVISION, Published, Trainings
 from reproduce.papers.values import metric, percent
-from reproduce.table import Cell, Setting, Value
+from reproduce.table import Cell, Setting
 
 
 def accuracy(row: str, column: str, trainings: Trainings) -> Cell:
@@ -28,9 +26,3 @@ def learned(row: str, column: str, trainings: Trainings, name: str) -> Cell:
     """Return what a training learned besides weights, by its name in the metrics."""
     jobs, missing = trainings
     return Cell(row, column, "trained", jobs, partial(metric, name), missing=missing)
-
-
-def at(name: str, index: int, metrics: Mapping[str, Any]) -> Value:
-    """Return a member of a metric that is a list."""
-    value: float = metrics[name][index]
-    return float(value)
