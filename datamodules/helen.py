@@ -93,7 +93,8 @@ class HelenDataModule(pl.LightningDataModule):
     """Helen's aligned faces with 11 classes, in batches of `image`, `mask` and `name`.
 
     Training goes by steps: one epoch of Lightning is the whole training, `steps` long. The trainer needs
-    `use_distributed_sampler=False`, because the loaders share out their samples among ranks themselves, and `accumulate_grad_batches=1`.
+    `use_distributed_sampler=False`, because the loaders share out their samples among ranks themselves. With `accumulate_grad_batches`, a
+    step's batch comes in as many parts.
     Not in paper: augmentation, so there is none; and normalisation by ImageNet's mean and deviation.
 
     Source: Wei et al. 2017, section 4.1.
@@ -174,6 +175,10 @@ class HelenDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
         """Batches of `testing`, in order, each face once."""
         return self._in_order("testing")
+
+    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The pictures of `testing` without their labels."""
+        return loading.in_order(loading.Unlabelled(self._split("testing")), "face of `testing`", self.batch_size, self.workers)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Normalise on the device, where bytes have travelled: `image` to B 3 H W float, `mask` to B H W int64."""

@@ -109,8 +109,7 @@ def augment(image: Tensor, corner: Tensor, flip: Tensor, padding: int) -> Tensor
 class ImagesDataModule(pl.LightningDataModule):
     """A set of small pictures, in batches of `image`, `label` and `name`.
 
-    Training goes by steps, as `HelenDataModule`'s does, with the same needs of the trainer: `use_distributed_sampler=False` and
-    `accumulate_grad_batches=1`. These sets have no validation pictures, and validation is on those of the test.
+    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. These sets have no validation pictures, and validation is on those of the test.
 
     Not in paper (Pintea et al. 2021): how pictures are resized, which is bilinear with pixel centres as in most libraries; they are
     augmented before.
@@ -154,6 +153,7 @@ class ImagesDataModule(pl.LightningDataModule):
         self.published = images.SETS[dataset]
         self.classes = self.published.classes
         self.num_classes = len(self.classes)
+        self.mean, self.std = self.published.mean, self.published.std
         self._splits: dict[str, HeldPictures] = {}
 
     @cached_property
@@ -197,6 +197,10 @@ class ImagesDataModule(pl.LightningDataModule):
         """The same as for validation."""
         return self.val_dataloader()
 
+    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The test pictures without their labels."""
+        return loading.in_order(loading.Unlabelled(self._split("test")), "picture of `test`", self.batch_size, 0, as_it_is)
+
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Augment, normalise and resize on the device, where bytes have travelled: `image` to B C H W float."""
         image = batch["image"]
@@ -205,7 +209,7 @@ class ImagesDataModule(pl.LightningDataModule):
         image = loading.normalise(image, self.published.mean, self.published.std)
         if image.shape[1:] != self.shape:
             image = functional.interpolate(image, size=self.shape[1:], mode="bilinear", align_corners=False)
-        return {"image": image, "label": batch["label"], "name": batch["name"]}
+        return {"image": image, "name": batch["name"]} | ({"label": batch["label"]} if "label" in batch else {})
 
     def pictures(self, image: Tensor) -> Tensor:
         """Bring images of batches back to bytes that can be looked at: B H W C."""

@@ -46,8 +46,9 @@ def pictures(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ..
 
 
 def normalised(batch: dict[str, Any]) -> dict[str, Any]:
-    """Bring a batch of bytes to what networks and losses take: `image` to B 3 H W float, `mask` to B H W int64."""
-    return {**batch, "image": normalise(batch["image"]), "mask": batch["mask"].long()}
+    """Bring a batch of bytes to what networks and losses take: `image` to B 3 H W float, `mask`, where there is one, to B H W int64."""
+    labels = {"mask": batch["mask"].long()} if "mask" in batch else {}
+    return {**batch, "image": normalise(batch["image"]), **labels}
 
 
 def at_least(least: int, **arguments: int) -> None:
@@ -86,12 +87,9 @@ def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: 
     Raises:
         ValueError: the trainer's settings and one full batch a step cannot go together.
     """
-    start, longest = 0, -1
+    start, longest, parts = 0, -1, 1
     if trainer is not None:
-        start, longest = trainer.global_step, trainer.max_steps
-        if trainer.accumulate_grad_batches != 1:
-            accumulate = trainer.accumulate_grad_batches
-            raise ValueError(f"Expected `accumulate_grad_batches` to be 1, but got {accumulate}; raise `batch_size` instead.")
+        start, longest, parts = trainer.global_step, trainer.max_steps, trainer.accumulate_grad_batches
         if steps is None and longest <= 0 and trainer.max_epochs != 1:
             raise ValueError(
                 f"Expected the trainer to have `max_steps`, because training goes by steps and not by epochs, but got max_epochs "
@@ -101,7 +99,35 @@ def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: 
     if steps < longest:
         raise ValueError(f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; leave it out to follow the trainer.")
     rank, world = rank_and_world()
-    return StepSampler(size, batch_size, steps, seed, start, rank, world)
+    return StepSampler(size, batch_size, steps, seed, start, rank, world, parts)
+
+
+class Unlabelled(Dataset[dict[str, Any]]):
+    """The samples of another data set without their labels, for predictions.
+
+    Args:
+        samples: with `image` and `name`.
+    """
+
+    def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
+        self.samples = samples
+
+    def __len__(self) -> int:
+        size: int = len(self.samples)  # type: ignore[arg-type]  # torch declares no length for a map-style data set
+        return size
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """Return `image` and `name`."""
+        return self._bare(self.samples[index])
+
+    def __getitems__(self, indices: list[int]) -> Any:
+        """Return a batch of them: joined already, where the data set is asked for batches."""
+        if hasattr(self.samples, "__getitems__"):
+            return self._bare(self.samples.__getitems__(indices))
+        return [self[index] for index in indices]
+
+    def _bare(self, sample: dict[str, Any]) -> dict[str, Any]:
+        return {name: sample[name] for name in ("image", "name")}
 
 
 def in_order(

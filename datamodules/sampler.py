@@ -25,13 +25,16 @@ class StepSampler(Sampler[list[int]]):
         start: the first step to yield.
         rank: which of `world` equal parts of every batch to yield.
         world: how many ranks share a batch.
+        parts: how many batches this rank's part of a step is yielded in, one after the other.
 
     Raises:
-        ValueError: an argument is out of its range, or ranks cannot share a batch equally.
+        ValueError: an argument is out of its range, or ranks and parts cannot share a batch equally.
     """
 
-    def __init__(self, size: int, batch_size: int, steps: int, seed: int, start: int = 0, rank: int = 0, world: int = 1) -> None:
-        for name, value in (("size", size), ("batch_size", batch_size), ("steps", steps), ("world", world)):
+    def __init__(
+        self, size: int, batch_size: int, steps: int, seed: int, start: int = 0, rank: int = 0, world: int = 1, parts: int = 1
+    ) -> None:
+        for name, value in (("size", size), ("batch_size", batch_size), ("steps", steps), ("world", world), ("parts", parts)):
             if value < 1:
                 raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
         for name, value in (("seed", seed), ("start", start)):
@@ -44,16 +47,16 @@ class StepSampler(Sampler[list[int]]):
                 f"Expected `batch_size`, which counts all ranks together, to be divisible by their number {world}, but got {batch_size}; "
                 "use a number of devices that divides it."
             )
+        if batch_size // world % parts:
+            raise ValueError(f"Expected a rank's {batch_size // world} samples of a step to be divisible by `parts`, but got {parts}.")
         self.size, self.batch_size, self.steps, self.seed, self.start = size, batch_size, steps, seed, start
-        self.rank, self.world = rank, world
+        self.rank, self.world, self.parts = rank, world, parts
 
     def __iter__(self) -> Iterator[list[int]]:
         orders: dict[int, NDArray[np.int64]] = {}
-        share = self.batch_size // self.world
-        for step in range(self.start, self.steps):
-            first = step * self.batch_size + self.rank * share
+        for step, first in self.places():
             batch = []
-            for position in range(first, first + share):
+            for position in range(step * self.batch_size + first, step * self.batch_size + first + self.share):
                 epoch, index = divmod(position, self.size)
                 if epoch not in orders:
                     orders = {known: order for known, order in orders.items() if known == epoch - 1}
@@ -61,9 +64,20 @@ class StepSampler(Sampler[list[int]]):
                 batch.append(int(orders[epoch][index]))
             yield batch
 
+    @property
+    def share(self) -> int:
+        """How many samples are yielded at a time."""
+        return self.batch_size // self.world // self.parts
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Yield the step of each batch, and the index of its first sample in that step's batch of all ranks together."""
+        for step in range(self.start, self.steps):
+            for part in range(self.parts):
+                yield step, (self.rank * self.parts + part) * self.share
+
     def __len__(self) -> int:
-        """Count the steps of the whole training: Lightning, too, counts from its beginning after a resumption."""
-        return self.steps
+        """Count the batches of the whole training: Lightning, too, counts from its beginning after a resumption."""
+        return self.steps * self.parts
 
 
 class RankSampler(Sampler[int]):
@@ -105,12 +119,11 @@ class DrawSampler(Sampler[list[Draw]]):
         self.order = order
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        first = self.order.rank * (self.order.batch_size // self.order.world)
-        for step, batch in enumerate(self.order, self.order.start):
+        for (step, first), batch in zip(self.order.places(), self.order, strict=True):
             yield [Draw(sample, step, index) for index, sample in enumerate(batch, first)]
 
     def __len__(self) -> int:
-        """Count the steps of the whole training, as the `StepSampler` does."""
+        """Count the batches of the whole training, as the `StepSampler` does."""
         return len(self.order)
 
 

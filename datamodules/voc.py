@@ -107,8 +107,7 @@ class WholePictures(Dataset[dict[str, Any]]):
 class VOCDataModule(pl.LightningDataModule):
     """VOC with 21 classes, in batches of `image`, `mask` (255: ignored) and `name`.
 
-    Training goes by steps, as `HelenDataModule`'s does, with the same needs of the trainer: `use_distributed_sampler=False` and
-    `accumulate_grad_batches=1`. Evaluation takes one whole picture at a time, on every rank.
+    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. Evaluation takes one whole picture at a time, on every rank.
 
     Source: Everingham et al., VOC 2012; Hariharan et al. 2011 for the further labels of `train_aug`.
     Not in paper (Wei et al. 2017): the crop, and which augmentation there is.
@@ -132,6 +131,7 @@ class VOCDataModule(pl.LightningDataModule):
 
     classes: tuple[str, ...] = voc.CLASSES
     num_classes: int = len(voc.CLASSES)
+    parts = None  # F of parts of a face is not measured
     vouch: Vouch
 
     def __init__(
@@ -218,6 +218,11 @@ class VOCDataModule(pl.LightningDataModule):
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
         """The same as for validation: the labels of VOC's test set are not public."""
         return self.val_dataloader()
+
+    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
+        """The pictures of `evaluate` without their labels."""
+        pictures = loading.Unlabelled(WholePictures(self._split(self.evaluate)))
+        return loading.in_order(pictures, f"picture of `{self.evaluate}`", 1, self.workers)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Normalise on the device, where bytes have travelled: `image` to B 3 H W float, `mask` to B H W int64."""

@@ -6,10 +6,16 @@ import torch
 from torch import Tensor
 
 
-def mean_over_ranks(value: Tensor) -> Tensor:
-    """Return the mean of a value over all ranks; the value itself where there is one."""
+def sum_over_ranks(value: Tensor) -> Tensor:
+    """Return the sum of a value over all ranks; the value itself where there is one."""
     if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
         return value
     total = value.clone()
     torch.distributed.all_reduce(total)
-    return total / torch.distributed.get_world_size()
+    return total
+
+
+def mean_over_ranks(value: Tensor) -> Tensor:
+    """Return the mean of a value over all ranks; the value itself where there is one."""
+    total = sum_over_ranks(value)
+    return value if total is value else total / torch.distributed.get_world_size()

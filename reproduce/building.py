@@ -1,52 +1,58 @@
-"""A job's network, task, data and start weights, built from its specs in its own process."""
+"""A job's network, task and data, built from its specs in its own process."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
-import safetensors.torch
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from datamodules import synthetic, synthetic_images, synthetic_voc
 from datamodules.cache import build_once
-from datamodules.helen import HelenDataModule
-from datamodules.images import ImagesDataModule
-from datamodules.voc import VOCDataModule
-from lightning_modules.classification import ImageClassification
-from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
-from lightning_modules.networks.all_cnn import AllCNN
-from lightning_modules.networks.cifar_resnet import CIFARResNet
-from lightning_modules.networks.efficientnet import EfficientNetB0
-from lightning_modules.networks.multi_path_vgg import MultiPathVGG
-from lightning_modules.networks.nin import NiN
-from lightning_modules.networks.toy_cnn import ToyCNN
-from lightning_modules.segmentation import SemanticSegmentation
+from lightning_modules.recipe import Optimization
 from reproduce import own_files, specs
 from reproduce.job import Job
-from reproduce.store import Store
 
 MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
-MADE: dict[type, tuple[str, Callable[..., None]]] = {
-    specs.MadeFaces: ("faces", synthetic.write_helen),
-    specs.MadeScenes: ("scenes", synthetic_voc.write_voc),
-    specs.MadeImages: ("images", synthetic_images.write_images),
-}
-NETWORKS: dict[type, type[nn.Module]] = {
-    specs.AdaptiveVGG: AdaptiveVGG,
-    specs.MultiPathVGG: MultiPathVGG,
-    specs.NiN: NiN,
-    specs.AllCNN: AllCNN,
-    specs.CIFARResNet: CIFARResNet,
-    specs.EfficientNetB0: EfficientNetB0,
-    specs.ToyCNN: ToyCNN,
-}
-Task = SemanticSegmentation | ImageClassification
+
+
+def resolve(spec: specs.Spec) -> Callable[..., Any]:
+    """Return what a spec is the arguments of.
+
+    Raises:
+        ValueError: there is no such class or function.
+    """
+    module, _, name = spec.target.partition(":")
+    try:
+        found: Callable[..., Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"Expected `target` of {type(spec).__name__} to be 'module:name', but got {spec.target!r} ({error}).") from error
+    return found
+
+
+def build(spec: specs.Spec, *first: Any, **given: Any) -> Any:
+    """Call what a spec is the arguments of.
+
+    Args:
+        spec: with the arguments; a spec among them is given as a dict of plain values.
+        first: arguments that come before them.
+        given: what the job gives where it is taken; what is None is left out.
+    """
+    target = resolve(spec)
+    taken = inspect.signature(target).parameters
+    arguments = {
+        name: dataclasses.asdict(value) if isinstance(value, specs.Spec) else value for name, value in spec.arguments_of_target.items()
+    }
+    return target(*first, **arguments, **{name: value for name, value in given.items() if name in taken and value is not None})
+
+
+def takes(spec: specs.Spec, name: str) -> bool:
+    """Whether what a spec is the arguments of has an argument of that name."""
+    return name in inspect.signature(resolve(spec)).parameters
 
 
 def build_network(spec: specs.Network) -> nn.Module:
@@ -56,92 +62,102 @@ def build_network(spec: specs.Network) -> nn.Module:
         if not isinstance(network, nn.Module):
             raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
         return network
-    arguments = {item.name: getattr(spec, item.name) for item in dataclasses.fields(spec)}
-    if isinstance(arguments.get("jet"), specs.Jet):
-        arguments["jet"] = dataclasses.asdict(arguments["jet"])
-    return NETWORKS[type(spec)](**arguments)
+    built: nn.Module = build(spec)
+    return built
 
 
-def training_of(job: Job) -> tuple[specs.Data, specs.Recipe]:
-    """Return the data and the recipe of a job that trains."""
-    if job.data is None or job.recipe is None:
-        raise ValueError(f"Expected `data` and `recipe` in the job {job.slug}, but got {job.data} and {job.recipe}.")
-    return job.data, job.recipe
+def optimization_of(job: Job) -> Optimization | None:
+    """Return how a job's network is optimised, or None where it is only evaluated."""
+    if job.recipe is None:
+        return None
+    parts = {item.name: getattr(job.recipe, item.name) for item in dataclasses.fields(Optimization)}
+    kept = job.start.frozen if job.start is not None else ()
+    return Optimization(**parts | {"frozen": (*job.recipe.frozen, *kept)})
 
 
-def build_task(job: Job) -> Task:
-    """Build a job's network inside the task that trains it.
+def build_task(job: Job) -> Any:
+    """Build a job's network inside the LightningModule that trains and evaluates it.
 
     Raises:
-        ValueError: the recipe has what the task does not take.
+        ValueError: the job has what the task does not take.
     """
-    recipe, module = job.recipe, ImageClassification if job.task == "classification" else SemanticSegmentation
-    assert recipe is not None
-    taken = inspect.signature(module).parameters
-    options = {}
-    for item in dataclasses.fields(recipe):
-        value = getattr(recipe, item.name)
-        if item.name in taken:
-            options[item.name] = value
-        elif item.name not in ("steps", "batch_size") and value != item.default:
-            raise ValueError(
-                f"Expected `{item.name}` of the recipe of {job.slug} to be {item.default!r}, as {job.task} has none, but got {value!r}."
-            )
-    return module(build_network(job.network), job.network.num_classes, **options)
+    if job.inference is not None and not takes(job.task, "inference"):
+        raise ValueError(f"Expected no `inference` in the job {job.slug}, as {job.task.name} takes none, but got {job.inference}.")
+    return build(
+        job.task, build_network(job.network),
+        num_classes=getattr(job.network, "num_classes", None), optimization=optimization_of(job), inference=job.inference,
+    )  # fmt: skip
 
 
-def build_data(job: Job, aligned: Callable[[int, int], None]) -> pl.LightningDataModule:
-    """Build a job's datamodule; made-up data is made first, once for all jobs."""
-    data, recipe = training_of(job)
+def converted(job: Job, network: nn.Module) -> nn.Module:
+    """Return the network that a job evaluates, with the weights of the one that it has."""
+    return network if job.conversion is None else build(job.conversion, network)
+
+
+def data_of(job: Job) -> specs.Data:
+    """Return the data of a job that cannot do without.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if job.data is None:
+        raise ValueError(f"Expected `data` in the job {job.slug}, but got none.")
+    return job.data
+
+
+def recipe_of(job: Job) -> specs.Recipe:
+    """Return the recipe of a job that cannot do without.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if job.recipe is None:
+        raise ValueError(f"Expected `recipe` in the job {job.slug}, but got none.")
+    return job.recipe
+
+
+def batch_size_of(job: Job) -> int:
+    """Return the batch of a job, or of the training whose weights it evaluates; 1 where there is neither."""
+    if job.recipe is not None:
+        return job.recipe.batch_size
+    return next((batch_size_of(parent) for parent in job.parents), 1)
+
+
+def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> pl.LightningDataModule:
+    """Build a job's datamodule; made-up data is made first, once for all jobs.
+
+    Args:
+        job: with data.
+        progress: told how much of the data is made ready.
+    """
+    data, steps = data_of(job), 1 if job.recipe is None else job.recipe.steps
+    common: dict[str, Any] = {"batch_size": batch_size_of(job), "steps": steps, "seed": job.seed}
     if isinstance(data, specs.OwnData):
         root_given = {"root": data.root} if data.root else {}
-        module: pl.LightningDataModule = own_files.build(
-            data, batch_size=recipe.batch_size, steps=recipe.steps, seed=job.seed, **root_given
-        )
-        classes = getattr(module, "num_classes", None)
-        if classes != job.network.num_classes:
-            raise ValueError(
-                f"Expected `{data.name}` in {data.file} to have the network's `num_classes`, {job.network.num_classes}, but got {classes}."
-            )
+        module: pl.LightningDataModule = own_files.build(data, **common, **root_given)
+        _check_classes(job, module, f"`{data.name}` in {data.file}")
         return module
-    cache = Path(job.runtime.cache)
-    root = Path(job.runtime.data_root) if data.made is None else made_up(data.made, cache)
-    common: dict[str, Any] = {"batch_size": recipe.batch_size, "steps": recipe.steps, "seed": job.seed}
-    given = {item.name: getattr(data, item.name) for item in dataclasses.fields(data) if item.name not in ("made", "fingerprint")}
-    if isinstance(data, specs.Images):
-        return ImagesDataModule(root, **given, **common)
-    common["cache"] = cache
-    # A GPU waits for pictures that are decoded one by one; on a processor, others would take its cores.
-    common["workers"] = min(job.runtime.threads, MOST_WORKERS) if job.runtime.accelerator == "cuda" else 0
-    if isinstance(data, specs.Helen):
-        return HelenDataModule(root, data.size, **common | {"workers": 0}, progress=aligned)  # packed arrays: workers would only copy
-    return VOCDataModule(root, **given, **common)
+    cache, made = Path(job.runtime.cache), getattr(data, "made", None)
+    # A GPU waits for samples that are read one by one; on a processor, workers would take its cores.
+    ahead = data.reads_ahead and job.runtime.accelerator == "cuda"
+    built: pl.LightningDataModule = build(
+        data, **common, root=Path(job.runtime.data_root) if made is None else made_up(made, cache), cache=cache,
+        workers=min(job.runtime.threads, MOST_WORKERS) if ahead else 0, progress=progress,
+    )  # fmt: skip
+    _check_classes(job, built, type(data).__name__)
+    return built
 
 
-def made_up(spec: specs.MadeFaces | specs.MadeScenes | specs.MadeImages, cache: Path) -> Path:
+def _check_classes(job: Job, data: pl.LightningDataModule, what: str) -> None:
+    """Refuse data of other classes than the network's, which would be scored as if they were its own."""
+    wanted = getattr(job.network, "num_classes", None)
+    found = getattr(data, "num_classes", None)
+    if wanted is not None and found != wanted and (found is not None or isinstance(job.data, specs.OwnData)):
+        raise ValueError(f"Expected {what} to have the network's `num_classes`, {wanted}, but got {found}.")
+
+
+def made_up(spec: specs.Made, cache: Path) -> Path:
     """Make up data, once for all jobs; return its root."""
-    made = dataclasses.asdict(spec)
-    name = "-".join(str(value) for value in made.values())
-    made.pop("revision")
-    kind, write = MADE[type(spec)]
-    return build_once(cache / f"made-{kind}-{name}", lambda folder: write(folder, **made))
-
-
-def start_weights(job: Job, network: nn.Module, store: Store) -> None:
-    """Load the weights that a job starts from: another job's, or an ImageNet file's."""
-    if isinstance(job.start, Job):
-        path = store.run(job.start).weights
-        if not path.exists():  # as after `runs import`
-            raise FileNotFoundError(f"Expected the weights of {job.start.name} in {path}, but got none; `runs rerun` it to have them.")
-        safetensors.torch.load_model(network, path)
-    elif job.start is not None:
-        if not isinstance(network, AdaptiveVGG | MultiPathVGG):
-            raise ValueError(f"Expected a network that takes ImageNet weights, but got {type(network).__name__}.")
-        path = Path(job.runtime.data_root) / "weights" / job.start.name
-        try:
-            state: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except Exception as error:  # of whatever kind: pickle, zip, mmap
-            raise ValueError(f"Expected {path} to be start weights saved by torch, but it cannot be read; get the file again.") from error
-        result = network.load_state_dict(network.imagenet_weights(state), strict=False)
-        if result.unexpected_keys or any(not (key.startswith("norm.") or key.endswith("factor.value")) for key in result.missing_keys):
-            raise ValueError(f"Expected {job.start.name} to fill the network, but {result.missing_keys} are missing.")
+    name = "-".join(str(value) for value in dataclasses.asdict(spec).values())
+    write = resolve(spec)
+    return build_once(cache / f"made-{spec.kind}-{name}", lambda folder: write(folder, **spec.arguments_of_target))

@@ -17,6 +17,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from lightning_modules import protocol
+from reproduce.checkpoints import checkpoint_path, checkpoints
 from reproduce.mirror import Mirror
 from reproduce.store import write_atomically
 
@@ -72,12 +74,13 @@ class Progress(Callback):
         self.begun = time.monotonic()
         self.ends: list[float] = []
         self.timing: dict[str, float] = {}
+        self.marks: dict[str, Any] = {}  # written with every state
 
     @rank_zero_only
     def write(self, stage: str, **values: Any) -> None:
         """Write a state now."""
         self.last = time.monotonic()
-        write_atomically(self.path, json.dumps({"stage": stage, "steps": self.steps, **values}))
+        write_atomically(self.path, json.dumps({"stage": stage, "steps": self.steps, **self.marks, **values}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that the data is there."""
@@ -91,6 +94,10 @@ class Progress(Callback):
     @rank_zero_only
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Write the step and the loss."""
+        if whole_step(trainer, batch_idx):
+            self._stepped(trainer)
+
+    def _stepped(self, trainer: Trainer) -> None:
         # Where the first step ended and where the latest did: the first also pays for what is set up once.
         self.ends = [*self.ends[:1], time.monotonic()]
         self.timing["steps"] = self.timing.get("steps", -1) + 1
@@ -110,6 +117,7 @@ class Progress(Callback):
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note when the evaluation began."""
+        self.timing.setdefault("data_seconds", time.monotonic() - self.begun)
         self.begun = time.monotonic()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -125,7 +133,7 @@ class Progress(Callback):
 
 
 class Mirrored(Callback):
-    """Start a job's mirror where its training starts, and hand it the first pictures of the evaluation."""
+    """Start a job's mirror where its training starts, and hand it the first samples of the evaluation."""
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
@@ -135,8 +143,9 @@ class Mirrored(Callback):
         self.mirror.begin()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any) -> None:
-        """Hand over a batch with its scores."""
-        self.mirror.keep(batch, outputs, trainer.datamodule)  # type: ignore[attr-defined]  # Lightning sets it
+        """Hand over what of a batch the task shows."""
+        if self.mirror.wanted and hasattr(pl_module, "examples"):
+            self.mirror.keep(pl_module.examples(batch, outputs, trainer.datamodule, self.mirror.wanted))  # type: ignore[attr-defined]
 
 
 class RandomStates(Callback):
@@ -172,7 +181,8 @@ class RandomStates(Callback):
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         """Put the states back before the first step, or seed every step."""
         if not self.alone:
-            source = np.random.SeedSequence((self.seed, trainer.global_rank, trainer.global_step))
+            part = batch_idx % trainer.accumulate_grad_batches
+            source = np.random.SeedSequence((self.seed, trainer.global_rank, trainer.global_step, *([part] if part else [])))
             torch.manual_seed(int(source.generate_state(1)[0]))
             return
         if not self.restored:
@@ -204,7 +214,8 @@ class ResumableStop(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Stop where it is time; a signal may have reached one rank only, and all stop at the same step."""
         due = self.asked or 0 < self.steps <= trainer.global_step - self.begun
-        if trainer.strategy.reduce_boolean_decision(due, all=False):
+        # Never between the parts of a step: their gradients are in no checkpoint.
+        if whole_step(trainer, batch_idx) and trainer.strategy.reduce_boolean_decision(due, all=False):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -219,28 +230,26 @@ class ResumableStop(Callback):
 
 
 class FiniteLoss(Callback):
-    """Stop a training whose loss is no number, and say when."""
+    """Stop a training whose loss is no number, and say when, with what it learned until then."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Look at every step's loss: the mean over ranks, so that all stop."""
         loss = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
-        if not torch.isfinite(loss):
-            metrics = trainer.callback_metrics
-            learned = ""
-            for name in ("f", "sigma"):
-                values = [f"{float(value):.3f}" for key, value in metrics.items() if re.fullmatch(rf"trajectory/{name}(_\d+)?", key)]
-                learned += f" with {name} = {', '.join(values)}" if values else ""
-            raise FloatingPointError(
-                f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{learned}: "
-                f"lower `learning_rate`{' or `factor_multiplier`' if ' with f' in learned else ''}."
-            )
+        if torch.isfinite(loss):
+            return
+        learned = ""
+        for quantity in protocol.quantities(pl_module.network):  # type: ignore[arg-type]
+            found = [value for key, value in trainer.callback_metrics.items() if re.fullmatch(f"trajectory/{quantity.pattern}", key)]
+            if quantity.start is not None and found:
+                learned += f" with {quantity.name} = {', '.join(f'{float(value):.3f}' for value in found)}"
+        groups = getattr(getattr(pl_module, "optimization", None), "groups", ())
+        faster = [f"the `rate` of '{group.name}'" for group in groups if group.rate > 1]
+        raise FloatingPointError(
+            f"Expected a finite training loss, but got {float(loss)} at step {trainer.global_step}{learned}: "
+            f"lower {' or '.join(['`learning_rate`', *faster])}."
+        )
 
 
-def checkpoints(folder: Path) -> list[Path]:
-    """List a run's checkpoints, the newest first."""
-    return sorted(folder.glob("step-*.ckpt"), key=lambda path: int(path.stem.split("-")[1]), reverse=True)
-
-
-def checkpoint_path(folder: Path, step: int) -> Path:
-    """Return where the checkpoint of a step lies."""
-    return folder / f"step-{step:08d}.ckpt"
+def whole_step(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether the optimiser took a step with this batch: several may make one."""
+    return (batch_idx + 1) % trainer.accumulate_grad_batches == 0

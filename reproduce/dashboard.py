@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from lightning_modules.quantity import Quantity
 
 
 @dataclass(frozen=True)
@@ -62,38 +64,35 @@ class Dashboard:
     sections: tuple[Section, ...]
 
 
-# Where a network has several of one kind, its name has a number or a layer behind it: f_1, sigma_conv4.
-WATCHED = (
-    Section(
-        "Inflation factors",
-        (
-            Curves("f", r"trajectory/f(_\w+)?"),
-            Curves("gradient of f, by its two shares", r"trajectory/gradient_\w+"),
-        ),
-    ),
-    Section("Receptive field", (Curves("receptive field in pixels", r"trajectory/receptive_field(_\w+)?"),)),
-    Section("Scales", (Curves("sigma", r"trajectory/sigma(_\w+)?"),), open=False),
+TRAINING = (
     Section("Training", (Curves("loss per pixel", r"train/loss_per_pixel", True), Curves("loss", r"train/loss", True))),
     Section("Validation", (Curves("scores of the validation", r"val/\w+"),), open=False),
-    Section(
-        "Evaluation",
-        (
-            Bars("overall F", "f_score"),
-            Bars("mean IoU", "mean_iou"),
-            Bars("accuracy", "accuracy"),
-            Curves("scores of the evaluation", r"test/\w+"),
-        ),
-    ),
-    Section("Examples", (Pictures("ground truth and prediction", "examples"),)),
 )
+EXAMPLES = Section("Examples", (Pictures("labels and predictions", "examples"),))
 
 
-def dashboard(tables: Sequence[tuple[str, str]], runs: Sequence[str]) -> Dashboard:
+def dashboard(
+    tables: Sequence[tuple[str, str]],
+    runs: Sequence[str],
+    quantities: Iterable[Quantity] = (),
+    metrics: Iterable[tuple[str, str]] = (),
+    added: Iterable[Section] = (),
+) -> Dashboard:
     """Describe the dashboard of tables.
 
     Args:
         tables: their ids and what they show so far, as Markdown.
         runs: names of the runs behind them.
+        quantities: what their networks learn beside weights; a section each.
+        metrics: titles and names of numbers of their results that tables show; a bar a run each.
+        added: what their papers add.
     """
     shown = Section("Tables", tuple(Text(markdown) for _, markdown in tables))
-    return Dashboard(", ".join(id for id, _ in tables), tuple(dict.fromkeys(runs)), (shown, *WATCHED))
+    learned = [
+        Section(quantity.label[:1].upper() + quantity.label[1:], (Curves(quantity.label, rf"trajectory/{quantity.pattern}"),))
+        for quantity in dict.fromkeys(quantities)
+    ]
+    bars = [Bars(title, name) for name, title in {name: title for title, name in metrics}.items()]
+    measured = Section("Evaluation", (*bars, Curves("scores of the evaluation", r"test/\w+")))
+    sections = (shown, *learned, *added, *TRAINING, measured, EXAMPLES)
+    return Dashboard(", ".join(id for id, _ in tables), tuple(dict.fromkeys(runs)), sections)

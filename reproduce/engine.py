@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from reproduce.job import Job
 from reproduce.limit import TimeLimit
-from reproduce.store import State, Store
+from reproduce.store import State, Store, interrupted_reason
 
 POLL_SECONDS = 0.1
 Phase = Literal["waiting", "running", "elsewhere", "done", "failed", "stopped", "blocked"]
@@ -48,13 +48,13 @@ class Status:
         return self.phase in ("done", "failed", "stopped", "blocked")
 
 
-def in_order(jobs: Iterable[Job]) -> list[Job]:
-    """Return jobs and all that they need, each once, what is needed first."""
+def in_order(jobs: Iterable[Job], done: Callable[[Job], bool] = lambda _: False) -> list[Job]:
+    """Return jobs and all that they need, each once, what is needed first; what is done needs nothing."""
     ordered: dict[str, Job] = {}
 
     def visit(job: Job) -> None:
         if job.digest not in ordered:
-            for parent in job.parents:
+            for parent in () if done(job) else job.parents:
                 visit(parent)
             ordered[job.digest] = job
 
@@ -83,7 +83,7 @@ def run(
         watch: told the state of all jobs after every look.
         limit: no job begins that would go beyond it, and what still runs shortly before it is ended, resumably.
     """
-    schedule = _Schedule(in_order(jobs), store, limit)
+    schedule = _Schedule(in_order(jobs, lambda job: store.run(job).done), store, limit)
     statuses = list(schedule.statuses.values())
     try:
         while True:
@@ -115,13 +115,14 @@ class _Schedule:
         self.exclusive: deque[str] = deque()
         self.pending: set[str] = set()
         self.children: dict[str, list[str]] = {}
-        self.waits_for = {job.name: len(job.parents) for job in jobs}
+        done = {job.name for job in jobs if store.run(job).done}
+        self.waits_for = {job.name: sum(parent.name not in done for parent in job.parents) for job in jobs}
         for job in jobs:
-            for parent in job.parents:
+            for parent in job.parents if job.name not in done else ():
                 self.children.setdefault(parent.name, []).append(job.name)
         for name, status in self.statuses.items():
-            if store.run(status.job).done:
-                self._end(name, "done")
+            if name in done:
+                status.phase = "done"
             elif not self.waits_for[name]:
                 self._queue(name).append(name)
 
@@ -178,13 +179,20 @@ class _Schedule:
                 self.pending.discard(name)
                 status.phase = "waiting"
                 self._queue(name).appendleft(name)
-            elif status.job.runtime.stop_after and run.progress.get("stage") == "train":
-                self._end(name, "stopped", interrupted_reason(run.progress))
+            elif status.job.runtime.stop_after and run.progress.get("stage") in ("train", "unfinished"):
+                self._end(name, "stopped", interrupted_reason(run.progress), halfway=True)
             else:
                 self._end(name, "failed", f"its process ended without a result; {run.folder / 'log.txt'} may say why")
 
-    def _end(self, name: str, phase: Phase, reason: str = "") -> None:
-        """Note how a job ended, and what that means for those that need it."""
+    def _end(self, name: str, phase: Phase, reason: str = "", halfway: bool = False) -> None:
+        """Note how a job ended, and what that means for those that need it.
+
+        Args:
+            name: of the job.
+            phase: it ended in.
+            reason: why.
+            halfway: whether it was stopped because that was asked for; those that are to be stopped too can then be tried from there.
+        """
         status = self.statuses[name]
         status.phase, status.reason = phase, reason
         self.pending.discard(name)
@@ -192,12 +200,7 @@ class _Schedule:
             self.waits_for[child] -= 1
             if self.statuses[child].ended:
                 continue
-            if phase != "done":
+            if phase != "done" and not (halfway and self.statuses[child].job.runtime.stop_after):
                 self._end(child, "blocked", f"needs {name}, which did not finish")
             elif not self.waits_for[child]:
                 self._queue(child).append(child)
-
-
-def interrupted_reason(progress: dict[str, object]) -> str:
-    """Return how far an interrupted job is, `2 of 55,000 steps`."""
-    return f"{progress.get('step', 0):,} of {progress.get('steps', 0):,} steps"

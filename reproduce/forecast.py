@@ -12,15 +12,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from reproduce.engine import in_order
-from reproduce.job import Job, identity
+from reproduce.job import Job, counts, identity
 from reproduce.store import Run, Store
 
-# What changes a result but not what a step costs. Start weights are left out too. A network that learns f (`inflated`) and one that does
-# not are two shapes: fc6 of the first sees f^2 the cells.
-SAME_COST = frozenset(
-    {"seed", "start", "revision", "dilation", "factor_start", "factor_multiplier", "steps", "milestones", "gamma"}
-    | {"learning_rate", "momentum", "weight_decay"}
-)
+# Of a job, what changes a result but not what a step costs; the fields of specs say so themselves (`SAME_COST`).
+OF_A_JOB = frozenset({"seed", "start", "revision"})
 ENOUGH = 100  # runs to take a median of
 LOOK_SECONDS = 1.0  # between looks for runs that ended meanwhile
 CHECKPOINTS = 3  # of a running job: two are kept, and one is being written
@@ -77,13 +73,8 @@ UNKNOWN = Forecast("unknown")
 
 def shape(job: Job) -> str:
     """Return what jobs of one cost share: their identity without what does not change the cost of a step, and their devices."""
-    return json.dumps([_without(identity(job), SAME_COST), job.runtime.world], sort_keys=True)
-
-
-def _without(value: Any, names: frozenset[str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _without(item, names) for name, item in value.items() if name not in names}
-    return value
+    found = identity(job, lambda item: counts(item) and not item.metadata.get("same_cost"))
+    return json.dumps([{name: value for name, value in found.items() if name not in OF_A_JOB}, job.runtime.world], sort_keys=True)
 
 
 def cost_of(run: Run, device: str) -> Cost | None:

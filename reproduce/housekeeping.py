@@ -23,10 +23,10 @@ PLACES = ("runtime", "file", "root", "details")  # of a job or an error: where i
 
 def known_jobs() -> Iterator[tuple[str, str, Job]]:
     """Yield the jobs of every table in every profile, with the table's id and the profile."""
-    from reproduce.papers import TABLES
+    from reproduce.plugins import all_tables
     from reproduce.table import PROFILES, Setting
 
-    for table in TABLES.values():
+    for table in all_tables():
         for profile in PROFILES:
             # Slugs and revisions are the same on any data.
             for cell in table.cells(Setting(profile)):  # type: ignore[arg-type]  # PROFILES are Profile's
@@ -38,9 +38,14 @@ def revisions() -> dict[str, int]:
     return {job.slug: job.revision for _, _, job in known_jobs()}
 
 
-def stale(job: Job | None, now: Mapping[str, int]) -> bool:
-    """Whether a job's method, or that of what it starts from, moved on; a job that no table knows is not stale."""
-    return job is not None and (job.revision < now.get(job.slug, 0) or any(stale(parent, now) for parent in job.parents))
+def stale(run: Run, now: Mapping[str, int]) -> bool:
+    """Whether a run's method, or that of what it starts from, moved on, or its settings are an earlier version's; one of no table is not."""
+    job = run.job
+    return run.outdated if job is None else _behind(job, now)
+
+
+def _behind(job: Job, now: Mapping[str, int]) -> bool:
+    return job.revision < now.get(job.slug, 0) or any(_behind(parent, now) for parent in job.parents)
 
 
 def find(store: Store, text: str) -> Run:
@@ -150,7 +155,7 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
         found = job.name if isinstance(job, Job) else ""
         result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
         complete = {"metrics", "provenance"} <= result.keys()
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError):
         raise UsageError(
             f"Expected {source} to hold jobs of this version, but {name} cannot be read; export and import with one."
         ) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 from reproduce.housekeeping import placeless
@@ -13,9 +13,9 @@ from reproduce.job import Job, to_plain
 from reproduce.store import Run
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from lightning_modules.example import Example
 
-EXAMPLES = 4  # pictures of an evaluation
+EXAMPLES = 4  # of an evaluation
 INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # that a job waits for a network at most
 
 
@@ -56,7 +56,7 @@ class Mirror:
         self.chosen = job.runtime.wandb if on else None
         self.live: Any = None
         self.step = 0
-        self.kept: list[dict[str, Any]] = []
+        self.kept: list[Example] = []
 
     @property
     def on(self) -> bool:
@@ -78,7 +78,7 @@ class Mirror:
         wandb.setup(settings)  # before `init`, so that a missing key is an error and no question, even in a terminal
         self.live = wandb.init(
             project=chosen.project, group=chosen.table or None, name=self.run.name, id=f"{self.run.name}-{secrets.token_hex(3)}",
-            job_type=self.job.task, tags=[*filter(None, [chosen.profile]), f"seed {self.job.seed}"], mode=chosen.mode, dir=self.run.folder,
+            job_type=self.job.task.name, tags=[*filter(None, [chosen.profile]), f"seed {self.job.seed}"], mode=chosen.mode, dir=self.run.folder,
             config=placeless(to_plain(self.job)) | {"profile": chosen.profile}, settings=settings,
         )  # fmt: skip
         self.live.define_metric("global_step", hidden=True)
@@ -96,28 +96,15 @@ class Mirror:
         self.step = line["step"]
         self.live.log({"global_step" if name == "step" else name: value for name, value in line.items()}, step=self.step)
 
+    @property
+    def wanted(self) -> int:
+        """How many more examples it takes."""
+        return max(0, EXAMPLES - len(self.kept)) if self.on else 0
+
     @attempted
-    def keep(self, batch: Mapping[str, Any], scores: Tensor, data: Any) -> None:
-        """Keep the first pictures of an evaluation, with their labels and what was predicted.
-
-        Args:
-            batch: `image` B C H W, and `mask` B H W, or `label` B where whole pictures have a class.
-            scores: B classes H W, or B classes.
-            data: its datamodule, which may have names of `classes`, and a `pictures` that undoes how it normalises; else its classes are
-                numbered and its pictures are normalised as Helen's are.
-        """
-        wanted = EXAMPLES - len(self.kept)
-        if wanted <= 0:
-            return
-        from datamodules.loading import pictures
-
-        names = tuple(getattr(data, "classes", ())) or tuple(f"class {index}" for index in range(scores.shape[1]))
-        labels = batch["mask" if "mask" in batch else "label"]
-        images = getattr(data, "pictures", pictures)(batch["image"][:wanted])
-        masks, predictions = labels[:wanted], scores[:wanted].argmax(1)
-        for image, mask, prediction in zip(images, masks, predictions, strict=True):
-            arrays = {"image": image, "mask": mask, "prediction": prediction}
-            self.kept.append({name: array.byte().cpu().numpy() for name, array in arrays.items()} | {"classes": names})
+    def keep(self, examples: Sequence[Example]) -> None:
+        """Keep the first examples of an evaluation."""
+        self.kept += examples[: self.wanted]
 
     @attempted
     def end(self) -> None:
@@ -137,14 +124,18 @@ class Mirror:
 
     def _save_examples(self) -> None:
         """Keep examples in the run's folder, so that a mirror made later has them."""
-        if self.kept:
-            import numpy as np
+        if not self.kept:
+            return
+        import numpy as np
 
-            arrays = {f"{index}-{name}": value for index, example in enumerate(self.kept) for name, value in example.items()}
-            np.savez_compressed(self.run.folder / "examples.npz", **arrays)
+        arrays: dict[str, Any] = {"classes": self.kept[0].classes, "captions": [example.caption for example in self.kept]}
+        for index, example in enumerate(self.kept):
+            arrays[f"{index}/image"] = example.image
+            arrays |= {f"{index}/mask/{name}": mask for name, mask in example.masks.items()}
+        np.savez_compressed(self.run.folder / "examples.npz", **arrays)
 
     def _examples(self) -> list[Any]:
-        """Return the examples of the run's folder: pictures with two masks each, or with their class and the predicted one as a caption."""
+        """Return the examples of the run's folder as wandb's pictures, with their captions and masks."""
         path = self.run.folder / "examples.npz"
         if not path.exists():
             return []
@@ -152,28 +143,22 @@ class Mirror:
         import wandb
 
         with np.load(path) as arrays:
-            count = len(arrays.files) // 4
-            classes = [str(name) for name in arrays["0-classes"]]
-            if not arrays["0-mask"].ndim:
-                said = ((classes[int(arrays[f"{index}-{name}"])] for name in ("mask", "prediction")) for index in range(count))
-                captions = [f"{label}, predicted {prediction}" for label, prediction in said]
-                return [wandb.Image(arrays[f"{index}-image"], caption=caption) for index, caption in enumerate(captions)]
-            names = [name for name in arrays.files if not name.endswith("-classes")]
-            height, width = (max(arrays[name].shape[axis] for name in names) for axis in (0, 1))
+            pictures = [name for name in arrays.files if "/" in name]
+            height, width = (max(arrays[name].shape[axis] for name in pictures) for axis in (0, 1))
+            labels = dict(enumerate(map(str, arrays["classes"]))) | {255: "ignored"}
 
             def padded(name: str, value: int) -> Any:  # wandb shows pictures of one size
                 array = arrays[name]
                 margins = [(0, height - array.shape[0]), (0, width - array.shape[1]), (0, 0)]
                 return np.pad(array, margins[: array.ndim], constant_values=value)
 
-            labels = dict(enumerate(classes)) | {255: "ignored"}
-            return [
-                wandb.Image(
-                    padded(f"{index}-image", 0),
-                    masks={
-                        "ground truth": {"mask_data": padded(f"{index}-mask", 255), "class_labels": labels},
-                        "prediction": {"mask_data": padded(f"{index}-prediction", 255), "class_labels": labels},
-                    },
-                )
-                for index in range(count)
-            ]
+            shown = []
+            for index, caption in enumerate(arrays["captions"]):
+                begin = f"{index}/mask/"
+                masks = {
+                    name.removeprefix(begin): {"mask_data": padded(name, 255), "class_labels": labels}
+                    for name in pictures
+                    if name.startswith(begin)
+                }
+                shown.append(wandb.Image(padded(f"{index}/image", 0), caption=str(caption) or None, masks=masks or None))
+            return shown

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from datamodules.errors import DataError
+from reproduce import plugins
 from reproduce.specs import Runtime
 from reproduce.table import PRECISIONS, PROFILES, Cell, Profile, Setting, Table
 
@@ -57,6 +58,16 @@ def table_parser(verb: str = "") -> Parser:
     return add_runs_dir(parser)
 
 
+class _AddPaper(argparse.Action):
+    """Find the paper of a folder as soon as it is named."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        plugins.add([values])
+        setattr(namespace, self.dest, [*(getattr(namespace, self.dest) or []), values])
+
+
 def data_folder(text: str) -> Path:
     """Return the path of --data-root; an unset variable gives nothing, which as a path is the current folder."""
     if not text:
@@ -67,6 +78,7 @@ def data_folder(text: str) -> Path:
 def add_runs_dir(parser: Parser) -> Parser:
     """Add the option that says where runs are."""
     parser.add_argument("--runs-dir", type=_runs_folder, default=RUNS, help="where runs are kept (default runs)")
+    parser.add_argument("--paper", action=_AddPaper, metavar="FOLDER", help="add the paper of a folder to the installed ones")
     return parser
 
 
@@ -112,7 +124,8 @@ def setting_from(options: argparse.Namespace) -> Setting:
     profile: Profile = options.profile or ("demo" if root is None else "paper")
     if profile == "demo":
         root = None
-    runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=str((options.runs_dir / "cache").resolve()))
+    cache = str((options.runs_dir / "cache").resolve())
+    runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=cache, papers=plugins.added())
     return Setting(profile, options.seeds, root, runtime, options.precision, options.own)
 
 

@@ -14,52 +14,51 @@ from pathlib import Path
 from typing import Any
 
 from reproduce.job import Job
+from reproduce.metrics import metric
 from reproduce.own_checks import check, fits
 from reproduce.own_files import load, placed, said
-from reproduce.papers.pictures import located
-from reproduce.papers.values import metric
 from reproduce.specs import (
+    SGD,
     VOC,
-    AdaptiveVGG,
-    AllCNN,
-    CIFARResNet,
+    Adam,
+    Constant,
+    Cosine,
     Data,
-    EfficientNetB0,
+    Group,
     Helen,
     Images,
-    Jet,
     MadeFaces,
     MadeImages,
     MadeScenes,
-    MultiPathVGG,
     Network,
-    NiN,
     OwnData,
     OwnNetwork,
+    Poly,
     Recipe,
-    ToyCNN,
+    Start,
+    Steps,
 )
 from reproduce.table import Cell, NoMetric, Setting, Value
 
 __all__ = [
+    "SGD",
     "VOC",
-    "AdaptiveVGG",
-    "AllCNN",
-    "CIFARResNet",
-    "EfficientNetB0",
+    "Adam",
+    "Constant",
+    "Cosine",
+    "Group",
     "Helen",
     "Images",
-    "Jet",
     "MadeFaces",
     "MadeImages",
     "MadeScenes",
-    "MultiPathVGG",
-    "NiN",
     "OwnData",
     "OwnNetwork",
     "OwnRow",
+    "Poly",
     "Recipe",
-    "ToyCNN",
+    "Start",
+    "Steps",
 ]
 
 
@@ -73,7 +72,7 @@ class OwnRow:
         network: the suite's with other arguments, or an `OwnNetwork`; the published row's where None.
         recipe: the published row's where None.
         data: the published row's where None.
-        metrics: which of the run's metrics to show; by default the table's trained columns, and f where the network learns one.
+        metrics: which of the run's metrics to show; by default the table's trained columns, and what the network learns besides weights.
     """
 
     key: str
@@ -141,8 +140,8 @@ def _job(row: OwnRow, published: Job) -> Job:
     """Return a row's job, which is like the published one in what the row leaves out."""
     given = {name: value for name in ("network", "recipe", "data") if (value := getattr(row, name)) is not None}
     job = replace(published, **given)
-    # The published start weights fit the suite's own networks only.
-    return job if isinstance(job.network, AdaptiveVGG | MultiPathVGG) else replace(job, start=None)
+    # The published start weights fit the published network, with other arguments, only.
+    return job if type(job.network) is type(published.network) else replace(job, start=None)
 
 
 def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
@@ -151,7 +150,7 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
     A column that is trained otherwise than the first, on other data say, is also one of the row's if that makes another job of it: what
     the row itself sets does not differ from column to column.
     """
-    data, missing = located(row.data, setting.data_root) if isinstance(row.data, Images) else (row.data, "")
+    data, missing = _found(row.data, setting)
     row = replace(row, data=data)
     columns: dict[str, Cell] = {}
     published: dict[str, tuple[Job, ...]] = {}
@@ -160,7 +159,7 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
         slug = "-".join(("own", row.key, *([] if first else [cell.column]), setting.profile))
         jobs = tuple(replace(_job(row, job), slug=slug) for job in cell.jobs)
         if data is None:  # of the column, which may have other classes
-            jobs = tuple(replace(job, network=replace(job.network, num_classes=cell.jobs[0].network.num_classes)) for job in jobs)
+            jobs = tuple(replace(job, network=_of_classes(job.network, cell.jobs[0].network)) for job in jobs)
         absent = cell.missing if _needs_published(jobs[0], data) else missing
         own = replace(
             cell, row_key=row.key, jobs=jobs, value=partial(_value, cell.value), audit=False, missing=absent, label=row.label,
@@ -168,14 +167,34 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
         )  # fmt: skip
         if published.setdefault(jobs[0].digest, cell.jobs) == cell.jobs:
             columns[cell.column] = own
-    chosen = row.metrics or (*(("f",) if getattr(row.network or like[0].jobs[0].network, "inflated", False) else ()), *columns)
+    names = [
+        quantity.metric
+        for quantity in (row.network or like[0].jobs[0].network).quantities
+        if quantity.metric and quantity.start is not None
+    ]
+    chosen = row.metrics or tuple(dict.fromkeys((*names, *columns)))
     plain = next(iter(columns.values()))
     return [columns.get(name) or replace(plain, column=name, value=partial(_value, partial(metric, name))) for name in chosen]
 
 
+def _found(data: Data | None, setting: Setting) -> tuple[Data | None, str]:
+    """Return a row's data with the fingerprint of its files, and what is missing to have it."""
+    if data is None or (setting.data_root is None and getattr(data, "fingerprint", "")):
+        return data, ""
+    found: tuple[Data, str] = data.found(setting.data_root)
+    return found
+
+
+def _of_classes(network: Network, published: Network) -> Network:
+    """Return a network with the classes of the published one, where both have some."""
+    classes = getattr(published, "num_classes", None)
+    has = classes is not None and hasattr(network, "num_classes")
+    return replace(network, num_classes=classes) if has else network  # type: ignore[call-arg]
+
+
 def _needs_published(job: Job, data: Data | None) -> bool:
     """Whether a row's job waits for what the published one waits for."""
-    return data is None or job.start is not None or not (isinstance(data, OwnData | Images) or data.made)
+    return data is None or job.start is not None
 
 
 def _note(job: Job, published: Job) -> str:

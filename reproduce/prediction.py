@@ -15,10 +15,9 @@ from torch.nn import functional
 from torch.utils.data import default_collate
 
 from datamodules.alignment import OUTSIDE_COLOUR
-from datamodules.layouts import helen, voc
 from datamodules.loading import normalise
 from datamodules.opencv import cv2
-from reproduce import own_files, specs
+from reproduce import own_files, specs, stages
 from reproduce.building import build_data, build_network, build_task
 from reproduce.job import Job
 from reproduce.picture import Example, Pixels
@@ -93,7 +92,8 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
     """
     network = build_network(job.network)
     load(network, weights)
-    return Segmenter(network.eval(), _size(job.data), _classes(job))
+    stages.preprocess(job, network, None)
+    return Segmenter(network.eval(), 0 if job.data is None else job.data.edge, _classes(job))
 
 
 def load(network: nn.Module, weights: Path) -> None:
@@ -123,7 +123,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
         store: of their runs.
         number: of pictures, evenly spaced in the split's list.
     """
-    data: Any = build_data(jobs[0], lambda done, total: None)
+    data: Any = build_data(jobs[0])
     data.prepare_data()
     data.setup("test")
     pictures = data.test_dataloader().dataset
@@ -132,6 +132,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     for job in jobs:
         task = build_task(job)
         load(task.network, store.run(job).weights)
+        stages.preprocess(job, task.network, data)
         task.eval()
         for found, sample in zip(masks, samples, strict=True):
             batch = data.on_after_batch_transfer(default_collate([sample]), 0)
@@ -140,22 +141,9 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     return [Example(sample["image"].transpose(1, 2, 0), found) for sample, found in zip(samples, masks, strict=True)]
 
 
-def _size(data: specs.Data | None) -> int:
-    if isinstance(data, specs.Helen):
-        return data.size
-    if isinstance(data, specs.VOC):
-        return 0
-    size = dict(data.arguments).get("size", 0) if isinstance(data, specs.OwnData) else 0
-    return size if isinstance(size, int) else 0
-
-
 def _classes(job: Job) -> tuple[str, ...]:
-    if isinstance(job.data, specs.Helen):
-        return helen.CLASSES
-    if isinstance(job.data, specs.VOC):
-        return voc.CLASSES
-    names = tuple(f"class {index}" for index in range(job.network.num_classes))
+    names = tuple(f"class {index}" for index in range(getattr(job.network, "num_classes", 0)))
     if isinstance(job.data, specs.OwnData):
         found = getattr(getattr(own_files.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)
-        names = tuple(map(str, found)) if len(found) == len(names) else names
-    return names
+        return tuple(map(str, found)) if len(found) == len(names) else names
+    return (job.data.classes if job.data is not None else ()) or names

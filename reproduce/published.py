@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from reproduce.plugins import plugin, plugins
 
 Value = float | list[float]
 
 CSV_HEADER = ("row_key", "row", "column", "unit", "published", "source", "note")
-BARE_TABLES = {f"table{number}": f"adaptive_rf.table{number}" for number in (1, 2, 3, 4)}
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,23 @@ class Paper:
     venue: str
     year: int
     tables: tuple[str, ...]
+    bare: bool = False  # whether its tables may be named without it, where another paper has one of that name too
 
 
 @dataclass(frozen=True)
 class Column:
-    """One quantity of a table; `tolerance` is declared by this suite and decides where fewer than three seeds were run."""
+    """One quantity of a table.
+
+    Args:
+        key: in the CSV.
+        label: for people.
+        unit: of its numbers.
+        digits: shown behind the point.
+        tolerance: declared by this suite; it decides where fewer than three seeds were run.
+        tolerance_reason: for people.
+        metric: of a run's result, where a cell is just that; a share from 0 to 1 is shown in percent where the unit says so.
+        kind: of its cells, where `metric` is given.
+    """
 
     key: str
     label: str
@@ -40,6 +53,8 @@ class Column:
     digits: int
     tolerance: float | None = None
     tolerance_reason: str = ""
+    metric: str = ""
+    kind: Literal["exact", "trained", "timed"] = "trained"
 
 
 @dataclass(frozen=True)
@@ -152,32 +167,18 @@ class PublishedTable:
         return max(printed or 0, known.digits if known else 0 if printed is not None else 4)
 
 
-def tables_folder() -> Path:
-    """Find the folder of published numbers: inside the installed package, or beside it in a checkout.
+def papers() -> list[Paper]:
+    """Read the entries of all papers that there are, in the order of their names."""
+    return [paper(id) for id in plugins()]
 
-    Returns:
-        The folder that holds one folder per paper.
+
+def paper(id: str) -> Paper:
+    """Read a paper's entry.
 
     Raises:
-        FileNotFoundError: where neither exists.
+        ValueError: there is no such paper, or its paper.toml is broken.
     """
-    from importlib.resources import files
-
-    inside = Path(str(files("reproduce") / "tables"))
-    beside = Path(__file__).resolve().parent.parent / "tables"
-    for folder in (inside, beside):
-        if folder.is_dir():
-            return folder
-    raise FileNotFoundError(f"Expected the published numbers in `{inside}` or `{beside}`, but neither is a folder: reinstall the package.")
-
-
-def papers() -> list[Paper]:
-    """Read every paper's entry, in the order of their folders' names.
-
-    Returns:
-        One Paper per folder of `tables/` with a `paper.toml`.
-    """
-    return [_paper(path.parent.name, _toml(path)) for path in sorted(tables_folder().glob("*/paper.toml"))]
+    return _paper(id, _toml(plugin(id).published / "paper.toml"))
 
 
 def table_ids() -> list[str]:
@@ -190,18 +191,22 @@ def table_ids() -> list[str]:
 
 
 def resolve(name: str) -> str:
-    """Turn `paper.table`, or `table` where no other paper has one, into its full name; bare `table1` to `table4` are adaptive_rf's.
+    """Turn `paper.table` into itself, and `table` into the full name of the one table, or the one of a `bare` paper, that is called so.
 
     Raises:
-        ValueError: where no such table is known.
+        ValueError: where no such table is known, or several are.
     """
     known = table_ids()
-    full = BARE_TABLES.get(name, name)
-    ends = [id for id in known if id.partition(".")[2] == name]
-    full = ends[0] if full not in known and len(ends) == 1 else full
-    if full not in known:
+    if name in known:
+        return name
+    if "." in name:
         raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'.")
-    return full
+    owners = [paper for paper in papers() if name in paper.tables]
+    chosen = owners if len(owners) == 1 else [paper for paper in owners if paper.bare]
+    if len(chosen) != 1:
+        said = [f"{paper.id}.{name}" for paper in owners] or known
+        raise ValueError(f"Expected `table` to be one of {', '.join(said)}, but got '{name}'.")
+    return f"{chosen[0].id}.{name}"
 
 
 def resolve_all(names: Iterable[str]) -> list[str]:
@@ -228,7 +233,7 @@ def load(name: str) -> PublishedTable:
     """
     table_id = resolve(name)
     paper_id, _, table = table_id.partition(".")
-    folder = tables_folder() / paper_id
+    folder = plugin(paper_id).published
     declared = _toml(folder / "paper.toml")
     entry = declared["tables"][table]
     columns = tuple(Column(**column) for column in entry["columns"])
@@ -258,6 +263,7 @@ def _paper(paper_id: str, declared: dict[str, Any]) -> Paper:
         venue=declared["venue"],
         year=declared["year"],
         tables=tuple(declared["tables"]),
+        bare=declared.get("bare", False),
     )
 
 

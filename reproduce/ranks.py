@@ -39,6 +39,11 @@ def check(job: Job) -> None:
             f"Expected the number of devices to divide the batch of {recipe.batch_size} of {job.slug}, which counts all of them together, "
             f"but got {runtime.world}; use a number that divides it."
         )
+    if recipe.batch_size // runtime.world % recipe.accumulate:
+        raise ValueError(
+            f"Expected `accumulate` of {job.slug} to divide a device's {recipe.batch_size // runtime.world} samples of the batch, "
+            f"but got {recipe.accumulate}; use another number of devices."
+        )
     if job.network.trains_batch_norm:
         check_batch_norm(job)
 

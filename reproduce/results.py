@@ -35,13 +35,13 @@ def results(
     """
     import pandas as pd
 
-    from reproduce.papers import TABLES
+    from reproduce.plugins import table as mapped_table
 
     if profile not in PROFILES:
         raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
     published = load(table)
     setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
-    mapped = TABLES[published.id]
+    mapped = mapped_table(published.id)
     cells = mapped.cells(setting)
     measured = measure_table(mapped, cells, Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
     return pd.DataFrame(compare(published, measured), columns=list(CELL_FIELDS))

@@ -9,9 +9,11 @@ import lightning.pytorch as pl
 import torch
 from torch.nn import functional
 
-from datamodules.layouts.cifar import CIFAR10
-from lightning_modules.layers.njet import update_sizes
-from reproduce.building import build_network, start_weights
+from lightning_modules import protocol
+from lightning_modules.optimization import optimizer_of
+from lightning_modules.recipe import Optimization
+from reproduce import specs, stages
+from reproduce.building import build_network, recipe_of
 from reproduce.callbacks import Progress
 from reproduce.job import Job
 from reproduce.mirror import Mirror
@@ -26,19 +28,18 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     A step is forward, loss, backward and SGD at a learning rate of zero, on noise: what is in a picture changes no cost. The recipe's
     steps are the rounds. An interrupted job begins anew: what is compared is measured in one process.
     """
-    recipe, runtime = job.recipe, job.runtime
-    if recipe is None or job.against is None:
-        raise ValueError(f"Expected `recipe` and `against` in the job {job.slug}, but got {recipe} and {job.against}.")
+    recipe, runtime, task = recipe_of(job), job.runtime, job.task
+    assert isinstance(task, specs.Speed)
     pl.seed_everything(job.seed, verbose=False)
     device = torch.device(runtime.accelerator)
-    networks = [build_network(spec) for spec in (job.network, job.against)]
-    start_weights(job, networks[0], store)
+    networks = [build_network(spec) for spec in (job.network, task.against)]
+    stages.take(job, networks[0], store)
     for network in networks:
         network.to(device).train()
-        update_sizes(network)
-    image = torch.randn(recipe.batch_size, 3, *CIFAR10.shape[1:], device=device)
-    label = torch.randint(job.network.num_classes, (recipe.batch_size,), device=device)
-    optimizers = [torch.optim.SGD(network.parameters(), lr=0.0, momentum=recipe.momentum) for network in networks]
+        protocol.after_step(network)
+    image = torch.randn(recipe.batch_size, *task.shape, device=device)
+    label = torch.randint(_classes(job), (recipe.batch_size,), device=device)
+    optimizers = [optimizer_of(network, Optimization(recipe.optimizer)) for network in networks]
     seconds: list[list[float]] = [[], []]
     progress, rounds = Progress(run.folder / "progress.json", recipe.steps), runtime.probe or recipe.steps
     for index in range(WARM + rounds):
@@ -54,8 +55,15 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     counted = [found[WARM:] for found in seconds]
     metrics = {"seconds": counted, "threads": torch.get_num_threads(), "batch_size": recipe.batch_size}
     # For whoever plans, a step is a round.
-    data = {"status": "noise", "set": "noise", "detail": f"{recipe.batch_size} pictures of {CIFAR10.shape[1]} x {CIFAR10.shape[2]} pixels"}
+    data = {"status": "noise", "set": "noise", "detail": f"{recipe.batch_size} pictures of {task.shape[1]} x {task.shape[2]} pixels"}
     return {"metrics": metrics, "data": data, "timing": {"steps": rounds, "step_seconds": sum(map(sum, counted)) / rounds}}
+
+
+def _classes(job: Job) -> int:
+    classes = getattr(job.network, "num_classes", None)
+    if classes is None:
+        raise ValueError(f"Expected a network with `num_classes` in the job {job.slug}, but got {type(job.network).__name__}.")
+    return int(classes)
 
 
 def _half(precision: str) -> torch.dtype:

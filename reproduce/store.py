@@ -53,6 +53,14 @@ def read_json(path: Path) -> dict[str, Any] | None:
     return content
 
 
+def interrupted_reason(progress: dict[str, Any]) -> str:
+    """Return how far an interrupted job is, `2 of 55,000 steps`."""
+    steps = f"{progress.get('step', 0):,} of {progress.get('steps', 0):,} steps"
+    if not progress.get("unfinished_start"):
+        return steps
+    return f"{f'{steps}, ' if progress.get('steps') else ''}tried from a start that is not done"
+
+
 @dataclass(frozen=True)
 class Run:
     """One run's folder.
@@ -141,9 +149,17 @@ class Run:
         try:
             plain = read_json(self.folder / "job.json")
             job = None if plain is None else from_plain(plain)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, LookupError, TypeError):
             return None
         return job if isinstance(job, Job) else None
+
+    @property
+    def outdated(self) -> bool:
+        """Whether its settings are those of an earlier version, of which nothing is read any more."""
+        try:
+            return isinstance((read_json(self.folder / "job.json") or {}).get("task"), str)
+        except (ValueError, AttributeError):
+            return False
 
     @property
     def disk_use(self) -> int:
@@ -190,6 +206,11 @@ class Store:
         if not self.root.is_dir():
             return []
         return [Run(folder) for folder in sorted(self.root.iterdir()) if (folder / "job.json").is_file()]
+
+    def outdated(self, job: Job) -> Run | None:
+        """Return a finished run of a job's slug and seed whose settings are an earlier version's, if there is one."""
+        found = (Run(folder) for folder in sorted(self.root.glob(f"{job.slug}-s{job.seed}-" + "[0-9a-f]" * 8)))
+        return next((run for run in found if run.done and run.outdated), None)
 
     def prepare(self, job: Job) -> Run:
         """Make a job's folder and write what is to be done there."""

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from reproduce.claims import Claim
-from reproduce.engine import interrupted_reason
 from reproduce.job import Job, earlier
 from reproduce.specs import Runtime
-from reproduce.store import Store
+from reproduce.store import Store, interrupted_reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,6 +61,7 @@ class Cell:
         caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile; of a user's own row,
             what it is.
         label: of a row that the paper lacks.
+        metric: of the run's result, where the number is just that.
     """
 
     row_key: str
@@ -74,6 +74,7 @@ class Cell:
     label: str = ""
     caveat: str = ""
     curve: bool = False
+    metric: str = ""
 
 
 @dataclass(frozen=True)
@@ -133,14 +134,33 @@ def described(data: Mapping[str, Any]) -> str:
     return f"{kinds.get(data['status'], '{} (' + data['status'] + ')').format(data['set'])}: {data['detail']}"
 
 
+def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
+    """Whether the data of a run, and of all runs that its weights come from, is what it is called."""
+    if data and data["status"] not in ("verified", "counts", "noise"):
+        return False
+    return not start or "job" not in start or _vouched(start.get("data") or {}, start.get("start"))
+
+
+def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
+    """Say what other data the weights were trained on before, that a run starts from; nothing where it is the same."""
+    before = start
+    while before and "job" in before:
+        if before.get("data") and described(before["data"]) != described(data):
+            return f", from weights of {described(before['data'])}"
+        before = before.get("start")
+    return ""
+
+
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
     """Return one seed's part of a row."""
     run = store.run(job)
     state, result = run.state, run.result
     if state != "done" or result is None:
         stale = next((old.revision for old in earlier(job) if store.run(old).done), None) if state == "todo" else None
-        if stale is not None:
-            return _absent(state, f"an older result (revision {stale}) is stale: {cell.missing or f'`{command}` gets a new one'}", job)
+        old = store.outdated(job) if state == "todo" and stale is None else None
+        if stale is not None or old is not None:
+            which = f"revision {stale}" if old is None else f"{old.name}, of an earlier version of this suite"
+            return _absent(state, f"an older result ({which}) is stale: {cell.missing or f'`{command}` gets a new one'}", job)
         reasons = {
             "failed": run.error,
             "running": interrupted_reason(run.progress) if run.progress else "just begun",
@@ -157,7 +177,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         return _absent("failed", str(error), job)
     return {
         "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
-        "data": described(data),
-        "verified": not data or (data["status"] in ("verified", "counts", "noise") and job.start_official and not cell.caveat),
+        "data": described(data) + started_on(data, result.get("start")),
+        "verified": _vouched(data, result.get("start")) and job.start_official and not cell.caveat,
         "device": result["provenance"]["device"],
     }  # fmt: skip

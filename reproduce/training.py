@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import logging
+import shutil
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import safetensors.torch
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import Tensor, nn
+from torch import nn
 
-from datamodules.images import ImagesDataModule
-from datamodules.layouts import images
-from datamodules.layouts.cifar import CIFAR10
-from datamodules.voc import VOCDataModule
 from datamodules.vouch import Vouch
-from lightning_modules.classification import ImageClassification
-from lightning_modules.metrics.confusion import classification_scores, f_scores, overall_f, segmentation_scores
-from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
-from lightning_modules.networks.jet import JetNetwork
-from lightning_modules.networks.multi_path_vgg import MultiPathVGG
-from reproduce import ranks, specs
-from reproduce.building import Task, build_data, build_network, build_task, start_weights, training_of
-from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop, checkpoints
+from lightning_modules import protocol
+from reproduce import ranks, specs, stages
+from reproduce.building import build_data, build_network, build_task, converted, data_of
+from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop
+from reproduce.checkpoints import checkpoints, latest_checkpoint, step_of
 from reproduce.job import Job
 from reproduce.mirror import Mirror
-from reproduce.store import Run, Store
+from reproduce.store import Run, Store, read_json, write_atomically
 
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
@@ -42,11 +36,13 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         save_on_train_epoch_end=False,
     )  # fmt: skip
     keep.CHECKPOINT_EQUALS_CHAR = "-"
-    several = runtime.world > 1
+    several, unfinished = runtime.world > 1, job.recipe is None and stages.unfinished(job, Store(run.folder.parent))
     return pl.Trainer(
         accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp" if several else "auto",
         sync_batchnorm=several and runtime.accelerator == "cuda", precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
-        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0, limit_test_batches=runtime.probe or 1.0,
+        max_steps=progress.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        limit_test_batches=runtime.probe or (runtime.stop_after if unfinished else 0) or 1.0,
+        accumulate_grad_batches=job.recipe.accumulate if job.recipe else 1,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
         callbacks=[
             FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep,
@@ -54,19 +50,6 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         ],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint of a run that can be read; one that cannot is named in the log and set aside."""
-    for path in checkpoints(folder):
-        try:
-            torch.load(path, map_location="meta", weights_only=True, mmap=True)
-        except Exception as error:
-            print(f"{path.name} cannot be read ({type(error).__name__}): the checkpoint before it is used.", flush=True)
-            path.rename(path.with_suffix(".corrupt"))
-        else:
-            return path
-    return None
 
 
 @contextmanager
@@ -87,86 +70,79 @@ def quiet() -> Iterator[None]:
 
 @quiet()
 def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | None:
-    """Train and evaluate; return what was measured, or None where the training was stopped to be resumed."""
-    spec, recipe = training_of(job)
-    progress, logger = Progress(run.folder / "progress.json", recipe.steps), JsonLines(run.folder / "metrics.jsonl", mirror)
+    """Train and evaluate, or without a recipe evaluate alone.
+
+    Returns:
+        What was measured, or None where no result can be had yet: the training was stopped to be resumed, or what it starts from was.
+    """
+    steps = job.recipe.steps if job.recipe else 0
+    if not (steps or job.start or job.runtime.probe):
+        raise ValueError(f"Expected `recipe` or `start` in the job {job.slug}, but got neither: there is nothing to evaluate.")
+    progress, logger = Progress(run.folder / "progress.json", steps), JsonLines(run.folder / "metrics.jsonl", mirror)
     trainer = build_trainer(job, run, progress, logger)
     trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
     task, data = build_task(job), build_data(job, progress.aligned)
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in task.network.modules()):
+    if job.trains and any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in task.network.modules()):
         ranks.check_batch_norm(job)
-    start_weights(job, task.network, store)
-    checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
-    logger.truncate(0 if checkpoint is None else int(checkpoint.stem.split("-")[1]))
-    trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    progress.write("train", step=trainer.global_step)
-    if trainer.global_step < recipe.steps and not job.runtime.probe:
-        return None
+    _forget_unfinished(trainer, run)
+    network, record = task.network, stages.take(job, task.network, store)
+    halfway = bool((record or {}).get("unfinished")) and not job.runtime.probe
+    progress.marks = {"unfinished_start": True} if halfway else {}
+    _note_start(trainer, run, record)
+    stages.preprocess(job, network, data)
+    if job.trains:
+        checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
+        logger.truncate(0 if checkpoint is None else step_of(checkpoint))
+        trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+        progress.write("train", step=trainer.global_step)
+        if trainer.global_step < steps and not job.runtime.probe:
+            return None
+    task.network = converted(job, network)
     trainer.test(task, datamodule=data, verbose=False, weights_only=True)
-    if trainer.is_global_zero:
-        safetensors.torch.save_model(task.network, str(run.weights))
-    measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, spec)
+    if halfway:
+        progress.write("unfinished", step=trainer.global_step)
+        return None
+    if job.trains and trainer.is_global_zero:
+        safetensors.torch.save_model(network, str(run.weights))
+    measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, data_of(job))
     checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
-    return measured | {"timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
+    return measured | {"start": record, "timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
 
 
-def _measured(task: Task, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
+def _forget_unfinished(trainer: pl.Trainer, run: Run) -> None:
+    """Begin anew where a run started from weights that were not done: what came of them is no part of any result."""
+    if trainer.is_global_zero and (read_json(run.folder / "start.json") or {}).get("unfinished"):
+        shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+        (run.folder / "metrics.jsonl").unlink(missing_ok=True)
+        (run.folder / "start.json").unlink()
+    trainer.strategy.barrier()
+
+
+def _note_start(trainer: pl.Trainer, run: Run, record: dict[str, Any] | None) -> None:
+    """Write down what a run starts from, before its first step."""
+    if trainer.is_global_zero and record is not None:
+        write_atomically(run.folder / "start.json", json.dumps(record, indent=1))
+
+
+def _measured(task: Any, data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
     expected = len(data.test_dataloader().dataset)
-    if int(task.last_images) != expected:
-        raise RuntimeError(f"Expected {expected} images in the evaluation, but got {int(task.last_images)}.")
-    matrix = task.last_confusion.cpu()
-    scores = _classification_metrics if isinstance(task, ImageClassification) else _segmentation_metrics
-    metrics = scores(matrix, task.network, data)
-    return {"metrics": metrics, "confusion": matrix.tolist(), "images": expected, "data": provenance_of(data, spec)}
-
-
-def _segmentation_metrics(matrix: Tensor, network: nn.Module, data: pl.LightningDataModule) -> dict[str, Any]:
-    metrics: dict[str, Any] = segmentation_scores(matrix)
-    if not isinstance(data, VOCDataModule):
-        # A user's data that does not say what F is taken of: every class but the first, the background.
-        each = {str(index): (index,) for index in range(1, len(matrix))}
-        metrics |= {f"f_{part}": value for part, value in f_scores(matrix, getattr(data, "parts", each)).items()}
-        metrics["f_score"] = overall_f(matrix, list(getattr(data, "counted", each).values()))
-        metrics["f_score_all_foreground"] = overall_f(matrix, list(each.values()))
-    # Of several paths a metric is a list, as in the paper's cells.
-    learned: dict[str, Any] = network.learned() if isinstance(network, MultiPathVGG) else getattr(network, "trajectory", dict)()
-    return metrics | {name: value for name, value in learned.items() if not name.startswith("gradient_")}  # those are a curve's
-
-
-def _classification_metrics(matrix: Tensor, network: nn.Module, data: pl.LightningDataModule) -> dict[str, Any]:
-    metrics: dict[str, Any] = classification_scores(matrix)
-    learned: dict[str, float] = getattr(network, "trajectory", dict)()
-    metrics |= learned
-    if learned:
-        metrics["sigmas"] = list(learned.values())
-    if isinstance(network, JetNetwork) and isinstance(data, ImagesDataModule):
-        metrics["map_sizes"] = network.map_sizes(*data.shape[1:])
-    return metrics
+    if task.samples != expected:
+        raise RuntimeError(f"Expected {expected} samples in the evaluation, but got {task.samples}.")
+    return {"metrics": task.results(data)} | task.kept() | {"images": expected, "data": provenance_of(data, spec)}
 
 
 def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
     """Return what a result says of the data that was read for it."""
-    if isinstance(spec, specs.Images):
-        name = images.SETS[spec.dataset].title
-    else:
-        name = spec.name if isinstance(spec, specs.OwnData) else type(spec).__name__
     vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
-    return dataclasses.asdict(vouch) | {"set": name, "fingerprint": getattr(data, "fingerprint", spec.fingerprint)}
+    return dataclasses.asdict(vouch) | {"set": spec.title, "fingerprint": getattr(data, "fingerprint", getattr(spec, "fingerprint", ""))}
 
 
 def describe(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     """Compute a network's sizes without its numbers."""
+    assert isinstance(job.task, specs.Describe)
     with torch.device("meta"):
         network = build_network(job.network)
-    metrics: dict[str, Any] = {"parameters": sum(parameter.numel() for parameter in network.parameters())}
-    if isinstance(network, AdaptiveVGG):
-        metrics |= {"receptive_field": network.receptive_field() if network.factor is None else None}
-    elif isinstance(network, MultiPathVGG):
-        metrics |= {"receptive_field": None if network.inflated else network.receptive_fields()}
-    elif isinstance(network, JetNetwork):
-        metrics |= {"map_sizes": network.map_sizes(*CIFAR10.shape[1:])}
-    if isinstance(network, AdaptiveVGG | MultiPathVGG):
-        metrics |= {"pool5_receptive_field": network.pool5_receptive_field, "stride": network.stride}
-    return {"metrics": metrics, "data": None}
+    count = sum(parameter.numel() for parameter in network.parameters())
+    return {"metrics": {"parameters": count} | protocol.sizes(network, job.task.shape or None), "data": None}

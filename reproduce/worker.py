@@ -9,10 +9,12 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from reproduce import ranks
+from reproduce import plugins, ranks
 from reproduce.job import Job, from_plain
 from reproduce.mirror import Mirror
 from reproduce.store import Run, Store, read_json, write_atomically
@@ -29,6 +31,7 @@ def work(folder: Path, cluster: bool = False) -> int:
     plain = read_json(folder / "job.json")
     if plain is None:
         raise ValueError(f"Expected a run folder with a job.json, but got {folder}.")
+    plugins.add((plain.get("runtime") or {}).get("papers") or ())
     job: Job = from_plain(plain)
     rank = ranks.launched(job.runtime) if cluster else None
     if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
@@ -80,12 +83,11 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         import torch
 
         from reproduce.provenance import provenance
-        from reproduce.tasks import TASKS
 
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)
         ranks.check(job)
-        result = TASKS[job.task](job, run, Store(run.folder.parent), mirror)
+        result = _work_of(job)(job, run, Store(run.folder.parent), mirror)
         ranks.leave()
         if result is not None and rank == 0:
             origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
@@ -100,6 +102,14 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
     finally:
         mirror.end()  # after the result, which waits for nobody
     return 0
+
+
+def _work_of(job: Job) -> Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]:
+    """Return what does a job: its own function where it measures, else the training and evaluation of its LightningModule."""
+    from reproduce.building import resolve
+    from reproduce.training import train
+
+    return train if job.evaluates else resolve(job.task)
 
 
 def work_with_log(folder: Path, gpus: str = "") -> None:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.over_ranks import mean_over_ranks
 
 
 class _BilinearWeights(torch.autograd.Function):
@@ -46,7 +47,7 @@ class _BilinearWeights(torch.autograd.Function):
 
 
 class _ScaledGradient(torch.autograd.Function):
-    """The identity forward; backward, the gradient times a constant, which is also written down."""
+    """The identity forward; backward, the gradient times a constant, which is also added up."""
 
     @staticmethod
     def forward(ctx: Any, factor: Tensor, scale: float, record: Tensor | None) -> Tensor:
@@ -58,7 +59,7 @@ class _ScaledGradient(torch.autograd.Function):
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None, None]:
         share = grad_outputs[0] * ctx.scale
         if ctx.record is not None:
-            ctx.record.copy_(share)
+            ctx.record.add_(share)
         return share, None, None
 
 
@@ -81,7 +82,7 @@ def bilinear_weights(positions: Tensor, size: int) -> Tensor:
 
 
 def scale_gradient(factor: Tensor, scale: float, record: Tensor | None = None) -> Tensor:
-    """Return `factor` unchanged; its gradient is multiplied by `scale` and, where `record` is given, copied there."""
+    """Return `factor` unchanged; its gradient is multiplied by `scale` and, where `record` is given, added to it."""
     scaled: Tensor = _ScaledGradient.apply(factor, scale, record)  # type: ignore[no-untyped-call]
     return scaled
 
@@ -133,7 +134,7 @@ def inflate(
         features: B C H W.
         factor: scalar, unitless; above 1 shrinks the receptive field of what follows.
         size: H' W', instead of equation 2's.
-        record: scalar, overwritten in the backward pass with this layer's share of the gradient.
+        record: scalar, to which the backward pass adds this layer's share of the gradient.
         pixels: what the gradient is divided by, instead of H' W'.
         weight: of target cells in the gradient of `factor`, B 1 H' W' or H' W'.
 
@@ -172,7 +173,7 @@ def interpolate(
         factor: scalar, unitless.
         source: H_pool5 W_pool5, the size of the features before they were inflated.
         size: H' W' of the labels.
-        record: scalar, overwritten in the backward pass with this layer's share of the gradient.
+        record: scalar, to which the backward pass adds this layer's share of the gradient.
         weight: of target pixels in the gradient of `factor`, B 1 H' W' or H' W'.
 
     Returns:
@@ -213,7 +214,9 @@ GRADIENTS = ("equation 11", "true")
 
 
 class InflationFactor(nn.Module):
-    """The learned inflation factor f, kept within its range, with the two shares of its last gradient.
+    """The learned inflation factor f, kept within its range, with the two shares of its gradient.
+
+    Shares add up as gradients do, and are zero again after the optimiser's step (`after_step`).
 
     Source: Wei et al. 2017, section 4.2: it starts at 1 and stays in [0.25, 4].
 
@@ -257,7 +260,12 @@ class InflationFactor(nn.Module):
     def _weight(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor | None:
         return background_mask(labels, size, self.background_weight) if self.uses_labels and labels is not None else None
 
+    def before_step(self, loss_scale: float) -> None:
+        """Bring the shares to what f's gradient is: each rank recorded its own, of the scaled loss where the precision is half."""
+        self.shares.copy_(mean_over_ranks(self.shares) / loss_scale)
+
     @torch.no_grad()
-    def clamp_(self) -> None:
-        """Bring f back into its range, after the optimiser's step."""
+    def after_step(self) -> None:
+        """Bring f back into its range, after the optimiser's step, and begin to add up shares anew."""
         self.value.clamp_(self.minimum, self.maximum)
+        self.shares.zero_()

@@ -18,8 +18,10 @@ INITS = ("normal", "he")
 class NJetConv2d(nn.Module):
     """A convolution with N-Jet filters of learned sigma, whose size follows sigma.
 
-    The size is a plain number, so that no forward pass waits for the device to tell sigma: call `update_sizes` after each step of the
-    optimiser, as by `optimizer.register_step_post_hook(lambda *_: update_sizes(network))`. Loading a state does it itself.
+    The size is a plain number, so that no forward pass waits for the device to tell sigma. A layer whose scale was changed in place
+    since, by an optimiser say, follows it at its next forward pass. Then every layer waits for the device by itself, so it is faster to
+    call `update_sizes` after each step, as by `optimizer.register_step_post_hook(lambda *_: update_sizes(network))`; the suite's tasks do.
+    Under `torch.compile` that call is needed. Loading a state does it itself.
     Source: Pintea et al. 2021, section III; order 3, k = 2 and sigma = 1 at the start, section IV.
     Not in paper: sigma = 2^scale, which keeps it positive, and alpha ~ N(0, 1) at the start, both as in the authors' code; the bias.
     Safe subsampling comes before the convolution, as in that code: experiment 2.1(A) speaks of "the input feature maps".
@@ -84,6 +86,7 @@ class NJetConv2d(nn.Module):
         self.subsampling, self.subsampling_rule, self.half_size_rule = subsampling, subsampling_rule, half_size_rule
         self.normalized, self.evaluation = normalized, evaluation
         self._follow(sigma)
+        self._followed: int | None = None  # the version of `scale` that the size was last brought to
         functions = len(jet_orders(order))
         self.alpha = nn.Parameter(torch.empty(out_channels, in_channels // groups, functions))
         self.scale = nn.Parameter(torch.full((out_channels,) if sigma_per_filter else (), math.log2(sigma)), requires_grad=learn_sigma)
@@ -92,6 +95,7 @@ class NJetConv2d(nn.Module):
         if self.bias is not None:
             bound = 1 / math.sqrt(in_channels // groups * functions)
             nn.init.uniform_(self.bias, -bound, bound)
+        self._followed = _version(self.scale)
         self.register_load_state_dict_post_hook(_follow_loaded)  # type: ignore[no-untyped-call]
 
     @property
@@ -122,8 +126,15 @@ class NJetConv2d(nn.Module):
         if self.subsampling is not None:
             subsampled_size(1, sigma, self.subsampling, self.subsampling_rule)
 
+    def after_step(self) -> None:
+        """Let the size follow a scale that was changed in place since it last did."""
+        if not self.scale.is_meta and _version(self.scale) != self._followed:
+            update_sizes(self)
+
     def forward(self, features: Tensor) -> Tensor:
         """B C H W to B O H' W'."""
+        if not torch.compiler.is_compiling():
+            self.after_step()
         if self.subsampling is not None:
             features = safe_subsample(features, self._subsampled(features.shape[2], features.shape[3]))
         half = self.size // 2
@@ -152,6 +163,12 @@ def update_sizes(network: nn.Module) -> None:
     if layers:
         for layer, sigma in zip(layers, torch.stack([layer.sigma.max() for layer in layers]).tolist(), strict=True):
             layer._follow(sigma)
+            layer._followed = _version(layer.scale)
+
+
+def _version(tensor: Tensor) -> int | None:
+    """Return how often a tensor was changed in place; None where torch does not count."""
+    return None if tensor.is_inference() else tensor._version
 
 
 def _follow_loaded(layer: nn.Module, _: Any) -> None:

@@ -10,7 +10,7 @@ from torchmetrics import Metric
 
 
 class ConfusionMatrix(Metric):
-    """Pixels or pictures by true class (rows) and predicted class (columns), over a whole split and all ranks, and the number of images.
+    """Pixels or pictures by true class (rows) and predicted class (columns), over a whole split and all ranks.
 
     Own code because torchmetrics' `MeanIoU` averages over images and knows no ignore index, and its confusion matrix forms one-hot
     tensors of a gigabyte an image under deterministic algorithms.
@@ -22,24 +22,32 @@ class ConfusionMatrix(Metric):
 
     full_state_update = False
     matrix: Tensor
-    images: Tensor
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
         super().__init__()
         self.num_classes, self.ignore_index = num_classes, ignore_index
         self.add_state("matrix", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
-        self.add_state("images", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, mask: Tensor) -> None:
-        """Count B H W predicted classes, or B, against as many labels."""
-        counted = mask != self.ignore_index
-        pairs = mask[counted].long() * self.num_classes + prediction[counted].long()
-        self.matrix += torch.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, self.num_classes)
-        self.images += len(mask)
+        """Count B H W predicted classes, or B, against as many labels.
 
-    def compute(self) -> tuple[Tensor, Tensor]:
-        """Return the matrix and the number of images, int64."""
-        return self.matrix, self.images
+        Raises:
+            ValueError: they have different shapes, or one of them is no class: it would be counted in another's row.
+        """
+        if prediction.shape != mask.shape:
+            raise ValueError(f"Expected as many predictions as labels, {tuple(mask.shape)}, but got {tuple(prediction.shape)}.")
+        counted = mask != self.ignore_index
+        truth, found = mask[counted].long(), prediction[counted].long()
+        for what, classes in (("labels", truth), ("predictions", found)):
+            if len(classes) and not (int(classes.min()) >= 0 and int(classes.max()) < self.num_classes):
+                wrong = classes[(classes < 0) | (classes >= self.num_classes)][0]
+                raise ValueError(f"Expected {what} to be classes from 0 to {self.num_classes - 1}, but got {int(wrong)}.")
+        pairs = truth * self.num_classes + found
+        self.matrix += torch.bincount(pairs, minlength=self.num_classes**2).reshape(self.num_classes, self.num_classes)
+
+    def compute(self) -> Tensor:
+        """Return the matrix, int64."""
+        return self.matrix
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> float | None:

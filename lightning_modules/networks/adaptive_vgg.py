@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.quantities import INFLATION
 from lightning_modules.layers.receptive_field import receptive_field
-from lightning_modules.networks.path import path_receptive_field, path_scores, path_trajectory
-from lightning_modules.networks.vgg import CHANNELS, imagenet_weights, initialise, vgg16_features, vgg16_head, windows
+from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
+from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
+from lightning_modules.quantity import Quantity
 
 
 class AdaptiveVGG(nn.Module):
@@ -85,6 +87,24 @@ class AdaptiveVGG(nn.Module):
         """Return what is learned about the receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
         return path_trajectory(self.features, self.head, self.factor)
 
-    def imagenet_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the start weights made of an ImageNet VGG-16; see `vgg.imagenet_weights`."""
-        return imagenet_weights(state, self.kernel_size, self.num_classes)
+    def learned(self) -> dict[str, float]:
+        """Return what a trained network has learned about the receptive field: f, and the receptive field in pixels."""
+        return path_learned(self.features, self.head, self.factor)
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is learned."""
+        return () if self.factor is None else INFLATION
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Name f, where it is learned, and fc6 to fc8."""
+        return {"f": [] if self.factor is None else [self.factor.value], "head": list(self.head.parameters())}
+
+    def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, int | None]:
+        """Return fc6's receptive field, None where it is learned, that of pool5, and the stride: all in pixels, whatever the pictures."""
+        fixed = self.receptive_field() if self.factor is None else None
+        return {"receptive_field": fixed, "pool5_receptive_field": self.pool5_receptive_field, "stride": self.stride}
+
+    def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
+        """Return the weights made of a VGG-16; see `vgg.start_weights`."""
+        return start_weights(state, layout, self.kernel_size, self.num_classes)

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from lightning_modules.layers.njet import NJetConv2d
+from lightning_modules.layers.njet import NJetConv2d, update_sizes
+from lightning_modules.layers.quantities import SIGMA
+from lightning_modules.quantity import Quantity
 
 
 class JetNetwork(nn.Module):
@@ -17,12 +19,37 @@ class JetNetwork(nn.Module):
 
     def trajectory(self) -> dict[str, float]:
         """Return each N-Jet layer's sigma in pixels as `sigma_<layer from 1>`, the mean of a layer with a sigma per filter."""
-        layers = [module for module in self.modules() if isinstance(module, NJetConv2d)]
+        layers = self._layers()
         if not layers:
             return {}
         with torch.no_grad():
             sigmas = torch.stack([layer.sigma.mean() for layer in layers]).tolist()  # together: one wait for the device
         return {f"sigma_{index}": sigma for index, sigma in enumerate(sigmas, 1)}
+
+    def learned(self) -> dict[str, Any]:
+        """Return the sigmas by layer, and all of them as `sigmas`."""
+        found = self.trajectory()
+        return found | {"sigmas": list(found.values())} if found else {}
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is learned."""
+        return (SIGMA,) if self._layers() else ()
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Name the scales, of which sigma is a power of two."""
+        return {"sigma": [layer.scale for layer in self._layers()]}
+
+    def after_step(self) -> None:
+        """Let filters follow their sigmas, which come from the device together."""
+        update_sizes(self)
+
+    def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """Return `map_sizes` for pictures C H W."""
+        return {} if shape is None else {"map_sizes": self.map_sizes(*shape[1:])}
+
+    def _layers(self) -> list[NJetConv2d]:
+        return [module for module in self.modules() if isinstance(module, NJetConv2d)]
 
     def map_sizes(self, height: int, width: int) -> list[int]:
         """Return the heights of the maps behind each large convolution for a picture of H W, in cells.

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
 from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.quantities import INFLATION
 from lightning_modules.layers.receptive_field import receptive_field
 from lightning_modules.layers.weighted_gradient import weighted_gradient
-from lightning_modules.networks.path import path_receptive_field, path_scores, path_trajectory
-from lightning_modules.networks.vgg import CHANNELS, imagenet_weights, initialise, vgg16_features, vgg16_head, windows
+from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
+from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
+from lightning_modules.quantity import Quantity
 
 
 class Path(nn.Module):
@@ -108,20 +111,38 @@ class MultiPathVGG(nn.Module):
         return [path_receptive_field(self.features, path.head, path.factor) for path in self.paths]
 
     def learned(self) -> dict[str, list[float]]:
-        """Return what is learned about the receptive fields, each quantity with one value a path; see `path_trajectory`."""
-        paths = [path_trajectory(self.features, path.head, path.factor) for path in self.paths]
-        return {name: [path[name] for path in paths] for name in paths[0]}
+        """Return what is learned about the receptive fields, each quantity with one value a path: f, and the receptive field in pixels."""
+        return _by_name([path_learned(self.features, path.head, path.factor) for path in self.paths])
 
     def trajectory(self) -> dict[str, float]:
         """Return what is learned about the receptive fields, the path's number behind each name: `f_1`, `f_2`, ..."""
-        return {f"{name}_{path}": value for name, values in self.learned().items() for path, value in enumerate(values, 1)}
+        found = _by_name([path_trajectory(self.features, path.head, path.factor) for path in self.paths])
+        return {f"{name}_{path}": value for name, values in found.items() for path, value in enumerate(values, 1)}
 
-    def imagenet_weights(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the start weights made of an ImageNet VGG-16, the same for every path; see `vgg.imagenet_weights`."""
-        single = imagenet_weights(state, self.kernel_size, self.num_classes)
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What is learned."""
+        return INFLATION if self.inflated else ()
+
+    def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
+        """Name the factors of all paths, where they are learned."""
+        return {"f": [path.factor.value for path in self.paths if path.factor is not None]}
+
+    def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
+        """Return fc6's receptive fields, None where they are learned, that of pool5, and the stride: all in pixels, whatever the pictures."""
+        fixed = None if self.inflated else self.receptive_fields()
+        return {"receptive_field": fixed, "pool5_receptive_field": self.pool5_receptive_field, "stride": self.stride}
+
+    def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
+        """Return the weights made of a VGG-16, the same for every path; see `vgg.start_weights`."""
+        single = start_weights(state, layout, self.kernel_size, self.num_classes)
         features = {name: value for name, value in single.items() if name.startswith("features.")}
         head = {name: value for name, value in single.items() if name.startswith("head.")}
         return features | {f"paths.{path}.{name}": value for path in range(len(self.paths)) for name, value in head.items()}
+
+
+def _by_name(paths: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
+    return {name: [path[name] for path in paths] for name in paths[0]}
 
 
 def _check(

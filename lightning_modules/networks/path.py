@@ -44,6 +44,11 @@ def path_receptive_field(features: nn.Module, head: nn.Module, factor: Inflation
     return inflated_receptive_field(float(factor.value.detach()), fc6.extent, *receptive_field(layers))
 
 
+def path_learned(features: nn.Module, head: nn.Module, factor: InflationFactor | None) -> dict[str, float]:
+    """Return what a path has learned: f, and the receptive field in pixels that follows from it."""
+    return {name: value for name, value in path_trajectory(features, head, factor).items() if not name.startswith("gradient_")}
+
+
 def path_trajectory(features: nn.Module, head: nn.Module, factor: InflationFactor | None) -> dict[str, float]:
     """Return what is learned about a receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
     if factor is None:

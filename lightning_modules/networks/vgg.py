@@ -110,6 +110,20 @@ def windows(layers: nn.Module) -> Iterator[Window]:
             yield Window(kernel_size, stride, dilation)
 
 
+TORCHVISION = "torchvision VGG-16"  # the layout of its weight files
+
+
+def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int, num_classes: int) -> dict[str, Tensor]:
+    """Turn a VGG-16 of a public layout into `features.*` and `head.*` of a network here; see `imagenet_weights`.
+
+    Raises:
+        ValueError: the layout is unknown.
+    """
+    if layout != TORCHVISION:
+        raise ValueError(f"Expected weights in the layout of {TORCHVISION}, but got {layout}.")
+    return imagenet_weights(state, kernel_size, num_classes)
+
+
 def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int, num_classes: int) -> dict[str, Tensor]:
     """Turn an ImageNet VGG-16 of torchvision's layout into `features.*` and `head.*` of a network here.
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from reproduce.commands.show import result
 from reproduce.dashboard import Dashboard, dashboard
 from reproduce.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
+from reproduce.plugins import panels, table
 from reproduce.provenance import package_version
-from reproduce.published import resolve_all, table_ids
+from reproduce.published import load, resolve_all, table_ids
 from reproduce.store import Store
 
 if TYPE_CHECKING:
@@ -53,16 +54,20 @@ def main(words: Sequence[str]) -> int:
 
 
 def _described(options: argparse.Namespace) -> Dashboard:
-    from reproduce.papers import TABLES
     from reproduce.render import render
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables, runs = [], []
-    for id in resolve_all(options.tables):
-        cells = chosen_cells(TABLES[id], setting, options.rows)
-        tables.append((id, render([result(options, setting, store, TABLES[id], cells)[0]], "md")))
-        runs += [job.name for cell in cells for job in cell.jobs if job.recipe is not None]
-    return dashboard(tables, runs)
+    ids = resolve_all(options.tables)
+    tables, jobs = [], []
+    metrics: list[tuple[str, str]] = []
+    for id in ids:
+        mapped = table(id)
+        cells = chosen_cells(mapped, setting, options.rows)
+        tables.append((id, render([result(options, setting, store, mapped, cells)[0]], "md")))
+        jobs += [job for cell in cells for job in cell.jobs if job.evaluates]
+        metrics += [(published.label, cell.metric) for cell in cells if cell.metric and (published := load(id).column(cell.column))]
+    quantities = [quantity for job in jobs for quantity in job.network.quantities]
+    return dashboard(tables, [job.name for job in jobs], quantities, metrics, panels(id.partition(".")[0] for id in ids))
 
 
 def _uploaded(made: Workspace) -> str:

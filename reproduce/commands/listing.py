@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from datamodules.errors import DataError
 from reproduce.options import print_lines, setting_from
+from reproduce.plugins import table
 from reproduce.published import load, table_ids
 from reproduce.store import Store
 
@@ -15,19 +16,17 @@ def list_tables(options: argparse.Namespace) -> int:
     """Print every table with its paper, its cells and how many are done."""
     from rich.table import Table as Lines
 
-    from reproduce.papers import TABLES
-
     setting, store = setting_from(options), Store(options.runs_dir)
     lines = Lines("table", "paper", "title", "cells", "done", box=None, header_style="bold")
     lacking: dict[str, list[str]] = {}
     for id in table_ids():
         published = load(id)
         try:
-            cells = TABLES[id].cells(setting)
+            cells = table(id).cells(setting)
             done = str(sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells))
         except DataError as error:  # of this table's data set; others may be there
             lacking.setdefault(str(error), []).append(id)
-            cells, done = TABLES[id].cells(replace(setting, data_root=None)), "no data"
+            cells, done = table(id).cells(replace(setting, data_root=None)), "no data"
         lines.add_row(id, published.paper.short, published.heading, str(len(cells)), done)
     print_lines(lines)
     for sentence, tables in lacking.items():

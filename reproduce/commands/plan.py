@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from datamodules.layouts import images
 from reproduce.commands import run
 from reproduce.engine import in_order
 from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
 from reproduce.job import Job
 from reproduce.options import Parser, UsageError, chosen_cells, print_lines, setting_from
+from reproduce.plugins import table
 from reproduce.provenance import expected_device
 from reproduce.published import resolve_all, table_ids
 from reproduce.quantities import duration, size
-from reproduce.specs import Images, Weights
 from reproduce.store import Store
 from reproduce.table import Cell
 
@@ -51,10 +50,9 @@ def main(words: Sequence[str]) -> int:
     if not options.tables:
         raise UsageError(f"Expected a table after `plan`, but got none; it can be {', '.join(table_ids())}.")
     run.check(options)
-    from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    cells = [cell for id in resolve_all(options.tables) for cell in chosen_cells(TABLES[id], setting, options.rows)]
+    cells = [cell for id in resolve_all(options.tables) for cell in chosen_cells(table(id), setting, options.rows)]
     missing = _missing(cells)
     launcher, jobs = run.placed(options, in_order(job for cell in cells for job in cell.jobs))
     device = expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads)
@@ -86,9 +84,8 @@ def _missing(cells: Sequence[Cell]) -> dict[str, str]:
 def needs(job: Job) -> str:
     """Return the data and the start weights of a job, in words."""
     made = getattr(job.data, "made", None) is not None
-    name = images.SETS[job.data.dataset].title if isinstance(job.data, Images) else type(job.data).__name__
-    data = [] if job.data is None else [f"made-up {name}" if made else name]
-    start = [job.start.name] if isinstance(job.start, Job | Weights) else []
+    data = [] if job.data is None else [f"made-up {job.data.title}" if made else job.data.title]
+    start = [job.start.source.name] if job.start is not None else []
     return ", ".join(data + start) or "nothing"
 
 
@@ -126,11 +123,7 @@ def _notes(plan: Plan) -> list[str]:
     for sentence in dict.fromkeys(plan.missing.values()):
         count = sum(plan.missing.get(job.name) == sentence for job in todo)
         notes.append(f"{count} job{'s' if count != 1 else ''}: {sentence}.")
-    if any(getattr(job.network, "inflated", False) and job.sweep is None for job in known):
-        notes.append("Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1.")
-    if any(getattr(job.network, "jet", None) for job in known):
-        notes.append("N-Jet networks: filters and maps follow sigma, and so do time and memory; a probe has the sigma of the start.")
-    return notes
+    return [*notes, *dict.fromkeys(note for job in known if job.evaluates and (note := job.network.cost_note))]
 
 
 def _total(plan: Plan, known: Sequence[Job]) -> str:

@@ -8,14 +8,9 @@ from pathlib import Path
 from reproduce.housekeeping import find
 from reproduce.job import Job, from_plain
 from reproduce.options import Parser, UsageError, add_runs_dir
+from reproduce.specs import Training
 from reproduce.store import Run, Store, read_json
 
-OTHERWISE = {  # what other tasks do
-    "classification": "classifies whole pictures",
-    "describe": "computes sizes",
-    "cost": "measures the time and memory of training steps",
-    "speed": "times training steps",
-}
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
 
 
@@ -47,8 +42,8 @@ def main(words: Sequence[str]) -> int:
         height, width = picture.shape[:2]
         inner = segmenter.shown(height, width)
         mask = segmenter(picture)
-        # Training faces are brought to a mean shape by their landmarks, which a picture of the user's does not come with.
-        shown = f"seen at {inner[1]} x {inner[0]} pixels{', face not aligned' if type(job.data).__name__ == 'Helen' else ''}"
+        unlike = job.data.seen if job.data is not None else ""
+        shown = f"seen at {inner[1]} x {inner[0]} pixels{f', {unlike}' if unlike else ''}"
         board = side_by_side(picture, mask, segmenter.classes, (run.name, shown))
         written = options.output / f"{image.stem}-{run.name}.png"
         try:
@@ -70,8 +65,8 @@ def usable(run: Run) -> Job:
         UsageError: it segments nothing, is not done, or came without its weights.
     """
     job: Job = from_plain(read_json(run.folder / "job.json"))
-    if job.task != "segmentation":
-        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {OTHERWISE[job.task]}.")
+    if not isinstance(job.task, Training) or job.task.scores != "pixels":
+        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {job.task.does}.")
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
     if not run.weights.exists():

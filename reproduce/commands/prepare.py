@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from reproduce.options import Parser, UsageError, data_folder
-from reproduce.papers.adaptive_rf.helen import IMAGENET_VGG16
+from reproduce.weights import IMAGENET_VGG16
 
 BLOCK = 2**20
 TIMEOUT = 60.0  # seconds without a byte
@@ -31,7 +31,9 @@ class Download:
 
 
 DOWNLOADS = {
-    "vgg16": Download((f"https://download.pytorch.org/models/{IMAGENET_VGG16}",), f"weights/{IMAGENET_VGG16}", "397923af"),
+    "vgg16": Download(
+        (f"https://download.pytorch.org/models/{IMAGENET_VGG16.name}",), f"weights/{IMAGENET_VGG16.name}", IMAGENET_VGG16.sha256
+    ),
 }
 
 

@@ -8,7 +8,6 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
 from reproduce.job import Job
 from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
+from reproduce.plugins import table
 from reproduce.provenance import package_version
 from reproduce.published import resolve_all
 from reproduce.specs import Wandb
@@ -48,10 +48,9 @@ def main(words: Sequence[str]) -> int:
         return list_tables(options)
     check(options)
     check_wandb(options)
-    from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [TABLES[id] for id in resolve_all(options.tables)]
+    tables = [table(id) for id in resolve_all(options.tables)]
     chosen = chosen_tables(tables, setting, options.rows)
     tables = [table for table in tables if table.id in chosen]
     out_of_time = _run(options, setting, store, tables, chosen)
@@ -62,14 +61,16 @@ def main(words: Sequence[str]) -> int:
 
 
 def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
-    """Return what runs the jobs, and the jobs with where they run; only what trains has several devices, and can be stopped halfway."""
+    """Return what runs the jobs, and the jobs, with those that they need, with where they run.
+
+    Only what trains or evaluates has several devices, and can be stopped halfway.
+    """
     from reproduce.devices import launcher_for
 
     launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
     alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
     together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after or 0}
-    trains = {job.digest for job in jobs if job.recipe is not None and not job.exclusive}
-    return launcher, [replace(job, runtime=replace(job.runtime, **(together if job.digest in trains else alone))) for job in jobs]
+    return launcher, [job.with_runtime(lambda each: together if each.evaluates else alone) for job in jobs]
 
 
 def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, Sequence[Cell]]) -> list[Job]:
@@ -77,14 +78,9 @@ def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, S
     jobs = []
     for table, cells in chosen.items():
         wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
-        jobs += [mirrored(job, wandb) for cell in cells if not cell.missing for job in cell.jobs]
+        changed = {"wandb": wandb}
+        jobs += [job.with_runtime(lambda _, changed=changed: changed) for cell in cells if not cell.missing for job in cell.jobs]  # type: ignore[misc]
     return jobs
-
-
-def mirrored(job: Job, wandb: Wandb | None) -> Job:
-    """Return a job that is mirrored to wandb, as are those that it starts from."""
-    start = mirrored(job.start, wandb) if isinstance(job.start, Job) else job.start
-    return replace(job, start=start, runtime=replace(job.runtime, wandb=wandb))
 
 
 def check_wandb(options: argparse.Namespace) -> None:
@@ -123,7 +119,7 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
     if all(store.run(job).done for job in jobs):
         return False
     launcher, jobs = placed(options, jobs)
-    for job in in_order(jobs):
+    for job in in_order(jobs, lambda job: store.run(job).done):
         if not store.run(job).done:
             check_devices(job)
     _make(options.runs_dir)

@@ -61,7 +61,7 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
     for run in runs:
         state, provenance, bytes_used = run.state, (run.result or {}).get("provenance", {}), run.disk_use
         seconds = provenance.get("seconds")
-        mark = ", stale" if housekeeping.stale(run.job, now) else ""
+        mark = ", stale" if housekeeping.stale(run, now) else ""
         cost = duration(seconds) if seconds is not None else ""
         lines.add_row(run.name, state + mark, cost, size(bytes_used), provenance.get("finished", ""), provenance.get("device", ""))
         spent, used, done = spent + (seconds or 0.0), used + bytes_used, done + (state == "done")
@@ -82,7 +82,7 @@ def remove(options: argparse.Namespace, store: Store) -> int:
         now = housekeeping.revisions() if options.stale else {}
         unwanted = ("failed",) * options.failed + ("interrupted", "todo") * options.unfinished
         states = [(run, run.state) for run in chosen]
-        chosen = [run for run, state in states if state in unwanted or (now and state != "running" and housekeeping.stale(run.job, now))]
+        chosen = [run for run, state in states if state in unwanted or (now and state != "running" and housekeeping.stale(run, now))]
     else:
         _refuse_running(chosen)
     _remove(chosen, options.dry_run)

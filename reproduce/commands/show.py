@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from reproduce.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
+from reproduce.plugins import table
 from reproduce.published import load, resolve_all, table_ids
 from reproduce.render import FORMATS, ILLUSTRATED, Drawing, Rendered
 from reproduce.store import Store
@@ -26,10 +27,9 @@ def main(words: Sequence[str]) -> int:
     options = add_format(table_parser("show")).parse_args(words)
     if not options.tables:
         raise UsageError(f"Expected a table after `show`, but got none; it can be {', '.join(table_ids())}.")
-    from reproduce.papers import TABLES
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [TABLES[id] for id in resolve_all(options.tables)]
+    tables = [table(id) for id in resolve_all(options.tables)]
     show(options, setting, store, chosen_tables(tables, setting, options.rows))
     return 0
 
@@ -38,11 +38,10 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     """Print tables as one document and return whether every chosen cell has its number, of all seeds."""
     from rich.console import Console
 
-    from reproduce.papers import TABLES
     from reproduce.render import render
 
     console = Console()
-    results = [result(options, setting, store, TABLES[id], cells) for id, cells in chosen.items()]
+    results = [result(options, setting, store, table(id), cells) for id, cells in chosen.items()]
     illustrated = options.format in ILLUSTRATED
     figures = draw(setting, store, chosen) if illustrated else {}
     tables = [replace(rendered, figure=figures.get(rendered.table.id)) for rendered, _ in results]
@@ -87,9 +86,7 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
 
 def draw(setting: Setting, store: Store, ids: Iterable[str]) -> dict[str, Drawing]:
     """Draw the figures that tables have and that there are finished runs for."""
-    from reproduce.papers import TABLES
-
-    drawn = {id: _draw(setting, store, TABLES[id]) for id in ids if TABLES[id].figure is not None}
+    drawn = {id: _draw(setting, store, table(id)) for id in ids if table(id).figure is not None}
     return {id: drawing for id, drawing in drawn.items() if drawing is not None}
 
 

@@ -1,51 +1,55 @@
-"""The settings of jobs: frozen dataclasses of plain values, each named after the class or function that takes them.
+"""The settings of jobs: frozen dataclasses of plain values, each of which names the class or function that takes them.
 
-A worker builds `lightning_modules.networks` and `datamodules` classes from them by name; a test holds their fields to those
-classes' arguments. Defaults are left out of a job's identity, so a new field with a default keeps every old run.
+A worker calls what a spec's `target` names; a test holds the fields of every spec to the target's arguments. Defaults are left out of a job's
+identity, so a new field with a default keeps every old run. A paper has its own in its module `specs`.
 """
 
-from reproduce.specs.data import VOC, Data, Helen, Images, MadeFaces, MadeImages, MadeScenes, OwnData
-from reproduce.specs.networks import (
-    AdaptiveVGG,
-    AllCNN,
-    CIFARResNet,
-    EfficientNetB0,
-    ImageNetwork,
-    Jet,
-    MultiPathVGG,
-    Network,
-    NiN,
-    OwnNetwork,
-    ToyCNN,
-)
-from reproduce.specs.plain import NOT_IDENTITY
+from lightning_modules.inference import Inference
+from lightning_modules.quantity import Quantity
+from lightning_modules.recipe import SGD, Adam, Constant, Cosine, Group, Poly, Steps
+from reproduce.specs.data import VOC, Data, Helen, Images, Made, MadeFaces, MadeImages, MadeScenes, OwnData
+from reproduce.specs.networks import Network, OwnNetwork
+from reproduce.specs.plain import NOT_IDENTITY, Spec
 from reproduce.specs.runtime import Runtime, Wandb
-from reproduce.specs.training import InflationSweep, Recipe, Weights
+from reproduce.specs.tasks import Classification, Describe, Measurement, Segmentation, Speed, Task, Training
+from reproduce.specs.training import CAFFE, IMAGENET, Preprocessing, Recipe, Start, Weights
 
 __all__ = [
+    "CAFFE",
+    "IMAGENET",
     "NOT_IDENTITY",
+    "SGD",
     "VOC",
-    "AdaptiveVGG",
-    "AllCNN",
-    "CIFARResNet",
+    "Adam",
+    "Classification",
+    "Constant",
+    "Cosine",
     "Data",
-    "EfficientNetB0",
+    "Describe",
+    "Group",
     "Helen",
-    "ImageNetwork",
     "Images",
-    "InflationSweep",
-    "Jet",
+    "Inference",
+    "Made",
     "MadeFaces",
     "MadeImages",
     "MadeScenes",
-    "MultiPathVGG",
+    "Measurement",
     "Network",
-    "NiN",
     "OwnData",
     "OwnNetwork",
+    "Poly",
+    "Preprocessing",
+    "Quantity",
     "Recipe",
     "Runtime",
-    "ToyCNN",
+    "Segmentation",
+    "Spec",
+    "Speed",
+    "Start",
+    "Steps",
+    "Task",
+    "Training",
     "Wandb",
     "Weights",
 ]

@@ -2,15 +2,102 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, ClassVar
 
-from reproduce.specs.plain import NOT_IDENTITY, pairs
+from datamodules.errors import DataError
+from datamodules.layouts import helen, images, voc
+from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
 
 
 @dataclass(frozen=True)
-class MadeFaces:
-    """Made-up faces in Helen's layout; see `datamodules.synthetic.write_helen`. `revision` moves when that function draws otherwise."""
+class Made(Spec):
+    """The arguments of a function that writes a made-up data set into a folder, and a `revision`, which moves when it draws otherwise.
+
+    `kind` begins the name of the folder that it is kept in.
+    """
+
+    kind: ClassVar[str] = "data"
+    beside = frozenset({"revision"})
+
+
+@dataclass(frozen=True)
+class Data(Spec):
+    """The arguments of a LightningDataModule, beside those that the job gives where it takes them.
+
+    A job gives `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`. A data set is either `made`, or read under the data
+    root, where a `fingerprint` names its content: fields of every data set, but no arguments.
+    """
+
+    label: ClassVar[str] = "label"  # the key of its batches that has what is to be predicted
+    reads_ahead: ClassVar[bool] = False  # whether worker processes help, which read samples one by one
+    needs: ClassVar[str] = ""  # what has to be under the data root, where that is more than its title says
+    seen: ClassVar[str] = ""  # what is to be said of a picture of the user's that is not prepared as the set's are
+    beside = frozenset({"made", "fingerprint"})
+
+    @property
+    def title(self) -> str:
+        """Its name, for people."""
+        return type(self).__name__
+
+    @property
+    def known(self) -> dict[str, int]:
+        """What a network has to have for it, by argument: `num_classes`, `in_channels`."""
+        return {}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes; empty where they are not known before it is read."""
+        return ()
+
+    @property
+    def edge(self) -> int:
+        """Edge in pixels of the square that a network sees; 0 where pictures are seen as they are."""
+        return 0
+
+    def check(self, where: str) -> None:
+        """Refuse arguments that the datamodule would refuse once it is built; see `Network.check`."""
+
+    def fingerprint_in(self, root: Path) -> str:
+        """Identify what lies under a data root.
+
+        Raises:
+            DataError: something is missing or broken.
+        """
+        raise DataError(f"{self.title} is not read from a data root.")
+
+    def identified(self, data_root: Path | None) -> tuple[Any, str]:
+        """Return the data set with the fingerprint of its files, and what is missing where no data root was named.
+
+        Raises:
+            DataError: the data root lacks it.
+        """
+        if getattr(self, "made", None) is not None:
+            return self, ""
+        data: Any = replace(self, fingerprint="")  # type: ignore[call-arg]  # every data set has one
+        if data_root is None:
+            return data, f"needs {self.needs or self.title}: name the folder of the data sets by --data-root or REPRODUCE_DATA"
+        return replace(data, fingerprint=_fingerprint(data, data_root)), ""
+
+    def found(self, data_root: Path | None) -> tuple[Any, str]:
+        """Return the data set with the fingerprint of its files, and what is missing to have it, also under the data root."""
+        try:
+            return self.identified(data_root)
+        except DataError as error:
+            return replace(self, fingerprint=""), str(error)  # type: ignore[call-arg]
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(data: Data, root: Path) -> str:
+    """Find a set once a command: every row of every table asks for it."""
+    return data.fingerprint_in(root)
+
+
+@dataclass(frozen=True)
+class MadeFaces(Made):
+    """Made-up faces in Helen's layout."""
 
     exemplars: int
     tuning: int
@@ -18,20 +105,44 @@ class MadeFaces:
     size: int
     seed: int = 0
     revision: int = 1
+    target = "datamodules.synthetic:write_helen"
+    kind = "faces"
 
 
 @dataclass(frozen=True)
-class Helen:
-    """See `datamodules.helen.HelenDataModule`. Either `made`, or read under the data root, whose content `fingerprint` names."""
+class Helen(Data):
+    """Aligned faces with labelled parts."""
 
     size: int
     fingerprint: str = ""
     made: MadeFaces | None = None
+    target = "datamodules.helen:HelenDataModule"
+    label = "mask"
+    seen = "face not aligned"  # training faces are, by their landmarks, which a picture of the user's does not come with
+
+    @property
+    def known(self) -> dict[str, int]:
+        """What a network has to have."""
+        return {"num_classes": len(helen.CLASSES)}
+
+    @property
+    def edge(self) -> int:
+        """Edge of the aligned faces."""
+        return self.size
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return helen.CLASSES
+
+    def fingerprint_in(self, root: Path) -> str:
+        """Identify the faces under a data root."""
+        return helen.find(root).fingerprint()
 
 
 @dataclass(frozen=True)
-class MadeScenes:
-    """Made-up scenes in VOC's and SBD's layouts; see `datamodules.synthetic_voc.write_voc`. `revision` moves when that draws otherwise."""
+class MadeScenes(Made):
+    """Made-up scenes in VOC's and SBD's layouts."""
 
     train: int
     val: int
@@ -41,11 +152,13 @@ class MadeScenes:
     shapes: int = 5
     hues: int = 4
     revision: int = 1
+    target = "datamodules.synthetic_voc:write_voc"
+    kind = "scenes"
 
 
 @dataclass(frozen=True)
-class VOC:
-    """See `datamodules.voc.VOCDataModule`. Either `made`, or read under the data root, whose content `fingerprint` names."""
+class VOC(Data):
+    """PASCAL VOC, with SBD's labels where a split takes them."""
 
     crop: int
     fingerprint: str = ""
@@ -54,22 +167,42 @@ class VOC:
     evaluate: str = "val"
     scale: tuple[float, float] = (0.5, 2.0)
     flip: bool = True
+    target = "datamodules.voc:VOCDataModule"
+    needs = "VOC 2012 and SBD"
+    label = "mask"
+    reads_ahead = True
+
+    @property
+    def known(self) -> dict[str, int]:
+        """What a network has to have."""
+        return {"num_classes": len(voc.CLASSES)}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return voc.CLASSES
+
+    def fingerprint_in(self, root: Path) -> str:
+        """Identify the pictures and labels of both splits under a data root."""
+        return voc.find(root, self.train, self.evaluate).fingerprint(self.train, self.evaluate)
 
 
 @dataclass(frozen=True)
-class MadeImages:
-    """Made-up small pictures; see `datamodules.synthetic_images.write_images`. `revision` moves when that function draws otherwise."""
+class MadeImages(Made):
+    """Made-up small pictures."""
 
     name: str
     train: int
     test: int
     seed: int = 0
     revision: int = 1
+    target = "datamodules.synthetic_images:write_images"
+    kind = "images"
 
 
 @dataclass(frozen=True)
-class Images:
-    """See `datamodules.images.ImagesDataModule`. Either `made`, or read under the data root, whose content `fingerprint` names."""
+class Images(Data):
+    """A set of small pictures with a class each, of `datamodules.layouts.images.SETS`."""
 
     dataset: str
     fingerprint: str = ""
@@ -77,10 +210,42 @@ class Images:
     padding: int = 0
     flip: bool = False
     scale: float = 1.0
+    target = "datamodules.images:ImagesDataModule"
+
+    @property
+    def title(self) -> str:
+        """Its name, for people."""
+        return images.SETS[self.dataset].title
+
+    @property
+    def known(self) -> dict[str, int]:
+        """What a network has to have."""
+        published = images.SETS[self.dataset]
+        return {"num_classes": len(published.classes), "in_channels": published.shape[0]}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes."""
+        return images.SETS[self.dataset].classes
+
+    def fingerprint_in(self, root: Path) -> str:
+        """Identify the pictures under a data root."""
+        return images.find(root, self.dataset).fingerprint()
+
+    def check(self, where: str) -> None:
+        """Refuse a set that there is not, or another one made up for it.
+
+        Raises:
+            ValueError: so; the sentence names the row.
+        """
+        if self.dataset not in images.SETS:
+            raise ValueError(f"Expected `dataset`{where} to be one of {', '.join(images.SETS)}, but got {self.dataset!r}.")
+        if self.made is not None and self.made.name != self.dataset:
+            raise ValueError(f"Expected `made`{where} to have the name of its `dataset`, {self.dataset!r}, but got {self.made.name!r}.")
 
 
 @dataclass(frozen=True)
-class OwnData:
+class OwnData(Data):
     """A user's data: a LightningDataModule in a file of theirs, called with `batch_size`, `steps`, `seed` and `arguments` by name.
 
     Args:
@@ -98,9 +263,22 @@ class OwnData:
     file: str = field(default="", metadata=NOT_IDENTITY)
     sha256: str = ""
     fingerprint: str = ""
+    label = ""  # known in its job alone
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arguments", pairs(self.arguments))
 
+    @property
+    def title(self) -> str:
+        """Its name, for people."""
+        return self.name
 
-Data = Helen | VOC | Images | OwnData
+    @property
+    def edge(self) -> int:
+        """Its argument `size`, if it has one."""
+        size = dict(self.arguments).get("size", 0)
+        return size if isinstance(size, int) else 0
+
+    def found(self, data_root: Path | None) -> tuple[OwnData, str]:
+        """Return it as it is: it lies where its file says."""
+        return self, ""

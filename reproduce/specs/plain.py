@@ -1,12 +1,31 @@
-"""What specs are made of: plain values, and fields that do not count."""
+"""What specs are made of: plain values, the class or function that they are the arguments of, and fields that do not count."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 # Metadata of a field that does not change a result: a readable name, where things lie, what computes them.
 NOT_IDENTITY = {"identity": False}
+
+
+@dataclass(frozen=True)
+class Spec:
+    """Plain arguments of a class or function, which a job's own process calls: the one place where they are brought together.
+
+    A subclass is a frozen dataclass; its fields are the arguments, in type and default. `target` names what takes them, as
+    "package.module:name". Fields named in `beside` are no arguments of it.
+    """
+
+    target: ClassVar[str] = ""
+    beside: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def arguments_of_target(self) -> dict[str, Any]:
+        """The fields that are arguments, by name."""
+        return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name not in self.beside}
 
 
 def pairs(arguments: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:

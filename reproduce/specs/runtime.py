@@ -39,6 +39,7 @@ class Runtime:
         checkpoint_every: steps between checkpoints.
         log_every: steps between lines of metrics.jsonl.
         wandb: how it is mirrored; None leaves wandb out.
+        papers: folders of papers, beside the installed ones.
     """
 
     data_root: str = ""
@@ -52,6 +53,7 @@ class Runtime:
     checkpoint_every: int = 500
     log_every: int = 10
     wandb: Wandb | None = None
+    papers: tuple[str, ...] = ()
 
     @property
     def world(self) -> int:

@@ -14,7 +14,8 @@ from reproduce.evidence import Evidence
 from reproduce.findings import Finding, all_of
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
-from reproduce.specs import InflationSweep
+from reproduce.papers.adaptive_rf.specs import StepCost
+from reproduce.specs import SGD, Constant
 from reproduce.store import Store
 from reproduce.table import Cell, Deviation, Profile, Setting, Table
 
@@ -32,11 +33,11 @@ Metrics = Mapping[str, Any]
 
 def cost_jobs(setting: Setting) -> tuple[tuple[Job, ...], str]:
     """Return the measurements, one a seed, and what is missing to take them: the steps of table 1's training, at a rate of zero."""
-    sweep = InflationSweep(FACTORS, ROUNDS[setting.profile])
+    task = StepCost(FACTORS, ROUNDS[setting.profile])
     trainings, missing = training_jobs(setting, DILATION, inflated=True)
-    recipe = replace(SCALES[setting.profile].recipe, steps=sweep.steps, learning_rate=0.0, milestones=())
+    recipe = replace(SCALES[setting.profile].recipe, steps=task.steps, optimizer=SGD(0.0), schedule=Constant())
     return tuple(
-        replace(job, task="cost", slug=f"adaptive-rf-cost-{setting.profile}", recipe=recipe, start=None, sweep=sweep) for job in trainings
+        replace(job, task=task, slug=f"adaptive-rf-cost-{setting.profile}", recipe=recipe, start=None) for job in trainings
     ), missing
 
 
@@ -128,7 +129,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     if not seconds:
         return None
     from reproduce.figures.caption import caption
-    from reproduce.figures.cost import cost
+    from reproduce.papers.adaptive_rf.drawing import cost
 
     jobs, _ = cost_jobs(setting)
     return cost(seconds, memory, [caption(setting.profile, [job for job in jobs if store.run(job).done], store)])
@@ -160,7 +161,7 @@ def deviations(setting: Setting) -> list[Deviation]:
         "own": 'A comparison of our own: the paper calls the cost "unaffordable" and prints no number of it.',
         "step": (
             f"A step of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, not the loading of the "
-            f"data; {recipe.batch_size} pictures of {scale.size} pixels, VGG-16 at {network.width:g} of its width, fc6 and fc7 of "
+            f"data; {recipe.batch_size} pictures of {scale.data.size} pixels, VGG-16 at {network.width:g} of its width, fc6 and fc7 of "
             f"{network.head_channels}, {setting.precision}; random weights and a learning rate of zero, so that all steps are alike."
         ),
         "time": (

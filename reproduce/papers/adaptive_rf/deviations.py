@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reproduce.papers.adaptive_rf import helen, voc
-from reproduce.specs import AdaptiveVGG
-from reproduce.table import PRECISIONS, Deviation, Setting
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.papers.common import voc as scenes
+from reproduce.papers.common.deviations import listed
+from reproduce.papers.common.starts import random_start
+from reproduce.table import Deviation, Setting
+from reproduce.weights import IMAGENET_VGG16
 
 # Where the paper is silent or contradicts itself, in every profile.
 METHOD = {
@@ -39,10 +43,7 @@ HELEN = METHOD | {
 }
 VOC = METHOD | {
     "kernel": "fc6 is 3x3, by the printed receptive fields: 212 + 16 x dilation.",
-    "pictures": (
-        "train_aug has 10,582 pictures (VOC 2012 train, and SBD's train and val without VOC's val) and val 1,449. The paper prints 12,031 "
-        "for training, which is 10,582 + 1,449, and 1,499."
-    ),
+    "pictures": scenes.DEVIATIONS["pictures"],
     "optimiser": "Momentum 0.9 and weight decay 5e-4, which the paper gives for faces.",
     "steps": (
         '"The original step" is replaced by two of a gamma of 0.32: each of the three is, the first of the two where it stood. Baselines '
@@ -54,10 +55,7 @@ VOC = METHOD | {
         "than 1."
     ),
     "augmentation": "Scale 0.5 to 2, crop, flip; padding is ImageNet's mean colour, ignored. The paper names cropping and shuffling.",
-    "evaluation": (
-        "Whole pictures at their own size, one at a time; one confusion matrix over the split; borders (255) are ignored. Mean IoU is over "
-        "the classes that labels or predictions have, the background included: 21 on VOC."
-    ),
+    "evaluation": scenes.DEVIATIONS["evaluation"],
     "tolerances": "Tolerances for fewer than three seeds are ours: 1 point of mean IoU, 0.2 for f, 24 pixels.",
 }
 VOC_PAPER = {
@@ -74,15 +72,16 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
     """List where the tables on Helen knowingly differ from the paper."""
     scale = helen.SCALES[setting.profile]
     size = (
-        f"Pictures of {scale.size} pixels at a stride of {scale.size // 62}, without dilated convolutions: pool5 has the paper's 62 "
+        f"Pictures of {scale.data.size} pixels at a stride of {scale.data.size // 62}, without dilated convolutions: pool5 has the paper's 62 "
         "cells, so every dilation keeps its share of the picture."
     )
     recipe = (
         f"{scale.recipe.steps} steps of {scale.recipe.batch_size} faces instead of 55,000 of 2; base rate "
-        f"{scale.recipe.learning_rate:.2g}; the step and the late start of f at their share of the training."
+        f"{scale.recipe.optimizer.learning_rate:.2g}; the step and the late start of f at their share of the training."
     )
-    made = f"{scale.made.exemplars} made-up faces to train on and {scale.made.testing} to test on, not Helen." if scale.made else ""
-    rate = scale.recipe.learning_rate * scale.recipe.factor_multiplier
+    faces = scale.data.made
+    made = f"{faces.exemplars} made-up faces to train on and {faces.testing} to test on, not Helen." if faces else ""
+    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk = _shrunk(scale.network, helen.STRIDES[setting.profile]) | {"size": size, "recipe": recipe}
     shrunk["factor-rate"] = f"The rate of f is {rate:.2g} instead of 6e-3: from random weights f at that rate jumps between its bounds."
     return _listed(setting, HELEN, shrunk, made)
@@ -91,45 +90,38 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
 def voc_deviations(setting: Setting) -> list[Deviation]:
     """List where the tables on VOC knowingly differ from the paper."""
     scale = voc.SCALES[setting.profile]
-    made = scale.data.made
     size = (
         f"Crops of {scale.data.crop} pixels, without dilated convolutions: pool5 has 44 cells, more than the 41 that fc6's kernel spans at "
         "dilation 20."
     )
     recipe = (
         f"{scale.recipe.steps} steps of {scale.recipe.batch_size} crops instead of 9,600 of 20; base rate "
-        f"{scale.recipe.learning_rate:.2g}; steps at their share of the training, {scale.apart} iterations apart."
+        f"{scale.recipe.optimizer.learning_rate:.2g}; steps at their share of the training, {voc.apart_of(scale.recipe.steps)} iterations apart."
     )
-    pictures = ""
-    if made:
-        kinds = f"{made.shapes} shapes in {made.hues} hues"
-        pictures = f"{made.train + made.sbd} made-up scenes of {kinds} to train on and {made.val} to test on, not VOC."
-    rate = scale.recipe.learning_rate * scale.recipe.factor_multiplier
+    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk = _shrunk(scale.network, round(scale.data.crop / 44)) | {"size": size, "recipe": recipe}
     shrunk["factor-rate"] = (
         f"The rate of f is {rate:.2g}, instead of 3e-3 with our base rate: from random weights, f at that rate lay at its lower bound for "
         "a while, from an initial dilation of 4 in the profile small; at this one it touches the bound there."
     )
-    return _listed(setting, VOC | (VOC_PAPER if setting.profile == "paper" else {}), shrunk, pictures)
+    return _listed(setting, VOC | (VOC_PAPER if setting.profile == "paper" else {}), shrunk, scenes.made_up(scale.data))
 
 
 def _listed(setting: Setting, silent: Mapping[str, str], shrunk: Mapping[str, str], made: str) -> list[Deviation]:
     """Put together what holds in every profile, in this one, and with these weights and this precision."""
     texts = dict(silent)
-    if setting.precision != PRECISIONS[0]:
-        texts["precision"] = f"Trained in {setting.precision}; the paper does not say."
     if setting.profile == "paper":
         texts["baseline-norm"] = "Baselines have no batch norm before fc6; the paper does not say."
         texts["start-weights"] = "ImageNet weights of torchvision, fc6's 7x7 taps thinned as in DeepLab; the paper names none."
-        if helen.start_weights(setting) is None:
+        if random_start(setting):
             texts["start-weights"] = (
-                f"RANDOM weights, because there is no weights/{helen.IMAGENET_VGG16} under the data root: `prepare vgg16` downloads it."
+                f"RANDOM weights, because there is no weights/{IMAGENET_VGG16.name} under the data root: `prepare vgg16` downloads it."
             )
     else:
         texts |= {f"{setting.profile}-{id}": text for id, text in shrunk.items()}
     if made:
         texts[f"{setting.profile}-data"] = made
-    return [Deviation(id, text) for id, text in texts.items()]
+    return listed(setting, texts)
 
 
 def _shrunk(network: AdaptiveVGG, stride: int) -> dict[str, str]:

@@ -13,12 +13,12 @@ from reproduce.claims import Claim
 from reproduce.evidence import Evidence, maximum
 from reproduce.findings import Finding, all_of, any_of
 from reproduce.job import Job
+from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf import table1, table2
 from reproduce.papers.adaptive_rf.deviations import helen_deviations, voc_deviations
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.values import FACTOR, factor_range, highest_factor, lowest_factor
-from reproduce.papers.curves import curves, together
-from reproduce.papers.values import metric
-from reproduce.specs import AdaptiveVGG
+from reproduce.papers.common.curves import curves, together
 from reproduce.store import Store
 from reproduce.table import Cell, Deviation, Setting, Table
 
@@ -109,7 +109,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
 def begins(job: Job) -> int:
     """Return the step from which a job's f moves."""
-    return job.recipe.factor_start if job.recipe else 0
+    return job.recipe.group("f").start if job.recipe else 0
 
 
 def trajectory(seeds: dict[Job, dict[int, float]]) -> Trajectory:

@@ -11,7 +11,8 @@ from reproduce.claims import Claim
 from reproduce.findings import all_of, not_
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf import figure2
-from reproduce.specs import AdaptiveVGG, Network
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.specs import Network
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
 

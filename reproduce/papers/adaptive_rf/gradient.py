@@ -11,10 +11,10 @@ from typing import Any
 
 from reproduce.claims import Claim
 from reproduce.findings import all_of
+from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import SCALES, STRIDES, training_jobs
-from reproduce.papers.adaptive_rf.sweep import random_start
-from reproduce.papers.values import metric
+from reproduce.papers.common.starts import random_start
 from reproduce.table import Cell, Deviation, Setting, Table, Value
 
 DILATIONS = (2, 8, 12)  # initial ones, of table 1

@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import fields, replace
 
 from datamodules.layouts import helen
-from reproduce.job import Job
-from reproduce.specs import AdaptiveVGG, Helen, MadeFaces, MultiPathVGG, Recipe, Weights
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG, MultiPathVGG
+from reproduce.papers.common import trainings as common
+from reproduce.papers.common.starts import imagenet_vgg16
+from reproduce.papers.common.trainings import Trainings
+from reproduce.specs import SGD, Group, Helen, MadeFaces, Recipe, Segmentation, Start, Steps
 from reproduce.table import Profile, Setting
 
-Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
 KERNEL_SIZE = 4  # of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
-IMAGENET_VGG16 = "vgg16-397923af.pth"  # torchvision's file; the name ends in the first digits of its sha256
 # Of f in shrunk profiles, times the pixels of a cell. From random weights f at the paper's own rate jumps between its bounds (equation 11
 # grows with 1 / f^4), and still does at ten times this one. Chosen for that, and not for where f goes.
 FACTOR_RATE = 2.4e-4
 REVISION = 1  # of the method: moves when a fix changes its numbers
+Scale = common.Scale[AdaptiveVGG, Helen]
 
 
-@dataclass(frozen=True)
-class Scale:
-    """What a profile makes of the published experiment."""
+def of_f(rate: float, start: int = 0, clip: float | None = None) -> Group:
+    """Return how f is trained: at so many times the base rate, without decay.
 
-    network: AdaptiveVGG
-    recipe: Recipe
-    size: int
-    made: MadeFaces | None = None
-    checkpoint_every: int = 1000
-    log_every: int = 50
+    Source: Wei et al. 2017, section 4.2.
+    """
+    return Group("f", rate, weight_decay=0.0, start=start, clip=clip)
+
+
+def for_network(recipe: Recipe, network: AdaptiveVGG | MultiPathVGG) -> Recipe:
+    """Return what of a recipe a network can take: without f there is no group of it."""
+    return recipe if network.inflated else replace(recipe, groups=tuple(group for group in recipe.groups if group.name != "f"))
 
 
 PAPER = Scale(
     AdaptiveVGG(num_classes=len(helen.CLASSES), dilation=0, kernel_size=KERNEL_SIZE),
-    Recipe(steps=55_000, batch_size=2, learning_rate=1e-7, milestones=(50_000,), factor_multiplier=6e4),
-    size=500,
+    Recipe(steps=55_000, batch_size=2, optimizer=SGD(1e-7), schedule=Steps((50_000,)), groups=(of_f(6e4),)),
+    Helen(size=500),
+    checkpoint_every=1000,
+    log_every=50,
 )
 
 
@@ -58,8 +60,8 @@ def shrunk(width: float, head_channels: int, strides: tuple[int, ...], size: int
         dropout=0.0,
     )
     # The step, and the late start of f, stay at their share of the training.
-    recipe = replace(recipe, milestones=tuple(round(recipe.steps * at / PAPER.recipe.steps) for at in PAPER.recipe.milestones))
-    return Scale(network, recipe, size, made, checkpoint_every=50, log_every=5)
+    milestones = tuple(round(recipe.steps * at / PAPER.recipe.steps) for at in PAPER.recipe.milestones)
+    return Scale(network, replace(recipe, schedule=Steps(milestones)), Helen(size, made=made), checkpoint_every=50, log_every=5)
 
 
 def small_recipe(steps: int, batch_size: int, mean_rate: float, size: int, stride: int) -> Recipe:
@@ -68,7 +70,7 @@ def small_recipe(steps: int, batch_size: int, mean_rate: float, size: int, strid
     The loss is a sum over pixels: the learning rate is that of a mean, over the pixels of a picture, and f's is chosen per pixel of a cell.
     """
     rate = mean_rate / size**2
-    return Recipe(steps=steps, batch_size=batch_size, learning_rate=rate, factor_multiplier=FACTOR_RATE / stride**2 / rate)
+    return Recipe(steps=steps, batch_size=batch_size, optimizer=SGD(rate), groups=(of_f(FACTOR_RATE / stride**2 / rate),))
 
 
 SCALES: dict[Profile, Scale] = {
@@ -80,36 +82,7 @@ SCALES: dict[Profile, Scale] = {
 }
 
 
-STRIDES: dict[Profile, int] = {profile: round(scale.size / 62) for profile, scale in SCALES.items()}  # pixels between cells of pool5
-
-
-def faces(setting: Setting, scale: Scale) -> tuple[Helen, str]:
-    """Return the faces of a setting, and what is missing to have them."""
-    if scale.made is not None:
-        return Helen(scale.size, made=scale.made), ""
-    if setting.data_root is None:
-        return Helen(scale.size), "needs Helen: name the folder of the data sets by --data-root or REPRODUCE_DATA"
-    return Helen(scale.size, fingerprint=_fingerprint(setting.data_root)), ""
-
-
-@lru_cache
-def _fingerprint(root: Path) -> str:
-    """Read the folders of Helen once a command: every row of every table asks for them."""
-    return helen.find(root).fingerprint()
-
-
-@lru_cache
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def start_weights(setting: Setting) -> Weights | None:
-    """Return the ImageNet weights that the published recipe starts from, or None for random ones."""
-    if setting.profile != "paper" or setting.data_root is None:
-        return None
-    path = setting.data_root / "weights" / IMAGENET_VGG16
-    return Weights(IMAGENET_VGG16, _sha256(path)) if path.exists() else None
+STRIDES: dict[Profile, int] = {profile: round(scale.data.size / 62) for profile, scale in SCALES.items()}  # pixels between cells of pool5
 
 
 def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11") -> Trainings:
@@ -125,7 +98,8 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
     scale = SCALES[setting.profile]
     recipe = scale.recipe
     if late:
-        recipe = replace(recipe, factor_start=round(recipe.steps * 10_000 / PAPER.recipe.steps))
+        start = round(recipe.steps * 10_000 / PAPER.recipe.steps)
+        recipe = replace(recipe, groups=tuple(replace(group, start=start) if group.name == "f" else group for group in recipe.groups))
     name = f"modified-{dilation}{'-late' if late else ''}" if inflated else f"baseline-{dilation}"
     name += "" if gradient == "equation 11" else f"-{gradient}"
     network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated), gradient=gradient)
@@ -156,14 +130,17 @@ def has_norm(setting: Setting, inflated: bool) -> bool:
 
 
 def _on_faces(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, recipe: Recipe) -> Trainings:
-    scale = SCALES[setting.profile]
-    data, missing = faces(setting, scale)
-    runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)
-    job = Job("segmentation", f"adaptive-rf-{name}-{setting.profile}", network, data, recipe, revision=REVISION, runtime=runtime)
-    return seeded(setting, job), missing
+    scale, start = SCALES[setting.profile], start_of(setting, network)
+    slug = f"adaptive-rf-{name}"
+    return common.trainings(
+        setting, scale, Segmentation(), slug, REVISION, network=network, recipe=for_network(recipe, network), start=start
+    )
 
 
-def seeded(setting: Setting, job: Job) -> tuple[Job, ...]:
-    """Return a training once a seed, in the setting's precision and from its start weights."""
-    start = start_weights(setting)
-    return tuple(replace(job, seed=seed, start=start, precision=setting.precision) for seed in range(setting.seeds))
+def start_of(setting: Setting, network: AdaptiveVGG | MultiPathVGG) -> Start | None:
+    """Return the stage from ImageNet's weights, which know neither the scores nor what is learned here; None for random ones."""
+    paths = [f"paths.{index}." for index in range(len(network.path_dilations))] if isinstance(network, MultiPathVGG) else [""]
+    fresh = [f"{path}head.fc8" for path in paths]
+    fresh += ["norm"] if network.norm else []
+    fresh += [f"{path}factor" for path in paths] if network.inflated else []
+    return imagenet_vgg16(setting, tuple(fresh))

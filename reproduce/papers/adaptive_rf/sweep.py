@@ -8,17 +8,14 @@ from functools import partial
 from typing import Any
 
 from reproduce.job import Job
-from reproduce.papers.adaptive_rf.helen import Trainings, start_weights
+from reproduce.metrics import metric
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.values import by_section_3_3, learned_receptive_field
-from reproduce.papers.values import metric
+from reproduce.papers.common.starts import random_start
+from reproduce.papers.common.trainings import Trainings
 from reproduce.published import load
-from reproduce.specs import AdaptiveVGG, Network
+from reproduce.specs import Describe, Network
 from reproduce.table import Cell, Setting
-
-
-def random_start(setting: Setting) -> str:
-    """Return the caveat of numbers that lack the published start weights."""
-    return "started from random weights" if setting.profile == "paper" and start_weights(setting) is None else ""
 
 
 def plain(network: AdaptiveVGG, dilation: int) -> AdaptiveVGG:
@@ -40,7 +37,7 @@ def baseline_cells(
     """
     cells = []
     for row, network, (jobs, missing) in trainings:
-        size = Job("describe", f"{slug}-{row}-sizes", network, revision=revision, runtime=setting.runtime)
+        size = Job(Describe(), f"{slug}-{row}-sizes", network, revision=revision, runtime=setting.runtime)
         cells.append(Cell(row, "rf_fc6", "exact", (size,), partial(metric, "receptive_field")))
         cells.append(replace(score, row_key=row, jobs=jobs, missing=missing, caveat=random_start(setting)))
     return cells

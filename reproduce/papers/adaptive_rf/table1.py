@@ -11,11 +11,11 @@ from datamodules.layouts import helen
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence, Maximum, maximum
 from reproduce.findings import Finding, all_of, not_
+from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.values import class_f
-from reproduce.papers.values import metric
 from reproduce.table import Cell, Setting, Table
 
 BASELINES = (2, 4, 6, 8, 10, 12, 14)
@@ -45,7 +45,7 @@ def beside(cells: Sequence[Cell]) -> list[Cell]:
 
 def cells(setting: Setting) -> list[Cell]:
     """Map table 1 to jobs: the dilation sweep, and the networks that learn f from an initial dilation."""
-    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"))
+    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"), metric="f_score")
     baselines = [
         (f"baseline-{dilation}", plain(PAPER.network, dilation), training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES
     ]

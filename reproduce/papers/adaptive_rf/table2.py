@@ -11,10 +11,10 @@ from datamodules.layouts import voc as layout
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence, Maximum, maximum
 from reproduce.findings import Finding, all_of, not_
+from reproduce.metrics import percent
 from reproduce.papers.adaptive_rf.deviations import voc_deviations
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, REVISION, training_jobs
-from reproduce.papers.values import percent
 from reproduce.table import Cell, Setting, Table, Value
 
 BASELINES = (4, 6, 8, 10, 12, 14, 16, 18, 20)
@@ -25,7 +25,7 @@ SMALL = (4, 6)
 
 def cells(setting: Setting) -> list[Cell]:
     """Map table 2 to jobs: the dilation sweep, and the networks that learn f from an initial dilation."""
-    score = Cell("", "mean_iou", "trained", (), partial(percent, "mean_iou"))
+    score = Cell("", "mean_iou", "trained", (), partial(percent, "mean_iou"), metric="mean_iou")
     baselines = [
         (f"baseline-{dilation}", plain(PAPER.network, dilation), training_jobs(setting, dilation, inflated=False)) for dilation in BASELINES
     ]

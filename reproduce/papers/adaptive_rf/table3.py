@@ -9,11 +9,11 @@ from datamodules.layouts import helen
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence
 from reproduce.findings import Finding, Truth, all_of
+from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, multi_path, multi_path_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.table1 import beside
-from reproduce.papers.values import metric
 from reproduce.table import Cell, Deviation, Setting, Table
 
 BASELINES = {"bipath": (4, 6), "tripath": (4, 6, 8)}  # dilations; section 4.3.2
@@ -25,7 +25,7 @@ LABEL_SETS = {"bipath": (SMALL, ()), "tripath": (SMALL, MIDDLE, ())}  # section 
 
 def cells(setting: Setting) -> list[Cell]:
     """Map table 3 to jobs."""
-    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"))
+    score = Cell("", "f_score", "trained", (), partial(metric, "f_score"), metric="f_score")
     baselines = [
         (f"baseline-{model}", multi_path(PAPER.network, dilations, norm=False), multi_path_jobs(setting, f"baseline-{model}", dilations))
         for model, dilations in BASELINES.items()

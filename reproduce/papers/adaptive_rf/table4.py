@@ -8,11 +8,11 @@ from typing import Any
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence, maximum
 from reproduce.findings import Finding, all_of
+from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import training_jobs
-from reproduce.papers.adaptive_rf.sweep import random_start
 from reproduce.papers.adaptive_rf.table1 import BASELINES
-from reproduce.papers.values import metric
+from reproduce.papers.common.starts import random_start
 from reproduce.table import Cell, Deviation, Setting, Table
 
 QUOTED = ("liu-9", "smith-16", "liu-10")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from functools import partial
 
+from datamodules.layouts.cifar import CIFAR10
 from reproduce.job import Job
-from reproduce.papers.njet.trainings import REVISION, Published, Trainings
-from reproduce.papers.values import metric, percent
+from reproduce.metrics import metric, percent
+from reproduce.papers.common.trainings import Trainings
+from reproduce.papers.njet.specs import Published
+from reproduce.papers.njet.trainings import REVISION
+from reproduce.specs import Describe
 from reproduce.table import Cell, Setting
 
 
 def accuracy(row: str, column: str, trainings: Trainings) -> Cell:
     """Return a row's accuracy in percent."""
     jobs, missing = trainings
-    return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing)
+    return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing, metric="accuracy")
 
 
 def sizes(setting: Setting, row: str, column: str, network: Published, name: str) -> Cell:
     """Return what is computed of a published network without training it, whatever the profile: its `parameters` or `map_sizes`."""
-    job = Job("describe", f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
+    job = Job(Describe(CIFAR10.shape), f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
     return Cell(row, column, "exact", (job,), partial(metric, name))
 
 

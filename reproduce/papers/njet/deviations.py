@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from reproduce.papers.common.deviations import listed
 from reproduce.papers.njet import toys
 from reproduce.papers.njet.trainings import BATCH, EPOCHS, FALLS, PADDING, SCALES, recipe_of
-from reproduce.table import PRECISIONS, Deviation, Setting
+from reproduce.table import Deviation, Setting
 
 # In every profile.
 LAYER = {
@@ -105,7 +106,7 @@ def toy_deviations(table: str, setting: Setting) -> list[Deviation]:
     length = {
         "length": (
             f"{scale.channels} channels a layer, {scale.recipe.steps:,} steps of {scale.recipe.batch_size} pictures from a rate of "
-            f"{scale.recipe.learning_rate:g}, on digits of every size: none of it is in the paper."
+            f"{scale.recipe.optimizer.learning_rate:g}, on digits of every size: none of it is in the paper."
         )
     }
     return _listed(setting, NOT_FOUND | own | TOYS | length)
@@ -128,6 +129,4 @@ def _shrunk(setting: Setting) -> dict[str, str]:
 
 
 def _listed(setting: Setting, texts: dict[str, str]) -> list[Deviation]:
-    if setting.precision != PRECISIONS[0]:
-        texts = texts | {"precision": f"Trained and evaluated in {setting.precision}; the paper does not say."}
-    return [Deviation(id, text) for id, text in texts.items()]
+    return listed(setting, texts, "Trained and evaluated in {}; the paper does not say.")

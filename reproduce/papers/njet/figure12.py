@@ -54,8 +54,8 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     if not all(store.run(job).done and store.run(job).weights.exists() for job in (plain, jet)):
         return None
     from reproduce.figures.caption import caption
-    from reproduce.figures.filters import LayerFilters, filters
-    from reproduce.filters import large_filters
+    from reproduce.papers.njet.drawing import LayerFilters, filters
+    from reproduce.papers.njet.filters import large_filters
 
     halves = [large_filters(job, store.run(job).weights, FILTERS) for job in (plain, jet)]
     layers = [

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence
 from reproduce.findings import Finding, all_of
-from reproduce.papers.curves import curves, together
+from reproduce.papers.common.curves import curves, together
+from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import accuracy, learned
 from reproduce.papers.njet.deviations import toy_deviations
 from reproduce.papers.njet.toys import FIGURE_5, TOY, TOY_JET, toy_jobs
-from reproduce.papers.njet.trainings import Trainings
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table, Value
 

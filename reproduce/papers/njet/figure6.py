@@ -10,9 +10,10 @@ from reproduce.claims import Claim
 from reproduce.evidence import Evidence, difference, maximum, spread
 from reproduce.findings import Finding
 from reproduce.job import Job
+from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet import cells as made
 from reproduce.papers.njet.deviations import cifar_deviations
-from reproduce.papers.njet.trainings import NIN, Trainings, training_jobs
+from reproduce.papers.njet.trainings import NIN, training_jobs
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
 

@@ -11,7 +11,8 @@ from datamodules.layouts.cifar import CIFAR10
 from reproduce.claims import Claim
 from reproduce.papers.njet.cells import learned, sizes
 from reproduce.papers.njet.deviations import cifar_deviations
-from reproduce.papers.njet.trainings import ALL_CNN, NIN, NJET_ALL_CNN, NJET_NIN, Published, training_jobs
+from reproduce.papers.njet.specs import Published
+from reproduce.papers.njet.trainings import ALL_CNN, NIN, NJET_ALL_CNN, NJET_NIN, training_jobs
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table, Value
 

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from datamodules.layouts.cifar import CIFAR10
 from reproduce.claims import Claim
 from reproduce.job import Job
+from reproduce.papers.njet.specs import NiN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, REVISION, SCALES, shrunk, training_jobs
-from reproduce.specs import NiN, Recipe
+from reproduce.specs import SGD, Recipe, Speed, Start
 from reproduce.table import Cell, Deviation, Setting, Table, Value
 
 ROUNDS = 9  # steps of either network, in turn
@@ -28,13 +30,14 @@ def speed_jobs(setting: Setting, name: str, trained: Sequence[Job] = (), network
     """
     networks = [job.network for job in trained] or [shrunk(network, setting.profile)] * setting.seeds
     starts: Sequence[Job | None] = trained or [None] * setting.seeds
-    recipe = Recipe(steps=ROUNDS, batch_size=SCALES[setting.profile].batch_size, learning_rate=0.0)
+    recipe = Recipe(steps=ROUNDS, batch_size=SCALES[setting.profile].batch_size, optimizer=SGD(0.0))
     job = Job(
-        *("speed", f"njet-speed-{name}-{setting.profile}", networks[0]),
-        recipe=recipe, revision=REVISION, against=shrunk(NIN, setting.profile), precision=setting.precision, runtime=setting.runtime,
+        Speed(shrunk(NIN, setting.profile), CIFAR10.shape), f"njet-speed-{name}-{setting.profile}", networks[0],
+        recipe=recipe, revision=REVISION, precision=setting.precision, runtime=setting.runtime,
     )  # fmt: skip
     return tuple(
-        replace(job, network=network, start=start, seed=seed) for seed, (network, start) in enumerate(zip(networks, starts, strict=True))
+        replace(job, network=network, start=None if start is None else Start(start), seed=seed)
+        for seed, (network, start) in enumerate(zip(networks, starts, strict=True))
     )
 
 

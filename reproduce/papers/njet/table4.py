@@ -10,6 +10,7 @@ from reproduce.evidence import Evidence, difference
 from reproduce.findings import Finding, all_of
 from reproduce.papers.njet.cells import accuracy, sizes
 from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.specs import Published
 from reproduce.papers.njet.table3 import COMPARABLE
 from reproduce.papers.njet.trainings import (
     ALL_CNN,
@@ -20,7 +21,6 @@ from reproduce.papers.njet.trainings import (
     NJET_RESNET_110,
     RESNET_32,
     RESNET_110,
-    Published,
     training_jobs,
 )
 from reproduce.table import Cell, Setting, Table

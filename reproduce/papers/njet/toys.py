@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from reproduce.job import Job
-from reproduce.papers.njet.trainings import REVISION, Trainings, pictures, seeded
-from reproduce.specs import Jet, Recipe, ToyCNN
+from reproduce.papers.common.trainings import Trainings, seeded
+from reproduce.papers.njet.specs import Jet, ToyCNN
+from reproduce.papers.njet.trainings import REVISION, pictures
+from reproduce.specs import Adam, Classification, Recipe, Steps
 from reproduce.table import Profile, Setting
 
 
@@ -32,10 +34,8 @@ def adam(learning_rate: float, steps: int, batch_size: int) -> Recipe:
     return Recipe(
         steps=steps,
         batch_size=batch_size,
-        learning_rate=learning_rate,
-        weight_decay=0.0,
-        milestones=(round(steps * 2 / 3),),
-        optimizer="adam",
+        optimizer=Adam(learning_rate),
+        schedule=Steps((round(steps * 2 / 3),)),
     )
 
 
@@ -61,4 +61,4 @@ def toy_jobs(setting: Setting, scales: dict[Profile, Scale], name: str, network:
     runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])
     network = replace(network, channels=scale.channels)
     slug = f"njet-{name}-x{resized:g}-{setting.profile}".replace(".", "-")
-    return seeded(setting, Job("classification", slug, network, data, scale.recipe, revision=REVISION, runtime=runtime)), missing
+    return seeded(setting, Job(Classification(), slug, network, data, scale.recipe, revision=REVISION, runtime=runtime)), missing

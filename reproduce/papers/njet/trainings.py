@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from reproduce.job import Job
-from reproduce.papers.pictures import located
-from reproduce.specs import AllCNN, CIFARResNet, EfficientNetB0, Images, Jet, MadeImages, NiN, Recipe
+from reproduce.papers.common.trainings import Trainings, seeded
+from reproduce.papers.njet.specs import AllCNN, CIFARResNet, EfficientNetB0, Jet, NiN, Published
+from reproduce.specs import SGD, Classification, Images, MadeImages, Recipe, Steps
 from reproduce.table import Profile, Setting
 
-Published = NiN | AllCNN | CIFARResNet | EfficientNetB0
-Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
 EPOCHS, FALLS = 90, (30, 60)  # of the authors' code, and after which of them the learning rate falls
 BATCH = 128
 R = 4.0  # of safe subsampling
@@ -93,7 +92,8 @@ def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, sc
     augmented = dataset.startswith("cifar")
     drawn = None if made is None else MadeImages(dataset, *made)
     data = Images(dataset, made=drawn, padding=PADDING if augmented else 0, flip=augmented, scale=scale)
-    return located(data, setting.data_root)
+    found: tuple[Images, str] = data.found(setting.data_root)
+    return found
 
 
 def recipe_of(profile: Profile, dataset: str) -> Recipe:
@@ -101,9 +101,8 @@ def recipe_of(profile: Profile, dataset: str) -> Recipe:
     scale = SCALES[profile]
     epoch = math.ceil(TRAINING_PICTURES[dataset] / scale.batch_size)
     steps = scale.steps or EPOCHS * epoch
-    return Recipe(
-        steps=steps, batch_size=scale.batch_size, learning_rate=0.1, milestones=tuple(round(steps * fall / EPOCHS) for fall in FALLS)
-    )
+    schedule = Steps(tuple(round(steps * fall / EPOCHS) for fall in FALLS))
+    return Recipe(steps=steps, batch_size=scale.batch_size, optimizer=SGD(0.1), schedule=schedule)
 
 
 def training_jobs(setting: Setting, name: str, network: Published, dataset: str = "cifar10") -> Trainings:
@@ -114,9 +113,4 @@ def training_jobs(setting: Setting, name: str, network: Published, dataset: str 
     slug = f"njet-{name}-{dataset}-{setting.profile}"
     runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])
     recipe = recipe_of(setting.profile, dataset)
-    return seeded(setting, Job("classification", slug, network, data, recipe, revision=REVISION, runtime=runtime)), missing
-
-
-def seeded(setting: Setting, job: Job) -> tuple[Job, ...]:
-    """Return a training once a seed, in the setting's precision."""
-    return tuple(replace(job, seed=seed, precision=setting.precision) for seed in range(setting.seeds))
+    return seeded(setting, Job(Classification(), slug, network, data, recipe, revision=REVISION, runtime=runtime)), missing

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from reproduce.figures.cost import MIB, cost, fit
+
 from reproduce.figures.style import styled
 
 SECONDS = {f: [0.1 + 0.02 * f**2] * 3 for f in (4.0, 0.5, 1.0, 2.0)}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from reproduce.figures.filters import COLUMNS, GREYS, LayerFilters, filters
+
 from reproduce.figures.style import COLUMN, styled
 
 RANDOM = np.random.default_rng(0)

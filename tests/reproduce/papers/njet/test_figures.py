@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from reproduce.filters import large_filters
 from safetensors.torch import save_model
 
 from reproduce.building import build_network
 from reproduce.figures.style import styled
-from reproduce.filters import large_filters
 from reproduce.job import Job
 from reproduce.papers import TABLES
 from reproduce.papers.njet import figure5, figure6, figure12, map_sizes, sigmas

@@ -1,4 +1,4 @@
-"""Numbers that cells of every paper take from a job's metrics."""
+"""Numbers that cells take from the metrics of a run's result."""
 
 from __future__ import annotations
 

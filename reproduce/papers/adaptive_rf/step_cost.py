@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,8 +15,9 @@ from reproduce import building, training
 from reproduce.callbacks import FiniteLoss, Progress
 from reproduce.job import Job
 from reproduce.mirror import Mirror
+from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.provenance import peak_memory, reset_peak_memory
-from reproduce.specs import InflationSweep
+from reproduce.specs import Segmentation
 from reproduce.store import Run, Store
 
 
@@ -30,7 +32,7 @@ class Stopwatch(Callback):
         accelerator: Lightning's name.
     """
 
-    def __init__(self, factor: InflationFactor, sweep: InflationSweep, accelerator: str) -> None:
+    def __init__(self, factor: InflationFactor, sweep: StepCost, accelerator: str) -> None:
         if not factor.minimum <= sweep.factors[0] <= sweep.factors[-1] <= factor.maximum:
             raise ValueError(f"Expected `factors` to be within {factor.minimum:g} and {factor.maximum:g}, but got {sweep.factors}.")
         self.factor, self.sweep, self.accelerator = factor, sweep, accelerator
@@ -74,24 +76,23 @@ class Stopwatch(Callback):
 
 
 @training.quiet()
-def cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
-    """Take training steps at the factors of the job's sweep, with a learning rate of zero, and return what they cost.
+def step_cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
+    """Take training steps at the factors of the job's task, with a learning rate of zero, and return what they cost.
 
     An interrupted job begins anew: what is compared is measured in one process.
     """
-    spec, recipe = building.training_of(job)
-    if job.sweep is None:
-        raise ValueError(f"Expected `sweep` in the job {job.slug}, but got none.")
+    spec, recipe, sweep = building.data_of(job), building.recipe_of(job), job.task
+    assert isinstance(sweep, StepCost)
     pl.seed_everything(job.seed, verbose=False)
     progress = Progress(run.folder / "progress.json", recipe.steps)
-    task, data = building.build_task(job), building.build_data(job, progress.aligned)
+    task, data = building.build_task(replace(job, task=Segmentation())), building.build_data(job, progress.aligned)
     factor = getattr(task.network, "factor", None)
     if not isinstance(factor, InflationFactor):
         raise ValueError(f"Expected the network of {job.slug} to have an inflation factor, but got {job.network}.")
-    stopwatch = Stopwatch(factor, job.sweep, job.runtime.accelerator)
+    stopwatch = Stopwatch(factor, sweep, job.runtime.accelerator)
     trainer = pl.Trainer(
         accelerator=job.runtime.accelerator, devices=1, precision=job.precision,  # type: ignore[arg-type]  # Lightning's literals
-        max_steps=job.runtime.probe or job.sweep.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
+        max_steps=job.runtime.probe or sweep.steps, max_epochs=-1, limit_val_batches=0, num_sanity_val_steps=0,
         use_distributed_sampler=False, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         callbacks=[stopwatch, FiniteLoss(), progress], default_root_dir=run.folder, deterministic=True,
     )  # fmt: skip

@@ -1,0 +1,100 @@
+"""What tasks have in common whose evaluation is a confusion matrix: pixels or whole pictures, each of one class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from lightning_modules.inference import Inference
+from lightning_modules.metrics.confusion import ConfusionMatrix
+from lightning_modules.recipe import Optimization
+from lightning_modules.task import Task
+
+
+class ConfusionTask(Task):
+    """A task whose metric is one confusion matrix over the split; the matrix stays in `confusion`.
+
+    Args:
+        network: what is trained.
+        num_classes: of labels and scores.
+        optimization: see `Task`.
+        inference: see `Task`.
+        ignore_index: the label of what counts nowhere.
+        axes: of labels, in letters.
+        options: of the task.
+    """
+
+    confusion: Tensor
+
+    def __init__(
+        self,
+        network: nn.Module,
+        num_classes: int,
+        optimization: Optimization | None,
+        inference: Inference | None,
+        ignore_index: int,
+        axes: str,
+        **options: Any,
+    ) -> None:
+        super().__init__(network, optimization, inference, num_classes=num_classes, **options)
+        self.num_classes, self.ignore_index, self.axes = num_classes, ignore_index, axes
+        self.metric = ConfusionMatrix(num_classes, ignore_index)
+
+    def check(self, batch: Mapping[str, Any]) -> None:
+        """Refuse labels of another shape, or beyond the classes; see `Task`."""
+        super().check(batch)
+        labels, image = batch.get(self.label), batch["image"]
+        if labels is None:  # there is nothing to be compared with: a prediction
+            return
+        if labels.dim() != len(self.axes.split()) or len(labels) != len(image):
+            raise ValueError(
+                f"Expected `{self.label}` of a batch to be {self.axes} with the {len(image)} samples of `image`, "
+                f"but got shape {tuple(labels.shape)}."
+            )
+        beyond = labels[(labels != self.ignore_index) & ((labels < 0) | (labels >= self.num_classes))]
+        if len(beyond):
+            raise ValueError(
+                f"Expected `{self.label}` of a batch to hold classes from 0 to {self.num_classes - 1}, or {self.ignore_index} where ignored, "
+                f"but got {int(beyond[0])}."
+            )
+
+    def classes_of(self, scores: Tensor) -> Tensor:
+        """Return scores, B classes ..., if they are of as many classes as there are.
+
+        Raises:
+            ValueError: they are of more or of fewer: other labels' rows would be counted.
+        """
+        if scores.dim() < 2 or scores.shape[1] != self.num_classes:
+            raise ValueError(
+                f"Expected the network's scores to have {self.num_classes} channels, one a class, but got shape {tuple(scores.shape)}; "
+                "correct the network's `num_classes`, or the data's."
+            )
+        return scores
+
+    def update(self, outputs: Tensor, batch: Mapping[str, Any]) -> None:
+        """Count the classes of the highest scores."""
+        self.metric.update(self.predicted(outputs), batch[self.label])
+
+    def predicted(self, outputs: Tensor) -> Tensor:
+        """Return the class of the highest score: B classes ... to B ..."""
+        return outputs.argmax(1)
+
+    def scores(self, computed: Tensor) -> dict[str, Any]:
+        """Keep the confusion matrix, true by predicted class, and return what is measured of it."""
+        self.confusion = computed.clone()
+        return self.scores_of(computed)
+
+    def scores_of(self, matrix: Tensor) -> dict[str, Any]:
+        """Return what is measured of a confusion matrix."""
+        raise NotImplementedError(f"{type(self).__name__} has no `scores_of`.")
+
+    def kept(self) -> dict[str, Any]:
+        """Return the confusion matrix, true by predicted class."""
+        return {"confusion": self.confusion.cpu().tolist()}
+
+
+def names_of(data: Any, number: int) -> tuple[str, ...]:
+    """Return the names of a datamodule's classes, or numbers where it has none."""
+    return tuple(getattr(data, "classes", ())) or tuple(f"class {index}" for index in range(number))

@@ -1,0 +1,111 @@
+"""A recipe's parts made into torch's optimisers and schedules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+
+from lightning_modules.protocol import named_norms, named_parameters
+from lightning_modules.recipe import SGD, Constant, Cosine, Group, Optimization, Poly, Schedule, Steps
+
+
+@dataclass(frozen=True)
+class Treatment:
+    """How some parameters are trained; see `Group`."""
+
+    rate: float = 1.0
+    weight_decay: float | None = None
+    start: int = 0
+    clip: float | None = None
+
+    def within(self, group: Group) -> Treatment:
+        """Return how they are trained as members of one more group."""
+        return Treatment(
+            self.rate * group.rate,
+            self.weight_decay if group.weight_decay is None else group.weight_decay,
+            group.start or self.start,
+            self.clip if group.clip is None else group.clip,
+        )
+
+
+def treatments(network: nn.Module, groups: tuple[Group, ...]) -> dict[Treatment, list[nn.Parameter]]:
+    """Return the parameters that are trained, by how they are.
+
+    Raises:
+        ValueError: a group's name means no parameter.
+    """
+    each = {parameter: Treatment() for parameter in network.parameters()}
+    for group in groups:
+        for parameter in named_parameters(network, group.name):
+            each[parameter] = each[parameter].within(group)
+    found: dict[Treatment, list[nn.Parameter]] = {}
+    for parameter, treatment in each.items():
+        found.setdefault(treatment, []).append(parameter)
+    return found
+
+
+def freeze(network: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
+    """Let parameters stay, by the names that groups go by; return the normalisations whose statistics have to stay too."""
+    norms: list[nn.Module] = []
+    for name in names:
+        for parameter in named_parameters(network, name):
+            parameter.requires_grad_(False)
+        norms += named_norms(network, name)
+    return norms
+
+
+def optimizer_of(network: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:
+    """Build the optimiser of a network's parameters, with a group for every way in which some are trained."""
+    chosen = optimization.optimizer
+    groups: list[dict[str, Any]] = []
+    for treatment, parameters in treatments(network, optimization.groups).items():
+        decay = chosen.weight_decay if treatment.weight_decay is None else treatment.weight_decay
+        groups.append({"params": parameters, "lr": chosen.learning_rate * treatment.rate, "weight_decay": decay})
+    if isinstance(chosen, SGD):
+        return torch.optim.SGD(groups, lr=chosen.learning_rate, momentum=chosen.momentum, nesterov=chosen.nesterov)
+    kind = torch.optim.AdamW if chosen.decoupled else torch.optim.Adam
+    return kind(groups, lr=chosen.learning_rate, betas=(chosen.betas[0], chosen.betas[1]))
+
+
+def schedule_of(optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int) -> lr_scheduler.LRScheduler:
+    """Build a schedule of the learning rates of all groups.
+
+    Args:
+        optimizer: with the rates at the start.
+        schedule: in parts.
+        steps: of the whole training; below 1 where it has no end.
+
+    Raises:
+        ValueError: the schedule needs an end and there is none.
+    """
+    match schedule:
+        case Steps():
+            return lr_scheduler.MultiStepLR(optimizer, list(schedule.milestones), schedule.gamma)
+        case Constant():
+            return lr_scheduler.LambdaLR(optimizer, _one)
+    if steps < 1:
+        raise ValueError(f"Expected the trainer to have `max_steps`, at which {type(schedule).__name__} ends, but got none.")
+    share: Callable[[int], float] = partial(_poly if isinstance(schedule, Poly) else _cosine, schedule, steps)  # type: ignore[arg-type]
+    return lr_scheduler.LambdaLR(optimizer, share)
+
+
+def _one(step: int) -> float:
+    return 1.0
+
+
+def _poly(schedule: Poly, steps: int, step: int) -> float:
+    return float((1 - min(step, steps) / steps) ** schedule.power)
+
+
+def _cosine(schedule: Cosine, steps: int, step: int) -> float:
+    if step < schedule.warmup:
+        return (step + 1) / schedule.warmup
+    done = min(1.0, (step - schedule.warmup) / max(1, steps - schedule.warmup))
+    return schedule.lowest + (1 - schedule.lowest) * (1 + math.cos(math.pi * done)) / 2

@@ -1,0 +1,159 @@
+"""The parts of a recipe, as plain values: optimiser, schedule of the learning rate, groups of parameters. This module needs no torch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+# Of a field that changes what a training gives, but not what one of its steps costs.
+SAME_COST = {"same_cost": True}
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent.
+
+    Args:
+        learning_rate: at the start.
+        momentum: of earlier gradients.
+        weight_decay: of every parameter whose group has none of its own.
+        nesterov: whether the momentum is Nesterov's.
+    """
+
+    learning_rate: float = field(metadata=SAME_COST)
+    momentum: float = field(default=0.9, metadata=SAME_COST)
+    weight_decay: float = field(default=5e-4, metadata=SAME_COST)
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.learning_rate, self.weight_decay)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam of Kingma and Ba 2015; `decoupled` weight decay makes it AdamW of Loshchilov and Hutter 2019.
+
+    Args:
+        learning_rate: at the start.
+        weight_decay: of every parameter whose group has none of its own.
+        betas: of the running means of the gradient and of its square.
+        decoupled: whether the decay bypasses these means.
+    """
+
+    learning_rate: float = field(metadata=SAME_COST)
+    weight_decay: float = field(default=0.0, metadata=SAME_COST)
+    betas: tuple[float, ...] = field(default=(0.9, 0.999), metadata=SAME_COST)
+    decoupled: bool = False
+
+    def __post_init__(self) -> None:
+        _check(self.learning_rate, self.weight_decay)
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"Expected `betas` to be two numbers from 0 to below 1, but got {self.betas}.")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """The learning rate stays."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The learning rate is multiplied by `gamma` after each of the optimiser's steps `milestones`."""
+
+    milestones: tuple[int, ...]
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if list(self.milestones) != sorted(self.milestones):
+            raise ValueError(f"Expected `milestones` to be steps in ascending order, but got {self.milestones}.")
+
+
+@dataclass(frozen=True)
+class Poly:
+    """The learning rate at step t of T is (1 - t / T)^power of that at the start.
+
+    Source: Chen et al. 2017 (DeepLabv3), section 4.1, with a power of 0.9.
+    """
+
+    power: float = 0.9
+
+    def __post_init__(self) -> None:
+        if not self.power > 0:
+            raise ValueError(f"Expected `power` to be positive, but got {self.power}.")
+
+
+@dataclass(frozen=True)
+class Cosine:
+    """The learning rate falls along half a cosine to `lowest`, a share of that at the start, after `warmup` steps of linear growth.
+
+    Source: Loshchilov and Hutter 2017, equation 5, without restarts.
+    """
+
+    lowest: float = 0.0
+    warmup: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.lowest <= 1 or self.warmup < 0:
+            raise ValueError(f"Expected `lowest` from 0 to 1 and `warmup` of 0 steps or more, but got {self.lowest} and {self.warmup}.")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that are trained otherwise than the rest.
+
+    Of parameters in several groups, rates multiply, and of the rest the last group says what holds.
+
+    Args:
+        name: one that the network itself gives its parameters (`parameter_groups`), `biases`, `norms` or the path of a module: `head.fc8`.
+        rate: the learning rate, as a multiple of the optimiser's.
+        weight_decay: None for the optimiser's.
+        start: the optimiser's steps before these parameters begin to move.
+        clip: the most that each number of their gradient may be, either way.
+    """
+
+    name: str
+    rate: float = 1.0
+    weight_decay: float | None = None
+    start: int = 0
+    clip: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rate < math.inf:
+            raise ValueError(f"Expected `rate` of group '{self.name}' to be zero or a positive number, but got {self.rate}.")
+        if self.clip is not None and not self.clip > 0:
+            raise ValueError(f"Expected `clip` of group '{self.name}' to be positive, but got {self.clip}.")
+        if self.start < 0:
+            raise ValueError(f"Expected `start` of group '{self.name}' to be zero or a positive integer, but got {self.start}.")
+
+
+Optimizer = SGD | Adam
+Schedule = Constant | Steps | Poly | Cosine
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """How a network is optimised.
+
+    Args:
+        optimizer: with the base learning rate.
+        schedule: of the learning rate, step by step.
+        groups: of parameters that are trained otherwise.
+        frozen: names as of groups: their parameters stay, and their normalisations do not move their statistics.
+        clip_norm: the most that the norm of all gradients together may be.
+    """
+
+    optimizer: Optimizer
+    schedule: Schedule = Constant()
+    groups: tuple[Group, ...] = ()
+    frozen: tuple[str, ...] = ()
+    clip_norm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError(f"Expected `clip_norm` to be positive, but got {self.clip_norm}.")
+
+
+def _check(learning_rate: float, weight_decay: float) -> None:
+    for name, value in (("learning_rate", learning_rate), ("weight_decay", weight_decay)):
+        if not 0 <= value < math.inf:
+            raise ValueError(f"Expected `{name}` to be zero or a positive number, but got {value}.")

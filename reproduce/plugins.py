@@ -1,0 +1,219 @@
+"""Papers as plug-ins: the installed ones, and those of folders that a user names.
+
+A paper is a Python package with `TABLES`, the tables that it maps to jobs, and a folder `tables` with the printed numbers: `paper.toml` and one
+CSV a table. Its distribution, or the `pyproject.toml` of its folder, names the package as an entry point:
+
+    [project.entry-points."reproduce.papers"]
+    outside = "outside_paper"
+
+`outside` is then the paper's short name: `python -m reproduce outside.table1`. The package may also have a module `specs`, with the settings of
+its own networks, data, tasks and measurements, and `PANELS`, for the dashboard.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import re
+import sys
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from reproduce.table import Table
+
+GROUP = "reproduce.papers"
+NAME = r"[a-z][a-z0-9_]*"
+_folders: dict[str, str] = {}  # of papers that were named, with their ids
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A paper that was found: its id, its package, and where that was declared."""
+
+    id: str
+    package: str
+    origin: str
+
+    @property
+    def published(self) -> Path:
+        """The folder of its printed numbers.
+
+        Raises:
+            ValueError: the package, or that folder in it, is not there.
+        """
+        try:
+            found = importlib.util.find_spec(self.package)
+        except (ImportError, ValueError):
+            found = None
+        places = [Path(place) for place in (found.submodule_search_locations or ()) if found] if found else []
+        if not places:
+            raise ValueError(f"Expected the paper {self.id} of {self.origin} to be the package `{self.package}`, but there is none.")
+        # This suite's own papers have theirs together: in a checkout beside the packages, in a wheel inside `reproduce`.
+        root = Path(__file__).resolve().parent
+        for folder in (*(place / "tables" for place in places), root / "tables" / self.id, root.parent / "tables" / self.id):
+            if (folder / "paper.toml").is_file():
+                return folder
+        raise ValueError(f"Expected the paper {self.id} of {self.origin} to have {places[0] / 'tables' / 'paper.toml'}, but it has not.")
+
+    def load(self) -> ModuleType:
+        """Import the package.
+
+        Raises:
+            ValueError: it fails; the sentence names the paper.
+        """
+        return _imported(self, self.package)
+
+
+def add(folders: Iterable[str | Path]) -> None:
+    """Find the papers of folders too, beside the installed ones, from now on in this process.
+
+    Args:
+        folders: each with a `pyproject.toml` that names the paper's package, which lies beside it.
+
+    Raises:
+        ValueError: one of them is no such folder.
+    """
+    for folder in folders:
+        path = Path(folder).resolve()
+        if str(path) not in _folders:
+            _declared(path)
+            _folders[str(path)] = ""
+            sys.path.insert(0, str(path))
+            plugins.cache_clear()
+
+
+def added() -> tuple[str, ...]:
+    """Return the folders that were added: a job's own process adds them too."""
+    return tuple(_folders)
+
+
+@cache
+def plugins() -> dict[str, Plugin]:
+    """Return all papers by their ids, in alphabetical order; a paper of a folder takes the place of an installed one.
+
+    Raises:
+        ValueError: two distributions declare a paper of one id.
+    """
+    from importlib.metadata import entry_points
+
+    found: dict[str, Plugin] = {}
+    for entry in entry_points(group=GROUP):
+        plugin = Plugin(entry.name, entry.value, f"the distribution {entry.dist.name}" if entry.dist else "a distribution")
+        other = found.setdefault(entry.name, plugin)
+        if other.package != plugin.package:
+            raise ValueError(
+                f"Expected one paper of the name {entry.name}, but {other.origin} and {plugin.origin} have one; remove either."
+            )
+    for folder in _folders:
+        found |= {id: Plugin(id, package, folder) for id, package in _declared(Path(folder)).items()}
+    return dict(sorted(found.items()))
+
+
+def plugin(id: str) -> Plugin:
+    """Return a paper by its id.
+
+    Raises:
+        ValueError: there is none of that id.
+    """
+    if id not in plugins():
+        raise ValueError(f"Expected a paper of {', '.join(plugins())}, but got '{id}'; install it, or name its folder by --paper.")
+    return plugins()[id]
+
+
+def tables(id: str) -> dict[str, Table]:
+    """Return the tables of a paper by their full names.
+
+    Raises:
+        ValueError: the paper cannot be imported, or has no `TABLES`.
+    """
+    found = plugin(id)
+    declared = getattr(found.load(), "TABLES", None)
+    if not isinstance(declared, list | tuple):
+        raise ValueError(f"Expected the package `{found.package}` of the paper {id} to have `TABLES`, a tuple of tables, but it has not.")
+    return {table.id: table for table in declared}
+
+
+def table(name: str) -> Table:
+    """Return a table by its full name, `paper.table`.
+
+    Raises:
+        ValueError: the paper maps no such table to jobs.
+    """
+    id = name.partition(".")[0]
+    found = tables(id)
+    if name not in found:
+        raise ValueError(
+            f"Expected `TABLES` of the package `{plugin(id).package}` to have {name}, which paper.toml declares, but it has not."
+        )
+    return found[name]
+
+
+def all_tables() -> Iterable[Table]:
+    """Return the tables of all papers."""
+    return [table for id in plugins() for table in tables(id).values()]
+
+
+def panels(ids: Iterable[str]) -> list[Any]:
+    """Return what papers add to a dashboard, each once."""
+    return [section for id in dict.fromkeys(ids) for section in getattr(plugin(id).load(), "PANELS", ())]
+
+
+def name_of(kind: type) -> str:
+    """Return the name by which a job's files know a spec's class: its own, or `paper.Name` where a paper has it."""
+    owner = next((found for found in plugins().values() if f"{kind.__module__}.".startswith(f"{found.package}.")), None)
+    return kind.__name__ if owner is None else f"{owner.id}.{kind.__name__}"
+
+
+def kind_of(name: str) -> type:
+    """Return the spec's class that `name_of` named.
+
+    Raises:
+        LookupError: there is none of that name.
+    """
+    paper, _, kind = name.rpartition(".")
+    if paper:
+        found = plugins().get(paper)
+        if found is None:
+            raise LookupError(f"no paper {paper}")
+        module = _imported(found, f"{found.package}.specs")
+    else:
+        module = importlib.import_module("reproduce.specs")
+        if kind not in module.__all__:
+            raise LookupError(f"no spec {kind}")
+    result = getattr(module, kind, None)
+    if not isinstance(result, type) or not hasattr(result, "__dataclass_fields__"):
+        raise LookupError(f"no spec {name}")
+    return result
+
+
+def _imported(found: Plugin, module: str) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # of whatever kind: it is somebody else's code
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ValueError(
+            f"Expected the paper {found.id} of {found.origin} to be imported, but `{module}` fails: {type(error).__name__}: {said}."
+        ) from error
+
+
+def _declared(folder: Path) -> dict[str, str]:
+    """Return the papers that a folder's pyproject.toml declares: packages by ids."""
+    path = folder / "pyproject.toml"
+    said = f'[project.entry-points."{GROUP}"]'
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"Expected --paper to be a folder with a pyproject.toml, but got {folder} ({error.strerror}).") from error
+    except ValueError as error:
+        raise ValueError(f"Expected {path} to be TOML, but it is not ({error}).") from error
+    declared = content.get("project", {}).get("entry-points", {}).get(GROUP, {})
+    if not declared or not all(re.fullmatch(NAME, id) and isinstance(package, str) for id, package in declared.items()):
+        raise ValueError(f'Expected {path} to name a paper under {said}, as `short_name = "package"`, but got {declared or "nothing"}.')
+    return dict(declared)
