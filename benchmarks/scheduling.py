@@ -14,7 +14,8 @@ from pathlib import Path
 import reproduce.engine
 from reproduce.engine import run
 from reproduce.job import Job
-from reproduce.specs import AdaptiveVGG
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.specs import Describe
 from reproduce.store import Run, Store
 
 ROOT = Path(__file__).parents[1]
@@ -37,12 +38,12 @@ class Instant:
 
 def main(count: int) -> None:
     reproduce.engine.POLL_SECONDS = 0.0
-    first = Job("describe", "nothing", AdaptiveVGG(11, 2))
+    first = Job(Describe(), "nothing", AdaptiveVGG(11, 2))
     # Every other job needs the first one's weights, every tenth one that one's: a graph of three layers.
     jobs = [first]
     for seed in range(1, count):
         start = None if seed % 2 else jobs[seed // 10]
-        jobs.append(Job("describe", "nothing", AdaptiveVGG(11, 2), seed=seed, start=start))
+        jobs.append(Job(Describe(), "nothing", AdaptiveVGG(11, 2), seed=seed, start=start))
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder))
         for label in ("run", "found done"):

@@ -109,7 +109,8 @@ def augment(image: Tensor, corner: Tensor, flip: Tensor, padding: int) -> Tensor
 class ImagesDataModule(pl.LightningDataModule):
     """A set of small pictures, in batches of `image`, `label` and `name`.
 
-    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. These sets have no validation pictures, and validation is on those of the test.
+    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. These sets
+    have no validation pictures, and validation is on those of the test.
 
     Not in paper (Pintea et al. 2021): how pictures are resized, which is bilinear with pixel centres as in most libraries; they are
     augmented before.

@@ -107,7 +107,8 @@ class WholePictures(Dataset[dict[str, Any]]):
 class VOCDataModule(pl.LightningDataModule):
     """VOC with 21 classes, in batches of `image`, `mask` (255: ignored) and `name`.
 
-    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. Evaluation takes one whole picture at a time, on every rank.
+    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. Evaluation
+    takes one whole picture at a time, on every rank.
 
     Source: Everingham et al., VOC 2012; Hariharan et al. 2011 for the further labels of `train_aug`.
     Not in paper (Wei et al. 2017): the crop, and which augmentation there is.

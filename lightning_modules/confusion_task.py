@@ -56,8 +56,8 @@ class ConfusionTask(Task):
         beyond = labels[(labels != self.ignore_index) & ((labels < 0) | (labels >= self.num_classes))]
         if len(beyond):
             raise ValueError(
-                f"Expected `{self.label}` of a batch to hold classes from 0 to {self.num_classes - 1}, or {self.ignore_index} where ignored, "
-                f"but got {int(beyond[0])}."
+                f"Expected `{self.label}` of a batch to hold classes from 0 to {self.num_classes - 1}, or {self.ignore_index} where "
+                f"ignored, but got {int(beyond[0])}."
             )
 
     def classes_of(self, scores: Tensor) -> Tensor:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inference:
-    """How scores are had of a network. With several scales or `flip`, probabilities are averaged; else scores are as the network gives them.
+    """How scores are had of a network.
+
+    With several scales or `flip`, probabilities are averaged; else scores are as the network gives them.
 
     Source: Chen et al. 2017 (DeepLabv3), section 4.1, for the average over scales and mirror images.
     Not in paper: pictures are resized bilinearly, corners on corners, and averaged where they have the picture's own size.

@@ -43,7 +43,7 @@ def treatments(network: nn.Module, groups: tuple[Group, ...]) -> dict[Treatment,
     """
     each = {parameter: Treatment() for parameter in network.parameters()}
     for group in groups:
-        for parameter in named_parameters(network, group.name):
+        for parameter in named_parameters(network, group.name, group.optional):
             each[parameter] = each[parameter].within(group)
     found: dict[Treatment, list[nn.Parameter]] = {}
     for parameter, treatment in each.items():

@@ -30,13 +30,15 @@ Norm = nn.modules.batchnorm._NormBase
 
 def trajectory(network: nn.Module) -> dict[str, float]:
     """Return what a network logs while it is trained, by name."""
-    values: dict[str, float] = getattr(network, "trajectory", dict)()
+    log: Any = getattr(network, "trajectory", dict)
+    values: dict[str, float] = log()
     return values
 
 
 def learned(network: nn.Module) -> dict[str, Any]:
     """Return what a trained network has learned beside its weights, by name."""
-    values: dict[str, Any] = getattr(network, "learned", getattr(network, "trajectory", dict))()
+    keep: Any = getattr(network, "learned", getattr(network, "trajectory", dict))
+    values: dict[str, Any] = keep()
     return values
 
 
@@ -48,7 +50,8 @@ def quantities(network: nn.Module) -> tuple[Quantity, ...]:
 
 def sizes(network: nn.Module, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
     """Return what follows from a network's structure, for pictures C H W where it depends on them."""
-    found: dict[str, Any] = network.sizes(shape) if hasattr(network, "sizes") else {}  # type: ignore[operator]
+    compute: Any = getattr(network, "sizes", None)
+    found: dict[str, Any] = {} if compute is None else compute(shape)
     return found
 
 
@@ -80,24 +83,32 @@ def start_weights(network: nn.Module, state: Mapping[str, Tensor], layout: str) 
 def before_step(network: nn.Module, loss_scale: float) -> None:
     """Tell every module that wants to know that its gradients are whole, and by how much the loss was scaled."""
     for module in network.modules():
-        if hasattr(module, "before_step"):
-            module.before_step(loss_scale)
+        told: Any = getattr(module, "before_step", None)
+        if told is not None:
+            told(loss_scale)
 
 
 def after_step(network: nn.Module) -> None:
     """Tell every module that wants to know that the optimiser took a step: the network first, its parts after it."""
     for module in network.modules():
-        if hasattr(module, "after_step"):
-            module.after_step()
+        told: Any = getattr(module, "after_step", None)
+        if told is not None:
+            told()
 
 
-def named_parameters(network: nn.Module, name: str) -> list[nn.Parameter]:
+def named_parameters(network: nn.Module, name: str, optional: bool = False) -> list[nn.Parameter]:
     """Return the parameters that a name means: the network's own group, `biases`, `norms`, or those of a module or a parameter by path.
+
+    Args:
+        network: that has them.
+        name: of a group.
+        optional: whether it may mean none.
 
     Raises:
         ValueError: it means none.
     """
-    own: Mapping[str, list[nn.Parameter]] = getattr(network, "parameter_groups", dict)()
+    groups: Any = getattr(network, "parameter_groups", dict)
+    own: Mapping[str, list[nn.Parameter]] = groups()
     if name in own:
         return list(own[name])
     if name == "norms":
@@ -106,11 +117,10 @@ def named_parameters(network: nn.Module, name: str) -> list[nn.Parameter]:
         found = [parameter for path, parameter in network.named_parameters() if path.rpartition(".")[2] == "bias"]
     else:
         found = [parameter for path, parameter in network.named_parameters() if path == name or path.startswith(f"{name}.")]
-    if not found:
+    if not (found or optional):
         parts = [path for path, _ in network.named_children()]
-        raise ValueError(
-            f"Expected a group of parameters of {type(network).__name__} ({', '.join([*own, 'biases', 'norms', *parts])}), but got '{name}'."
-        )
+        known = ", ".join([*own, "biases", "norms", *parts])
+        raise ValueError(f"Expected a group of parameters of {type(network).__name__} ({known}), but got '{name}'.")
     return found
 
 

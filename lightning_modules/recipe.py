@@ -109,6 +109,7 @@ class Group:
         weight_decay: None for the optimiser's.
         start: the optimiser's steps before these parameters begin to move.
         clip: the most that each number of their gradient may be, either way.
+        optional: whether a network may have no such parameters.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Group:
     weight_decay: float | None = None
     start: int = 0
     clip: float | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate < math.inf:

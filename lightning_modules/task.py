@@ -141,7 +141,8 @@ class Task(LightningModule):
     def training_step(self, batch: dict[str, Any]) -> Tensor:
         """Return the loss of a batch."""
         loss = self.loss(batch)
-        # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its own.
+        # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its
+        # own.
         self._losses.append(mean_over_ranks(loss.detach()))
         if len(self._losses) == self.trainer.accumulate_grad_batches:
             self.log_loss(torch.stack(self._losses).mean() if len(self._losses) > 1 else self._losses[0], batch)

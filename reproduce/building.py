@@ -58,7 +58,7 @@ def takes(spec: specs.Spec, name: str) -> bool:
 def build_network(spec: specs.Network) -> nn.Module:
     """Build the network that a spec describes."""
     if isinstance(spec, specs.OwnNetwork):
-        network = own_files.build(spec, num_classes=spec.num_classes)
+        network = own_files.build(spec, **({} if spec.num_classes is None else {"num_classes": spec.num_classes}))
         if not isinstance(network, nn.Module):
             raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
         return network

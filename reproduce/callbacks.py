@@ -145,7 +145,8 @@ class Mirrored(Callback):
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any) -> None:
         """Hand over what of a batch the task shows."""
         if self.mirror.wanted and hasattr(pl_module, "examples"):
-            self.mirror.keep(pl_module.examples(batch, outputs, trainer.datamodule, self.mirror.wanted))  # type: ignore[attr-defined]
+            task: Any = pl_module
+            self.mirror.keep(task.examples(batch, outputs, trainer.datamodule, self.mirror.wanted))  # type: ignore[attr-defined]
 
 
 class RandomStates(Callback):

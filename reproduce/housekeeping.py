@@ -39,7 +39,7 @@ def revisions() -> dict[str, int]:
 
 
 def stale(run: Run, now: Mapping[str, int]) -> bool:
-    """Whether a run's method, or that of what it starts from, moved on, or its settings are an earlier version's; one of no table is not."""
+    """Whether a run's method, or that of what it starts from, moved on, or its settings are an earlier version's."""
     job = run.job
     return run.outdated if job is None else _behind(job, now)
 

@@ -78,7 +78,9 @@ class Mirror:
         wandb.setup(settings)  # before `init`, so that a missing key is an error and no question, even in a terminal
         self.live = wandb.init(
             project=chosen.project, group=chosen.table or None, name=self.run.name, id=f"{self.run.name}-{secrets.token_hex(3)}",
-            job_type=self.job.task.name, tags=[*filter(None, [chosen.profile]), f"seed {self.job.seed}"], mode=chosen.mode, dir=self.run.folder,
+            job_type=self.job.task.name,
+            tags=[*filter(None, [chosen.profile]), f"seed {self.job.seed}"],
+            mode=chosen.mode, dir=self.run.folder,
             config=placeless(to_plain(self.job)) | {"profile": chosen.profile}, settings=settings,
         )  # fmt: skip
         self.live.define_metric("global_step", hidden=True)

@@ -179,7 +179,7 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
 
 def _found(data: Data | None, setting: Setting) -> tuple[Data | None, str]:
     """Return a row's data with the fingerprint of its files, and what is missing to have it."""
-    if data is None or (setting.data_root is None and getattr(data, "fingerprint", "")):
+    if data is None or (setting.data_root is None and getattr(data, "fingerprint", None)):
         return data, ""
     found: tuple[Data, str] = data.found(setting.data_root)
     return found

@@ -1,13 +1,13 @@
 """Papers as plug-ins: the installed ones, and those of folders that a user names.
 
-A paper is a Python package with `TABLES`, the tables that it maps to jobs, and a folder `tables` with the printed numbers: `paper.toml` and one
-CSV a table. Its distribution, or the `pyproject.toml` of its folder, names the package as an entry point:
+A paper is a Python package with `TABLES`, the tables that it maps to jobs, and a folder `tables` with the printed numbers: `paper.toml`
+and one CSV a table. Its distribution, or the `pyproject.toml` of its folder, names the package as an entry point:
 
     [project.entry-points."reproduce.papers"]
     outside = "outside_paper"
 
-`outside` is then the paper's short name: `python -m reproduce outside.table1`. The package may also have a module `specs`, with the settings of
-its own networks, data, tasks and measurements, and `PANELS`, for the dashboard.
+`outside` is then the paper's short name: `python -m reproduce outside.table1`. The package may also have a module `specs`, with the
+settings of its own networks, data, tasks and measurements, and `PANELS`, for the dashboard.
 """
 
 from __future__ import annotations

@@ -142,12 +142,12 @@ def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
 
 
 def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
-    """Say what other data the weights were trained on before, that a run starts from; nothing where it is the same."""
-    before = start
-    while before and "job" in before:
-        if before.get("data") and described(before["data"]) != described(data):
-            return f", from weights of {described(before['data'])}"
-        before = before.get("start")
+    """Say on which other set the weights were trained before, that a run starts from; nothing where it is the same."""
+    while start and "job" in start:
+        before = start.get("data") or {}
+        if before and (before["set"], before["status"]) != (data.get("set"), data.get("status")):
+            return f", from weights of {described(before)}"
+        start = start.get("start")
     return ""
 
 

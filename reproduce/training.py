@@ -130,7 +130,8 @@ def _measured(task: Any, data: pl.LightningDataModule, spec: specs.Data) -> dict
     expected = len(data.test_dataloader().dataset)
     if task.samples != expected:
         raise RuntimeError(f"Expected {expected} samples in the evaluation, but got {task.samples}.")
-    return {"metrics": task.results(data)} | task.kept() | {"images": expected, "data": provenance_of(data, spec)}
+    found: dict[str, Any] = {"metrics": task.results(data)} | task.kept()
+    return found | {"images": expected, "data": provenance_of(data, spec)}
 
 
 def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:

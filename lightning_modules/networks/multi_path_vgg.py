@@ -129,7 +129,7 @@ class MultiPathVGG(nn.Module):
         return {"f": [path.factor.value for path in self.paths if path.factor is not None]}
 
     def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
-        """Return fc6's receptive fields, None where they are learned, that of pool5, and the stride: all in pixels, whatever the pictures."""
+        """Return fc6's receptive fields, None where they are learned, that of pool5, and the stride: all in pixels."""
         fixed = None if self.inflated else self.receptive_fields()
         return {"receptive_field": fixed, "pool5_receptive_field": self.pool5_receptive_field, "stride": self.stride}
 

@@ -76,8 +76,8 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
 def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, Sequence[Cell]]) -> list[Job]:
     """Return the jobs behind the chosen cells, by table; where they are mirrored, in the name of the table that asks."""
     jobs = []
-    for table, cells in chosen.items():
-        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, table, setting.profile)
+    for id, cells in chosen.items():
+        wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, id, setting.profile)
         changed = {"wandb": wandb}
         jobs += [job.with_runtime(lambda _, changed=changed: changed) for cell in cells if not cell.missing for job in cell.jobs]  # type: ignore[misc]
     return jobs

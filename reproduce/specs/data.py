@@ -27,8 +27,8 @@ class Made(Spec):
 class Data(Spec):
     """The arguments of a LightningDataModule, beside those that the job gives where it takes them.
 
-    A job gives `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`. A data set is either `made`, or read under the data
-    root, where a `fingerprint` names its content: fields of every data set, but no arguments.
+    A job gives `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`. A data set is either `made`, or read under the
+    data root, where a `fingerprint` names its content: fields of every data set, but no arguments.
     """
 
     label: ClassVar[str] = "label"  # the key of its batches that has what is to be predicted

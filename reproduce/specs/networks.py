@@ -51,7 +51,7 @@ class OwnNetwork(Network):
 
     Args:
         name: of the class or function.
-        num_classes: background included.
+        num_classes: background included; None for a network that is not called with it, as where no classes are told apart.
         arguments: plain values by name; a dict will do.
         file: where it is; a relative path begins at the file of rows, and without one it is that file itself. The path is no part of a
             job's identity.
@@ -59,7 +59,7 @@ class OwnNetwork(Network):
     """
 
     name: str
-    num_classes: int
+    num_classes: int | None = None
     arguments: Any = ()
     file: str = field(default="", metadata=NOT_IDENTITY)
     sha256: str = ""

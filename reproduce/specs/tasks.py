@@ -13,7 +13,8 @@ from reproduce.specs.plain import Spec
 class Task(Spec):
     """What a job does.
 
-    `does` says it in words: "segments pictures". An `exclusive` job measures what others would disturb: nothing of its command runs beside it.
+    `does` says it in words: "segments pictures". An `exclusive` job measures what others would disturb: nothing of its command runs beside
+    it.
     """
 
     does: ClassVar[str] = "does something else"
@@ -29,9 +30,9 @@ class Task(Spec):
 class Training(Task):
     """The arguments of a LightningModule that trains a network and evaluates it, beside those that the job gives where it takes them.
 
-    A job gives `network`, `num_classes` (the network's), `optimization` and `inference`. Without a recipe the job only evaluates: the weights
-    that it starts from. `scores` is what networks give scores of here, "pixels" or "pictures", and `label` what batches have for them; empty
-    where any will do.
+    A job gives `network`, `num_classes` (the network's), `optimization` and `inference`. Without a recipe the job only evaluates: the
+    weights that it starts from. `scores` is what networks give scores of here, "pixels" or "pictures", and `label` what batches have for
+    them; empty where any will do.
     """
 
     scores: ClassVar[str] = ""

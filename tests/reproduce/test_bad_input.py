@@ -237,11 +237,11 @@ def test_a_full_disk_fails_the_job_and_keeps_its_checkpoints(
 
 
 def test_a_result_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from reproduce.papers import TABLES
+    from reproduce.plugins import all_tables, table
     from reproduce.table import Setting
 
     monkeypatch.chdir(tmp_path)
-    (job, *_) = TABLES["adaptive_rf.table1"].cells(Setting("demo"))[0].jobs
+    (job, *_) = table("adaptive_rf.table1").cells(Setting("demo"))[0].jobs
     run = Store(tmp_path / "runs").prepare(job)
     (run.folder / "result.json").write_text(json.dumps({"metrics": {"receptive_field": 260}})[:20])
     assert main(["show", "table1"]) == 2

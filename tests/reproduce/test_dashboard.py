@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
+from lightning_modules.layers.quantities import INFLATION, SIGMA
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from reproduce.cli import main
 from reproduce.commands import dashboard as command
-from reproduce.dashboard import WATCHED, Bars, Curves, Text, dashboard
+from reproduce.dashboard import EXAMPLES, TRAINING, Bars, Curves, Dashboard, Section, Text, dashboard
 from reproduce.store import Store
 
 ROOT = Path(__file__).parents[2]
@@ -32,8 +33,17 @@ def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.chdir(tmp_path)
 
 
-def curves() -> list[Curves]:
-    return [panel for section in WATCHED for panel in section.panels if isinstance(panel, Curves)]
+QUANTITIES = (*INFLATION, SIGMA)
+MEASURED = [("mean IoU", "mean_iou"), ("accuracy", "accuracy"), ("mean IoU", "mean_iou")]
+
+
+def watched(made: Dashboard) -> list[Section]:
+    """The sections of a dashboard behind its tables."""
+    return list(made.sections[1:])
+
+
+def curves(made: Dashboard) -> list[Curves]:
+    return [panel for section in watched(made) for panel in section.panels if isinstance(panel, Curves)]
 
 
 def test_every_logged_name_is_in_one_panel() -> None:
@@ -43,8 +53,19 @@ def test_every_logged_name_is_in_one_panel() -> None:
     several = [f"{name}_{path}" for name in learned for path in (1, 2)]
     scales = ["trajectory/sigma", "trajectory/sigma_conv4"]
     scores = ["val/mean_iou", "test/mean_iou", "test/pixel_accuracy"]
+    made = dashboard([], [], QUANTITIES)
     for name in [*learned, *several, *scales, *scores, "train/loss", "train/loss_per_pixel"]:
-        assert len([panel for panel in curves() if re.fullmatch(panel.pattern, name)]) == 1, name
+        assert len([panel for panel in curves(made) if re.fullmatch(panel.pattern, name)]) == 1, name
+
+
+def test_a_paper_adds_sections_and_each_metric_is_one_bar() -> None:
+    added = Section("Rates", (Curves("a rate", "trajectory/rate"),))
+    made = dashboard([("a.table1", "")], [], (SIGMA, SIGMA), MEASURED, [added])
+    assert [section.title for section in made.sections] == [
+        "Tables", "Sigma in pixels", "Rates", *(section.title for section in TRAINING), "Evaluation", EXAMPLES.title,
+    ]  # fmt: skip
+    bars = [panel for section in made.sections for panel in section.panels if isinstance(panel, Bars)]
+    assert bars == [Bars("mean IoU", "mean_iou"), Bars("accuracy", "accuracy")]
 
 
 def test_each_table_is_shown_and_each_run_named_once() -> None:
@@ -61,22 +82,23 @@ def spec(capsys: pytest.CaptureFixture[str], *words: str) -> dict[str, Any]:
 
 
 def test_the_json_has_every_panel_over_the_tables_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    from reproduce.papers import TABLES
+    from reproduce.plugins import table
     from reproduce.table import Setting
 
+    made = dashboard([("", "")], [], INFLATION, [("F-score", "f_score")])
     section = spec(capsys)["section"]
     shown = {item["name"]: item["panels"] for item in section["panelBankConfig"]["sections"]}
-    assert list(shown) == ["Tables", *(item.title for item in WATCHED)]
+    assert list(shown) == [item.title for item in made.sections]
     assert "Modified, initial dilation 12" in shown["Tables"][0]["config"]["value"]
     plots = [panel for panels in shown.values() for panel in panels if panel["viewType"] == "Run History Line Plot"]
-    assert [plot["config"]["metricRegex"] for plot in plots] == [f"^{panel.pattern}$" for panel in curves()]
+    assert [plot["config"]["metricRegex"] for plot in plots] == [f"^{panel.pattern}$" for panel in curves(made)]
     assert all(plot["config"]["useMetricRegex"] and plot["config"]["xAxis"] == "global_step" for plot in plots)
     bars = [panel["config"]["metrics"] for panels in shown.values() for panel in panels if panel["viewType"] == "Bar Chart"]
-    assert bars == [[panel.metric] for item in WATCHED for panel in item.panels if isinstance(panel, Bars)]
+    assert bars == [[panel.metric] for item in made.sections for panel in item.panels if isinstance(panel, Bars)]
     assert [panel["config"]["mediaKeys"] for panel in shown["Examples"]] == [["examples"]]
     assert section["settings"]["xAxis"] == "global_step"
     names, states = section["runSets"][0]["filters"]["filters"]
-    trained = [job.name for cell in TABLES["adaptive_rf.table1"].cells(Setting("demo")) for job in cell.jobs if job.recipe]
+    trained = [job.name for cell in table("adaptive_rf.table1").cells(Setting("demo")) for job in cell.jobs if job.recipe]
     assert (names["key"]["name"], names["op"], names["value"]) == ("displayName", "IN", list(dict.fromkeys(trained)))
     assert (states["key"]["name"], states["value"]) == ("state", ["finished", "running"])
 
@@ -96,8 +118,9 @@ def test_wandb_reads_its_own_json_back(tmp_path: Path, capsys: pytest.CaptureFix
         entity="e", project="p", display_name="", name="", id="", spec=internal.WorkspaceViewspec.model_validate_json(text)
     )
     sections = Workspace._from_model(view).sections
-    assert [section.name for section in sections] == ["Tables", *(item.title for item in WATCHED)]
-    assert [len(section.panels) for section in sections] == [1, *(len(item.panels) for item in WATCHED)]
+    made = dashboard([("", "")], [], INFLATION, [("F-score", "f_score")])
+    assert [section.name for section in sections] == [item.title for item in made.sections]
+    assert [len(section.panels) for section in sections] == [len(item.panels) for item in made.sections]
 
 
 REFUSED = {

@@ -22,7 +22,7 @@ from reproduce.cli import main
 from reproduce.devices import gpus, launcher_for
 from reproduce.job import Job
 from reproduce.launchers.local import LocalLauncher
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.ranks import check
 from reproduce.specs import Helen, MadeFaces
 from reproduce.store import Run, Store
@@ -284,7 +284,7 @@ def test_what_devices_cannot_do_is_refused_before_anything_starts(
 def test_the_published_baselines_train_on_several_processors(tmp_path: Path) -> None:
     """They have no batch norm; the networks that learn f do."""
     jobs = {
-        cell.row_key: cell.jobs for cell in TABLES["adaptive_rf.table1"].cells(Setting("paper", data_root=None)) if cell.kind == "trained"
+        cell.row_key: cell.jobs for cell in table("adaptive_rf.table1").cells(Setting("paper", data_root=None)) if cell.kind == "trained"
     }
     (baseline,), (modified,) = jobs["baseline-8"], jobs["modified-8"]
     check(on(baseline, devices=2))
@@ -296,7 +296,7 @@ def test_the_published_baselines_train_on_several_processors(tmp_path: Path) -> 
 
 
 def test_precision_makes_another_run_of_trainings_only() -> None:
-    table = TABLES["adaptive_rf.table1"]
+    table = table("adaptive_rf.table1")
     ours, theirs = (table.cells(Setting("demo", precision=precision)) for precision in ("bf16-mixed", "32-true"))
     for cell, other in zip(ours, theirs, strict=True):
         assert [job.digest == same.digest for job, same in zip(cell.jobs, other.jobs, strict=True)] == [cell.kind == "exact"] * len(

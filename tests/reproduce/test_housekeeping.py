@@ -14,7 +14,7 @@ import pytest
 from reproduce import housekeeping
 from reproduce.cli import main
 from reproduce.job import Job, earlier
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.store import Run, Store
 from reproduce.table import Cell, Setting, measure
 
@@ -51,7 +51,7 @@ def finish(store: Store, job: Job) -> Run:
 
 def table_job() -> Job:
     """A training of table 1."""
-    return next(cell for cell in TABLES["adaptive_rf.table1"].cells(Setting("demo")) if cell.kind == "trained").jobs[0]
+    return next(cell for cell in table("adaptive_rf.table1").cells(Setting("demo")) if cell.kind == "trained").jobs[0]
 
 
 def test_the_list_has_every_run_and_the_totals(states: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:

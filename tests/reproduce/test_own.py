@@ -16,7 +16,7 @@ import pytest
 from reproduce.cli import main
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.own import OwnData, OwnNetwork, OwnRow, own_cells, read_rows
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.store import Store
 from reproduce.table import Setting
 from reproduce.worker import work
@@ -99,7 +99,7 @@ def jobs(path: Path, text: str = ROWS, seeds: int = 1) -> dict[str, Job]:
     """The first job of each own row of table 1's demo."""
     path.write_text(text)
     setting = Setting("demo", seeds, own=path)
-    return {cell.row_key: cell.jobs[0] for cell in own_cells(setting, TABLES["adaptive_rf.table1"].cells(setting))}
+    return {cell.row_key: cell.jobs[0] for cell in own_cells(setting, table("adaptive_rf.table1").cells(setting))}
 
 
 def test_rows_stand_beside_the_published_ones_and_import_no_torch(here: Path) -> None:
@@ -130,7 +130,7 @@ def test_rows_are_chosen_by_their_keys_too(here: Path, capsys: pytest.CaptureFix
 
 
 def test_what_a_row_leaves_out_is_as_published(here: Path) -> None:
-    published = next(cell.jobs[0] for cell in TABLES["adaptive_rf.table1"].cells(Setting("demo")) if cell.kind == "trained")
+    published = next(cell.jobs[0] for cell in table("adaptive_rf.table1").cells(Setting("demo")) if cell.kind == "trained")
     found = jobs(here / "my_rows.py")
     assert found["plain"] == replace(published, slug="own-plain-demo", network=found["plain"].network)
     assert found["short"].network == published.network
@@ -207,7 +207,7 @@ def test_networks_of_several_paths_stand_in_their_table(here: Path) -> None:
         "def rows(published):\n    return [OwnRow('paths', 'P', replace(published.network, path_dilations=(2, 6)))]\n"
     )
     setting = Setting("demo", own=here / "my_rows.py")
-    (cell,) = own_cells(setting, TABLES["adaptive_rf.table3"].cells(setting))
+    (cell,) = own_cells(setting, table("adaptive_rf.table3").cells(setting))
     assert cell.caveat == "own row: 300 steps of 4, MultiPathVGG(path_dilations=(2, 6))"
 
 

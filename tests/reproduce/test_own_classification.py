@@ -15,7 +15,7 @@ from reproduce import own, specs
 from reproduce.cli import main
 from reproduce.own import own_cells
 from reproduce.own_checks import KINDS
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.store import Store
 from reproduce.table import Cell, NoMetric, Setting
 from reproduce.worker import work
@@ -41,7 +41,7 @@ def cells(table: str, rows: str, setting: Setting | None = None) -> list[Cell]:
     path = Path("my_rows.py")
     path.write_text(HEAD + rows)
     setting = replace(setting or Setting("demo"), own=path)
-    return own_cells(setting, TABLES[f"njet.{table}"].cells(setting))
+    return own_cells(setting, table(f"njet.{table}").cells(setting))
 
 
 def data_of(cell: Cell) -> specs.Images:

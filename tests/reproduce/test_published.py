@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from reproduce import published
-from reproduce.published import PublishedCell, load, papers, resolve, resolve_all, table_ids, tables_folder
+from reproduce.plugins import plugin, plugins
+from reproduce.published import PublishedCell, load, paper, papers, resolve, resolve_all, table_ids
 
 
 def test_bare_tables_are_adaptive_rf() -> None:

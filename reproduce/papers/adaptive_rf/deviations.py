@@ -72,8 +72,8 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
     """List where the tables on Helen knowingly differ from the paper."""
     scale = helen.SCALES[setting.profile]
     size = (
-        f"Pictures of {scale.data.size} pixels at a stride of {scale.data.size // 62}, without dilated convolutions: pool5 has the paper's 62 "
-        "cells, so every dilation keeps its share of the picture."
+        f"Pictures of {scale.data.size} pixels at a stride of {scale.data.size // 62}, without dilated convolutions: pool5 has the "
+        "paper's 62 cells, so every dilation keeps its share of the picture."
     )
     recipe = (
         f"{scale.recipe.steps} steps of {scale.recipe.batch_size} faces instead of 55,000 of 2; base rate "
@@ -94,11 +94,11 @@ def voc_deviations(setting: Setting) -> list[Deviation]:
         f"Crops of {scale.data.crop} pixels, without dilated convolutions: pool5 has 44 cells, more than the 41 that fc6's kernel spans at "
         "dilation 20."
     )
+    rate, apart = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate, voc.apart_of(scale.recipe.steps)
     recipe = (
         f"{scale.recipe.steps} steps of {scale.recipe.batch_size} crops instead of 9,600 of 20; base rate "
-        f"{scale.recipe.optimizer.learning_rate:.2g}; steps at their share of the training, {voc.apart_of(scale.recipe.steps)} iterations apart."
+        f"{scale.recipe.optimizer.learning_rate:.2g}; steps at their share of the training, {apart} iterations apart."
     )
-    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk = _shrunk(scale.network, round(scale.data.crop / 44)) | {"size": size, "recipe": recipe}
     shrunk["factor-rate"] = (
         f"The rate of f is {rate:.2g}, instead of 3e-3 with our base rate: from random weights, f at that rate lay at its lower bound for "

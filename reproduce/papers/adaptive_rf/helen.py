@@ -21,16 +21,11 @@ Scale = common.Scale[AdaptiveVGG, Helen]
 
 
 def of_f(rate: float, start: int = 0, clip: float | None = None) -> Group:
-    """Return how f is trained: at so many times the base rate, without decay.
+    """Return how f, where a network has it, is trained: at so many times the base rate, without decay.
 
     Source: Wei et al. 2017, section 4.2.
     """
-    return Group("f", rate, weight_decay=0.0, start=start, clip=clip)
-
-
-def for_network(recipe: Recipe, network: AdaptiveVGG | MultiPathVGG) -> Recipe:
-    """Return what of a recipe a network can take: without f there is no group of it."""
-    return recipe if network.inflated else replace(recipe, groups=tuple(group for group in recipe.groups if group.name != "f"))
+    return Group("f", rate, weight_decay=0.0, start=start, clip=clip, optional=True)
 
 
 PAPER = Scale(
@@ -133,7 +128,7 @@ def _on_faces(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, 
     scale, start = SCALES[setting.profile], start_of(setting, network)
     slug = f"adaptive-rf-{name}"
     return common.trainings(
-        setting, scale, Segmentation(), slug, REVISION, network=network, recipe=for_network(recipe, network), start=start
+        setting, scale, Segmentation(), slug, REVISION, network=network, recipe=recipe, start=start
     )
 
 

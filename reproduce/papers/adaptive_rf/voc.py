@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from datamodules.layouts import voc
-from reproduce.papers.adaptive_rf.helen import for_network, has_norm, of_f, start_of
+from reproduce.papers.adaptive_rf.helen import has_norm, of_f, start_of
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.common import trainings as common
 from reproduce.papers.common.trainings import Trainings
@@ -84,5 +84,5 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool) -> Trainings:
     network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated))
     return common.trainings(
         setting, scale, Segmentation(), f"adaptive-rf-voc-{name}", REVISION,
-        network=network, recipe=for_network(scale.recipe, network), start=start_of(setting, network),
+        network=network, start=start_of(setting, network),
     )  # fmt: skip

@@ -14,14 +14,14 @@ from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.cost import CELLS, CLAIMS, FACTORS, cells_ratio, cost_jobs, fit, samples
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
 
-TABLE = TABLES["adaptive_rf.cost"]
+TABLE = table("adaptive_rf.cost")
 SETTING = Setting("demo", seeds=3)
 
 

@@ -17,7 +17,7 @@ from reproduce.cli import main
 from reproduce.compare import compare
 from reproduce.figures.style import styled
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf import figure2, figure3, table1, table2
 from reproduce.papers.adaptive_rf.values import factor_range, highest_factor, lowest_factor
 from reproduce.picture import Example
@@ -59,7 +59,7 @@ def jobs(setting: Setting) -> dict[str, tuple[Job, ...]]:
 def test_the_jobs_are_those_of_tables_1_and_2() -> None:
     theirs = {job.name for table in (table1, table2) for cell in table.cells(DEMO) for job in cell.jobs}
     for id in FIGURES:
-        ours = {job.name for cell in TABLES[id].cells(DEMO) for job in cell.jobs}
+        ours = {job.name for cell in table(id).cells(DEMO) for job in cell.jobs}
         assert ours <= theirs
     modified = {name for name in theirs if "-modified-" in name}
     assert {job.name for cell in figure2.cells(DEMO) for job in cell.jobs} == modified
@@ -202,12 +202,12 @@ def test_deviations_have_ids_of_their_own() -> None:
 def test_a_set_that_is_missing_leaves_the_other_its_figure(tmp_path: Path) -> None:
     write_helen(tmp_path / "data", exemplars=3, tuning=1, testing=1, size=64, seed=0)
     for id in FIGURES:
-        missing = {cell.row_key.partition("-")[0]: cell.missing for cell in TABLES[id].cells(Setting("small", data_root=tmp_path / "data"))}
+        missing = {cell.row_key.partition("-")[0]: cell.missing for cell in table(id).cells(Setting("small", data_root=tmp_path / "data"))}
         assert missing["helen"] == ""
         assert missing["voc"].startswith("VOC2012 is missing: ")
         (tmp_path / "nothing").mkdir(exist_ok=True)
         with pytest.raises(DataError, match="Helen"):
-            TABLES[id].cells(Setting("small", data_root=tmp_path / "nothing"))
+            table(id).cells(Setting("small", data_root=tmp_path / "nothing"))
 
 
 def test_showing_writes_the_figure_beside_the_runs_and_nothing_else_to_stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from datamodules.synthetic import write_helen
 from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.helen import FACTOR_RATE, PAPER, SCALES, _sha256, training_jobs
 from reproduce.papers.adaptive_rf.table1 import CLAIMS
 from reproduce.published import load, table_ids
@@ -23,23 +23,23 @@ from reproduce.table import PROFILES, Setting, measure
 
 
 def test_every_published_table_is_mapped_and_every_mapped_one_published() -> None:
-    assert sorted(TABLES) == sorted(table_ids())
+    assert sorted(each.id for each in all_tables()) == sorted(table_ids())
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("id", sorted(TABLES))
+@pytest.mark.parametrize("id", sorted(each.id for each in all_tables()))
 def test_rows_equal_the_csv_both_ways(id: str, profile: str) -> None:
-    cells = [(cell.row_key, cell.column) for cell in TABLES[id].cells(Setting(profile))]  # type: ignore[arg-type]
+    cells = [(cell.row_key, cell.column) for cell in table(id).cells(Setting(profile))]  # type: ignore[arg-type]
     assert len(set(cells)) == len(cells)
     assert set(cells) == set(load(id).by_key)
-    beside = [(cell.row_key, cell.column) for cell in TABLES[id].beside(TABLES[id].cells(Setting(profile)))]  # type: ignore[arg-type]
+    beside = [(cell.row_key, cell.column) for cell in table(id).beside(table(id).cells(Setting(profile)))]  # type: ignore[arg-type]
     assert len(set(beside)) == len(beside)
     assert not set(beside) & set(cells)
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_job_builds_on_meta_tensors_at_its_own_size(profile: str) -> None:
-    jobs = {job.name: job for cell in TABLES["adaptive_rf.table1"].cells(Setting(profile)) for job in cell.jobs}  # type: ignore[arg-type]
+    jobs = {job.name: job for cell in table("adaptive_rf.table1").cells(Setting(profile)) for job in cell.jobs}  # type: ignore[arg-type]
     trainings = [job for job in jobs.values() if job.task == "segmentation"]
     assert len(trainings) == 13
     for job in trainings:
@@ -90,7 +90,7 @@ def test_a_pair_of_shrunk_rows_differs_by_inflation_alone() -> None:
 def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:
     """What the paper's own table says of its sentences; one of them fails in print."""
     published = load("adaptive_rf.table1")
-    measured = measure(TABLES["adaptive_rf.table1"].cells(Setting("demo")), Store(tmp_path), "demo", "run")
+    measured = measure(table("adaptive_rf.table1").cells(Setting("demo")), Store(tmp_path), "demo", "run")
     results = {result["id"]: result for result in check_claims(CLAIMS, published, compare(published, measured))}
     printed = {id: result["printed"] for id, result in results.items()}
     assert printed == {
@@ -109,7 +109,7 @@ def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:
 
 def test_the_audit_finds_the_one_inconsistent_receptive_field(tmp_path: Path) -> None:
     published = load("adaptive_rf.table1")
-    cells = compare(published, measure(TABLES["adaptive_rf.table1"].cells(Setting("demo")), Store(tmp_path), "demo", "run"))
+    cells = compare(published, measure(table("adaptive_rf.table1").cells(Setting("demo")), Store(tmp_path), "demo", "run"))
     verdicts = {cell["row_key"]: cell["verdict"] for cell in cells if cell["column"] == "rf_fc6" and cell["row_key"].startswith("modified")}
     assert verdicts.pop("modified-10") == "paper inconsistent"
     assert set(verdicts.values()) == {"exact"}
@@ -127,12 +127,12 @@ def test_without_imagenet_weights_the_table_says_that_it_starts_from_random_ones
     (job,), missing = training_jobs(setting, 8, inflated=True)
     assert not missing
     assert job.start is None
-    texts = {deviation.id: deviation.text for deviation in TABLES["adaptive_rf.table1"].deviations(setting)}
+    texts = {deviation.id: deviation.text for deviation in table("adaptive_rf.table1").deviations(setting)}
     assert texts["start-weights"].startswith("RANDOM weights")
 
 
 def names(root: Path) -> set[str]:
-    return {job.name for cell in TABLES["adaptive_rf.table1"].cells(Setting("small", data_root=root)) for job in cell.jobs}
+    return {job.name for cell in table("adaptive_rf.table1").cells(Setting("small", data_root=root)) for job in cell.jobs}
 
 
 def test_moved_data_keeps_its_runs_and_other_data_never_shares_them(tmp_path: Path) -> None:

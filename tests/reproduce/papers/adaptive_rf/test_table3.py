@@ -13,7 +13,7 @@ from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.helen import PAPER, multi_path
 from reproduce.papers.adaptive_rf.table3 import CLAIMS, LABEL_SETS
 from reproduce.published import load
@@ -22,7 +22,7 @@ from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
 from reproduce.worker import work
 
-TABLE = TABLES["adaptive_rf.table3"]
+TABLE = table("adaptive_rf.table3")
 
 
 def trainings(profile: str) -> dict[str, Job]:

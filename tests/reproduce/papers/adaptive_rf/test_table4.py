@@ -8,19 +8,19 @@ import pytest
 
 from reproduce.claims import ClaimResult, check_claims
 from reproduce.compare import compare
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.table4 import CLAIMS
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
 
-TABLE = TABLES["adaptive_rf.table4"]
+TABLE = table("adaptive_rf.table4")
 
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_its_jobs_are_table_1s(profile: str) -> None:
     setting = Setting(profile, seeds=2)  # type: ignore[arg-type]
-    single = {cell.row_key: cell.jobs for cell in TABLES["adaptive_rf.table1"].cells(setting) if cell.column == "f_score"}
+    single = {cell.row_key: cell.jobs for cell in table("adaptive_rf.table1").cells(setting) if cell.column == "f_score"}
     ours = {cell.row_key: cell.jobs for cell in TABLE.cells(setting) if cell.jobs}
     assert ours.pop("ours") == single["modified-8"]
     assert ours == {row: jobs for row, jobs in single.items() if row.startswith("baseline")}

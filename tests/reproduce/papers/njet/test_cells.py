@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import speed, table4
 from reproduce.papers.njet.cells import sizes
 from reproduce.papers.njet.deviations import cifar_deviations
@@ -19,7 +19,7 @@ from reproduce.store import Store
 from reproduce.table import PROFILES, Cell, Setting, Table
 from reproduce.worker import work
 
-NJET: dict[str, Table] = {id: table for id, table in TABLES.items() if id.startswith("njet.")}
+NJET: dict[str, Table] = {id: table for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.")}
 PAPER = Setting("paper")
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reproduce.filters import large_filters
+from reproduce.papers.njet.filters import large_filters
 from safetensors.torch import save_model
 
 from reproduce.building import build_network
 from reproduce.figures.style import styled
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import figure5, figure6, figure12, map_sizes, sigmas
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, training_jobs
 from reproduce.specs import Jet, NiN
@@ -39,7 +39,7 @@ def finish(store: Store, job: Job, metrics: Mapping[str, Any], sigma: Sequence[M
 
 
 def drawn(id: str, store: Store) -> Figure | None:
-    figure = TABLES[f"njet.{id}"].figure
+    figure = table(f"njet.{id}").figure
     assert figure is not None
     with styled():
         return figure(DEMO, store)
@@ -51,7 +51,7 @@ def test_without_runs_there_is_no_figure(id: str, store: Store) -> None:
 
 
 def test_tables_alone_have_none() -> None:
-    assert {id.removeprefix("njet.") for id, table in TABLES.items() if id.startswith("njet.") and table.figure} == set(FIGURES)
+    assert {id.removeprefix("njet.") for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.") and table.figure} == set(FIGURES)
 
 
 def test_figure_5_draws_every_size_that_is_there(store: Store) -> None:

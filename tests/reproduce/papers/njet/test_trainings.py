@@ -13,14 +13,14 @@ from datamodules.layouts.images import SETS
 from datamodules.synthetic_images import write_images
 from reproduce.building import build_network
 from reproduce.job import Job
-from reproduce.papers import TABLES
+from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import sigmas, table2, table3, table4, trainings
 from reproduce.papers.njet.trainings import CLASSES, NIN, shrunk
 from reproduce.specs import Images, Jet, NiN, ToyCNN
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, Table, measure
 
-NJET: dict[str, Table] = {id: table for id, table in TABLES.items() if id.startswith("njet.")}
+NJET: dict[str, Table] = {id: table for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.")}
 PAPER = Setting("paper")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reproduce.figures.filters import COLUMNS, GREYS, LayerFilters, filters
+from reproduce.papers.njet.drawing import COLUMNS, GREYS, LayerFilters, filters
 
 from reproduce.figures.style import COLUMN, styled
 

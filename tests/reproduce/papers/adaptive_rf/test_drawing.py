@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from reproduce.figures.cost import MIB, cost, fit
+from reproduce.papers.adaptive_rf.drawing import MIB, cost, fit
 
 from reproduce.figures.style import styled
 

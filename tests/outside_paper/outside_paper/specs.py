@@ -1,0 +1,50 @@
+"""The settings of this paper's network, data and task. This module needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lightning_modules.quantity import Quantity
+from reproduce.specs import Data, Network, Training
+
+RATE = Quantity("rate", "rate of the envelope", unit="1/px", start=0.5, lowest=0.05, highest=2.0, metric="rate")
+
+
+@dataclass(frozen=True)
+class EnvelopeNet(Network):
+    """See `outside_paper.network.EnvelopeNet`."""
+
+    channels: int = 8
+    hidden: int = 16
+    target = "outside_paper.network:EnvelopeNet"
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]:
+        """What it learns beside its weights."""
+        return (RATE,)
+
+
+@dataclass(frozen=True)
+class Waves(Data):
+    """See `outside_paper.data.WavesDataModule`: drawn anew from the seed, so that nothing lies under a data root."""
+
+    pictures: int
+    evaluate: str = "clean"
+    target = "outside_paper.data:WavesDataModule"
+    label = "period"
+
+    def found(self, data_root: object) -> tuple[Waves, str]:
+        """Return it as it is."""
+        return self, ""
+
+    identified = found
+
+
+@dataclass(frozen=True)
+class PeriodRegression(Training):
+    """See `outside_paper.task.PeriodRegression`."""
+
+    scale: float = 10.0
+    target = "outside_paper.task:PeriodRegression"
+    does = "measures periods"
+    label = "period"

@@ -1,0 +1,82 @@
+"""Table 1: the error of a training, of a second stage, and of that stage on other pictures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from outside_paper.specs import RATE, EnvelopeNet, PeriodRegression, Waves
+from reproduce.claims import Claim
+from reproduce.job import Job, evaluation
+from reproduce.papers.common.cells import plain_cells
+from reproduce.papers.common.curves import curves, together
+from reproduce.papers.common.deviations import listed
+from reproduce.papers.common.trainings import Scale, Trainings, trainings
+from reproduce.specs import SGD, Cosine, Group, Recipe, Start
+from reproduce.store import Store
+from reproduce.table import Deviation, Profile, Setting, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+REVISION = 1
+RECIPE = Recipe(steps=60, batch_size=16, optimizer=SGD(0.05), schedule=Cosine(warmup=5), groups=(Group("rate", 2.0, weight_decay=0.0),))
+SCALES: dict[Profile, Scale[EnvelopeNet, Waves]] = {
+    "paper": Scale(EnvelopeNet(channels=16), replace(RECIPE, steps=2000), Waves(4096)),
+    "small": Scale(EnvelopeNet(), replace(RECIPE, steps=300), Waves(512)),
+    "demo": Scale(EnvelopeNet(), RECIPE, Waves(256), checkpoint_every=20, log_every=5),
+}
+SPLITS = {"fine-noisy": "noisy", "fine-dark": "dark"}
+
+
+def jobs(setting: Setting, row: str) -> Trainings | None:
+    """Return the jobs of a row, one a seed, and what is missing to run them; None where the paper quotes it."""
+    scale = SCALES[setting.profile]
+    coarse = trainings(setting, scale, PeriodRegression(), "outside-coarse", REVISION)
+    if row == "quoted":
+        return None
+    if row == "coarse":
+        return coarse
+    fine = tuple(_fine(job) for job in coarse[0])
+    if row == "fine":
+        return fine, coarse[1]
+    return tuple(evaluation(job, f"outside-{row}-{setting.profile}", evaluate=SPLITS[row]) for job in fine), coarse[1]
+
+
+def _fine(coarse: Job) -> Job:
+    """Return the second stage of a training: its features, frozen, under a new and wider head."""
+    network = replace(coarse.network, hidden=32)
+    start = Start(coarse, fresh=("head",), unused=("head",), frozen=("features",))
+    return replace(coarse, slug=coarse.slug.replace("coarse", "fine"), network=network, start=start)
+
+
+def figure(setting: Setting, store: Store) -> Figure | None:
+    """Draw the rate of the finished trainings of the first stage against the step."""
+    done = jobs(setting, "coarse")
+    found = curves(done[0] if done else (), store, f"trajectory/{RATE.name}")
+    if not found:
+        return None
+    from reproduce.figures.caption import caption
+    from reproduce.figures.trajectories import Panel, Trajectory, trajectories
+
+    panel = Panel("Waves", [Trajectory("coarse", 0, *together(found.values()))], RATE.axis, "stage", start=RATE.start)
+    return trajectories([panel], [caption(setting.profile, found, store)])
+
+
+def deviations(setting: Setting) -> list[Deviation]:
+    """List where this table differs from the paper."""
+    return listed(setting, {"waves": "The paper's own waves were never published: these are drawn."})
+
+
+CLAIMS = (
+    Claim(
+        "noise-harms",
+        "noise makes periods harder to see",
+        "section 1",
+        "the error on noisy waves exceeds that on clean ones",
+        lambda evidence: evidence.greater(("fine-noisy", "mae"), ("fine", "mae")),
+    ),
+)
+
+TABLE = Table("outside.table1", partial(plain_cells, "outside.table1", jobs), CLAIMS, deviations, figure=figure)
