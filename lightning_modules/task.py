@@ -100,7 +100,9 @@ class Task(LightningModule):
         return {}
 
     def check(self, batch: Mapping[str, Any]) -> None:
-        """Refuse a batch that the task would misread, on the processor, before it is computed with.
+        """Refuse a batch that the task would misread, before it is computed with.
+
+        To look into a tensor, a GPU has to be waited for: content is looked at where `looks` says so.
 
         Raises:
             ValueError: a tensor of it has the wrong shape or content.
@@ -108,6 +110,10 @@ class Task(LightningModule):
         image = batch["image"]
         if image.dim() != 4:
             raise ValueError(f"Expected `image` of a batch to be B C H W, but got shape {tuple(image.shape)}: {image.dim()} axes, not 4.")
+
+    def looks(self, tensor: Tensor) -> bool:
+        """Whether the content of a tensor of a batch is looked at: on a GPU in evaluations and in the first batch of a training."""
+        return tensor.device.type == "cpu" or not self.training or not self._treated
 
     def predicted(self, outputs: Tensor) -> Tensor:
         """Return what is predicted, from `outputs`."""
@@ -128,11 +134,6 @@ class Task(LightningModule):
         """Return the scores of pictures B C H W as the evaluation asks for them."""
         return self.inference(self, image)
 
-    def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
-        """Look at a batch while it is on the processor."""
-        self.check(batch)
-        return batch
-
     def on_train_epoch_start(self) -> None:
         """Let frozen normalisations keep their statistics: Lightning has just put all of the network into training."""
         for norm in self._still:
@@ -140,6 +141,7 @@ class Task(LightningModule):
 
     def training_step(self, batch: dict[str, Any]) -> Tensor:
         """Return the loss of a batch."""
+        self.check(batch)
         loss = self.loss(batch)
         # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its
         # own.
@@ -162,6 +164,7 @@ class Task(LightningModule):
         return self._count(batch)
 
     def _count(self, batch: dict[str, Any]) -> Tensor:
+        self.check(batch)
         outputs = self.outputs(batch)
         self.update(outputs, batch)
         self.counted.update(len(batch["image"]))
@@ -169,6 +172,7 @@ class Task(LightningModule):
 
     def predict_step(self, batch: dict[str, Any]) -> Tensor:
         """Return what is predicted for a batch; it needs no labels."""
+        self.check(batch)
         return self.predicted(self.outputs(batch))
 
     def on_validation_epoch_end(self) -> None:

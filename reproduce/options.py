@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
 def table_parser(verb: str = "") -> Parser:
     """Return a parser of tables, and of what is chosen of them: profile, rows, seeds, data, runs."""
     parser = Parser(prog=f"python -m reproduce {verb}".rstrip(), usage=USAGE, description="Reproduce published tables, cell by cell.")
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1, or adaptive_rf for all of a paper")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1 or paper.table1, or a paper for all of its tables")
     parser.add_argument("--profile", choices=PROFILES, help="how big: as published, small on real pictures, or a demo on made-up ones")
     parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")
     parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add the rows of a Python file of your own")

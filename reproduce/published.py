@@ -185,7 +185,7 @@ def table_ids() -> list[str]:
     """List the full names of all tables.
 
     Returns:
-        Names such as `adaptive_rf.table1`, paper by paper.
+        Names `paper.table`, paper by paper.
     """
     return [f"{paper.id}.{table}" for paper in papers() for table in paper.tables]
 

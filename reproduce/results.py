@@ -20,7 +20,7 @@ def results(
     """Return the cells of a table, measured next to published, from stored runs; nothing is run.
 
     Args:
-        table: `table1` or `adaptive_rf.table1`.
+        table: `table1` or `paper.table1`.
         profile: as on the command line.
         data_root: folder of the data sets; the demo needs none.
         seeds: runs of each training.

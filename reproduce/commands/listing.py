@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from datamodules.errors import DataError
 from reproduce.options import print_lines, setting_from
-from reproduce.plugins import table
+from reproduce.plugins import plugins, table
 from reproduce.published import load, table_ids
 from reproduce.store import Store
 
@@ -29,6 +29,8 @@ def list_tables(options: argparse.Namespace) -> int:
             cells, done = table(id).cells(replace(setting, data_root=None)), "no data"
         lines.add_row(id, published.paper.short, published.heading, str(len(cells)), done)
     print_lines(lines)
+    if not plugins():
+        print("No paper is installed: `pip install -e .` in a checkout, or name a paper's folder by --paper.")
     for sentence, tables in lacking.items():
         print(f"{', '.join(tables)}: {sentence}")
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"

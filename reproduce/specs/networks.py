@@ -38,7 +38,7 @@ class Network(Spec):
         """Refuse arguments that the network would refuse once it is built.
 
         Args:
-            where: ends the name of an argument in the sentence: " of NiN in row 'mine'".
+            where: ends the name of an argument in the sentence: " of VGG in row 'mine'".
 
         Raises:
             ValueError: the first that is wrong.

@@ -99,6 +99,17 @@ def test_evaluation_sees_each_face_once(data_root: Path, cache: Path, batch_size
     assert names == [f"synthetic_{index:04d}" for index in range(16, 23)]
 
 
+def test_predictions_are_of_pictures_without_labels_each_once(data_root: Path, cache: Path) -> None:
+    module = ready(data_root, cache, batch_size=3)
+    batches = [module.on_after_batch_transfer(batch, 0) for batch in module.predict_dataloader()]
+    labelled = [module.on_after_batch_transfer(batch, 0) for batch in module.test_dataloader()]
+    assert all(batch.keys() == {"image", "name"} for batch in batches)
+    assert [name for batch in batches for name in batch["name"]] == [f"synthetic_{index:04d}" for index in range(16, 23)]
+    for batch, other in zip(batches, labelled, strict=True):
+        assert batch["name"] == other["name"]
+        assert torch.equal(batch["image"], other["image"])
+
+
 def test_ranks_evaluate_each_face_once_and_share_every_batch(data_root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ready(data_root, cache, batch_size=6, steps=4)
     whole = [batch["name"] for batch in module.train_dataloader()]
@@ -155,8 +166,31 @@ def test_steps_follow_the_trainer_or_one_pass(data_root: Path, cache: Path, tmp_
     assert model.tested == list(module.layout.splits["testing"])
     with pytest.raises(ValueError, match="`steps` to be at least `max_steps`, 8, but got 3"):
         trainer(tmp_path, max_steps=8, limit_val_batches=0).fit(model, datamodule=HelenDataModule(data_root, size=48, cache=cache, steps=3))
-    with pytest.raises(ValueError, match="`accumulate_grad_batches` to be 1, but got 2"):
-        trainer(tmp_path, max_steps=8, limit_val_batches=0, accumulate_grad_batches=2).fit(model, datamodule=module)
+    with pytest.raises(ValueError, match="a rank's 2 samples of a step to be divisible by `parts`, but got 3"):
+        trainer(tmp_path, max_steps=8, limit_val_batches=0, accumulate_grad_batches=3).fit(model, datamodule=module)
+
+
+def test_accumulated_batches_are_the_parts_of_a_steps_batch_and_resume_at_the_step(data_root: Path, cache: Path, tmp_path: Path) -> None:
+    def fit(steps: int, parts: int, checkpoint: Path | None = None) -> tuple[Recorder, pl.Trainer]:
+        torch.manual_seed(0)
+        model, run = Recorder(), trainer(tmp_path, max_steps=steps, limit_val_batches=0, accumulate_grad_batches=parts)
+        module = HelenDataModule(data_root, size=48, batch_size=4, steps=5, seed=5, cache=cache)
+        run.fit(model, datamodule=module, ckpt_path=checkpoint, weights_only=True)
+        assert run.global_step == steps
+        return model, run
+
+    whole, _ = fit(5, 1)
+    parted, _ = fit(5, 2)
+    assert [len(names) for names in parted.seen] == [2] * 10
+    assert [first + second for first, second in zip(parted.seen[::2], parted.seen[1::2], strict=True)] == whole.seen
+    for one, other in zip(whole.parameters(), parted.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+    half, run = fit(2, 2)
+    run.save_checkpoint(tmp_path / "half.ckpt")
+    rest, _ = fit(5, 2, tmp_path / "half.ckpt")
+    assert half.seen + rest.seen == parted.seen
+    for one, other in zip(parted.parameters(), rest.parameters(), strict=True):
+        assert torch.equal(one, other)
 
 
 def test_the_cache_is_built_once_and_follows_the_data(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -149,6 +150,17 @@ def test_evaluation_sees_each_picture_once_as_it_is(images_root: Path, batch_siz
         np.testing.assert_array_equal(torch.cat([batch["label"] for batch in batches]).numpy(), held.labels)
 
 
+def test_predictions_are_of_pictures_without_labels_each_once(images_root: Path) -> None:
+    module = ready(images_root, padding=4, flip=True)
+    batches = [module.on_after_batch_transfer(batch, 0) for batch in module.predict_dataloader()]
+    labelled = [module.on_after_batch_transfer(batch, 0) for batch in module.test_dataloader()]
+    assert all(batch.keys() == {"image", "name"} for batch in batches)
+    assert [name for batch in batches for name in batch["name"]] == [f"test_{index:05d}" for index in range(TEST)]
+    for batch, other in zip(batches, labelled, strict=True):
+        assert batch["name"] == other["name"]
+        assert torch.equal(batch["image"], other["image"])
+
+
 def test_ranks_share_every_batch_and_its_augmentation_and_evaluate_each_picture_once(
     images_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +182,19 @@ def test_ranks_share_every_batch_and_its_augmentation_and_evaluate_each_picture_
     monkeypatch.setattr(loading, "rank_and_world", lambda: (0, 12))
     with pytest.raises(ValueError, match="at most 11 devices, one a picture of `test`, but got 12"):
         module.val_dataloader()
+
+
+def test_a_steps_batch_in_parts_is_the_same_with_the_same_augmentation(images_root: Path) -> None:
+    whole, parted = [], []
+    for parts, batches in ((1, whole), (2, parted)):
+        module = ready(images_root, padding=4, flip=True)
+        module.trainer = SimpleNamespace(global_step=1, max_steps=4, max_epochs=None, accumulate_grad_batches=parts)  # type: ignore[assignment]
+        batches += [module.on_after_batch_transfer(batch, 0) for batch in module.train_dataloader()]
+    assert (len(whole), len(parted)) == (3, 6)
+    for batch, first, second in zip(whole, parted[::2], parted[1::2], strict=True):
+        assert batch["name"] == first["name"] + second["name"]
+        for key in ("image", "label"):
+            assert torch.equal(batch[key], torch.cat([first[key], second[key]]))
 
 
 def test_a_resumed_training_is_the_undisturbed_training(images_root: Path, tmp_path: Path) -> None:

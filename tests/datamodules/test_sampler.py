@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.utils.data import Dataset, default_collate
 
-from datamodules.sampler import DrawSampler, RankSampler, ResumableLoader, StepSampler, collate
+from datamodules.sampler import Draw, DrawSampler, RankSampler, ResumableLoader, StepSampler, collate
 
 
 class Numbers(Dataset[dict[str, Any]]):
@@ -56,11 +56,38 @@ def test_ranks_share_every_global_batch(world: int) -> None:
         ({"start": -1}, "`start`"),
         ({"rank": 2, "world": 2}, "`rank` to be from 0 to 1"),
         ({"batch_size": 3, "world": 2}, "divisible by their number 2, but got 3"),
+        ({"parts": 0}, "`parts` to be a positive integer, but got 0"),
+        ({"batch_size": 6, "world": 2, "parts": 2}, "a rank's 3 samples of a step to be divisible by `parts`, but got 2"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         StepSampler(**{"size": 7, "batch_size": 2, "steps": 5, "seed": 0, **arguments})
+
+
+@pytest.mark.parametrize("start", [0, 3])
+@pytest.mark.parametrize(("world", "parts"), [(1, 2), (1, 6), (2, 3), (3, 2)])
+def test_the_parts_of_all_ranks_together_are_the_steps_batch(world: int, parts: int, start: int) -> None:
+    whole = list(StepSampler(7, 6, 5, seed=2))[start:]
+    joined: list[list[int]] = [[] for _ in whole]
+    for rank in range(world):
+        sampler = StepSampler(7, 6, 5, seed=2, start=start, rank=rank, world=world, parts=parts)
+        batches = list(sampler)
+        assert len(batches) == parts * len(whole)
+        assert len(sampler) == parts * 5  # as Lightning counts, from the beginning of the training
+        assert {len(batch) for batch in batches} == {sampler.share} == {6 // world // parts}
+        for index, batch in enumerate(batches):
+            joined[index // parts] += batch
+    assert joined == whole
+
+
+@pytest.mark.parametrize(("world", "parts"), [(1, 3), (2, 3), (3, 2)])
+def test_draws_in_parts_are_those_of_the_whole_batch(world: int, parts: int) -> None:
+    def drawn(**arguments: int) -> list[Draw]:
+        return [draw for batch in DrawSampler(StepSampler(7, 6, 5, seed=2, start=1, **arguments)) for draw in batch]
+
+    in_parts = [draw for rank in range(world) for draw in drawn(rank=rank, world=world, parts=parts)]
+    assert sorted(in_parts, key=lambda draw: (draw.step, draw.index)) == drawn()
 
 
 def test_a_loader_resumes_its_own_order_only() -> None:

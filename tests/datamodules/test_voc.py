@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -98,6 +99,17 @@ def test_evaluation_takes_whole_pictures_each_once(voc_root: Path, cache: Path, 
             np.testing.assert_array_equal(batch["mask"][0].numpy(), voc.read_label(module.layout.label(sample), "VOC2012", image.shape[:2]))
 
 
+def test_predictions_are_of_pictures_without_labels_each_once(voc_root: Path, cache: Path) -> None:
+    module = ready(voc_root, cache)
+    batches = [module.on_after_batch_transfer(batch, 0) for batch in module.predict_dataloader()]
+    labelled = [module.on_after_batch_transfer(batch, 0) for batch in module.test_dataloader()]
+    assert all(batch.keys() == {"image", "name"} for batch in batches)
+    assert [name for batch in batches for name in batch["name"]] == [f"synthetic_{index:04d}" for index in range(6, 11)]
+    for batch, other in zip(batches, labelled, strict=True):
+        assert batch["name"] == other["name"]
+        assert torch.equal(batch["image"], other["image"])
+
+
 def test_ranks_lose_no_picture_and_share_every_batch(voc_root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ready(voc_root, cache, steps=3)
     whole = list(module.train_dataloader())
@@ -114,6 +126,19 @@ def test_ranks_lose_no_picture_and_share_every_batch(voc_root: Path, cache: Path
     monkeypatch.setattr(loading, "rank_and_world", lambda: (0, 6))
     with pytest.raises(ValueError, match="at most 5 devices, one a picture of `val`, but got 6"):
         module.test_dataloader()
+
+
+def test_a_steps_batch_in_parts_is_the_same_with_the_same_augmentation(voc_root: Path, cache: Path) -> None:
+    whole, parted = [], []
+    for parts, batches in ((1, whole), (2, parted)):
+        module = ready(voc_root, cache)
+        module.trainer = SimpleNamespace(global_step=1, max_steps=4, max_epochs=None, accumulate_grad_batches=parts)  # type: ignore[assignment]
+        batches += [module.on_after_batch_transfer(batch, 0) for batch in module.train_dataloader()]
+    assert (len(whole), len(parted)) == (3, 6)
+    for batch, first, second in zip(whole, parted[::2], parted[1::2], strict=True):
+        assert batch["name"] == first["name"] + second["name"]
+        for key in ("image", "mask"):
+            assert torch.equal(batch[key], torch.cat([first[key], second[key]]))
 
 
 def test_workers_give_the_same_batches(voc_root: Path, cache: Path) -> None:

@@ -19,6 +19,7 @@ from lightning_modules.networks.cifar_resnet import CIFARResNet
 from lightning_modules.networks.efficientnet import EfficientNetB0
 from lightning_modules.networks.nin import NiN
 from lightning_modules.networks.toy_cnn import ToyCNN
+from lightning_modules.recipe import SGD, Group, Optimization
 from lightning_modules.segmentation import SemanticSegmentation
 
 SUBSAMPLED = {"sigma": 1.5, "subsampling": 4.0}
@@ -53,7 +54,8 @@ def trained(name: str, device: str) -> dict[str, torch.Tensor]:
     torch.manual_seed(0)
     kind, options = NETWORKS[name]
     maps = kind is AdaptiveVGG
-    task = (SemanticSegmentation if maps else ImageClassification)(kind(10, **options), 10, learning_rate=1e-3)
+    optimization = Optimization(SGD(1e-3), groups=(Group("f", 6e4, weight_decay=0.0),) if maps else ())
+    task = (SemanticSegmentation if maps else ImageClassification)(kind(10, **options), 10, optimization)
     labels = torch.randint(10, (8, 32, 32) if maps else (8,))
     batch = {"image": torch.randn(8, 3, 32, 32), "mask" if maps else "label": labels, "name": [""] * 8}
     trainer = pl.Trainer(

@@ -11,15 +11,23 @@ from torch import nn
 from torch.nn import functional
 
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
+from lightning_modules.recipe import SGD, Constant, Group, Optimization, Schedule, Steps
 from lightning_modules.segmentation import SemanticSegmentation
 
 
-def task(**options: Any) -> SemanticSegmentation:
+def task(learning_rate: float = 1e-3, schedule: Schedule = Constant(), background_weight: float = 1.0, **f: Any) -> SemanticSegmentation:
     torch.manual_seed(0)
-    network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0)
-    made = SemanticSegmentation(network, 5, **{"learning_rate": 1e-3, **options})
+    network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0, background_weight=background_weight)
+    group = Group("f", **{"rate": 6e4, "weight_decay": 0.0, **f})
+    made = SemanticSegmentation(network, 5, Optimization(SGD(learning_rate), schedule, groups=(group,)))
     made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+    made._trainer = alone()
     return made
+
+
+def alone(scaler: Any = None) -> Any:
+    """What a task asks of its Trainer in a step."""
+    return SimpleNamespace(accumulate_grad_batches=1, max_steps=-1, global_step=0, precision_plugin=SimpleNamespace(scaler=scaler))
 
 
 def batch() -> dict[str, Any]:
@@ -39,7 +47,7 @@ def test_the_loss_is_summed_over_labelled_pixels_and_divided_by_the_batch() -> N
 
 
 def test_f_has_its_own_rate_and_no_decay() -> None:
-    optimizer = task(factor_multiplier=6e4, learning_rate=1e-7).configure_optimizers()["optimizer"]
+    optimizer = task(rate=6e4, learning_rate=1e-7).configure_optimizers()["optimizer"]
     weights, factor = optimizer.param_groups
     assert (weights["lr"], weights["weight_decay"], weights["momentum"]) == (1e-7, 5e-4, 0.9)
     assert (factor["lr"], factor["weight_decay"], len(factor["params"])) == (pytest.approx(6e-3), 0.0, 1)
@@ -48,7 +56,7 @@ def test_f_has_its_own_rate_and_no_decay() -> None:
 
 
 def test_f_stays_in_its_range_through_the_optimiser() -> None:
-    made = task(factor_multiplier=1e9)
+    made = task(rate=1e9)
     optimizer = made.configure_optimizers()["optimizer"]
     made.training_step(batch()).backward()
     optimizer.step()
@@ -56,7 +64,7 @@ def test_f_stays_in_its_range_through_the_optimiser() -> None:
 
 
 def test_before_its_start_neither_f_nor_its_momentum_moves() -> None:
-    made = task(factor_start=10)
+    made = task(start=10)
     optimizer = made.configure_optimizers()["optimizer"]
     made.training_step(batch()).backward()
     made.on_before_optimizer_step(optimizer)
@@ -67,7 +75,7 @@ def test_before_its_start_neither_f_nor_its_momentum_moves() -> None:
 
 
 def test_the_rate_steps_by_optimiser_steps_for_both_groups() -> None:
-    configured = task(milestones=(2,), gamma=0.1, factor_multiplier=10.0).configure_optimizers()
+    configured = task(schedule=Steps((2,), gamma=0.1), rate=10.0).configure_optimizers()
     optimizer, schedule = configured["optimizer"], configured["lr_scheduler"]
     assert schedule["interval"] == "step"
     rates = []
@@ -86,13 +94,12 @@ def test_evaluation_resizes_scores_and_never_labels() -> None:
             right = torch.linspace(-1, 1, image.shape[-1] // 8).expand(len(image), 1, image.shape[-2] // 8, -1)
             return torch.cat([-right, right], 1)
 
-    made = SemanticSegmentation(Coarse(), 2, learning_rate=1.0)
+    made = SemanticSegmentation(Coarse(), 2)
     mask = torch.zeros(1, 61, 64, dtype=torch.long)  # of its own size
     mask[:, :, 32:] = 1
     made.test_step({"image": torch.zeros(1, 3, 64, 64), "mask": mask, "name": ["a"]})
-    matrix, images = made.confusion.compute()
-    assert matrix.tolist() == [[61 * 32, 0], [0, 61 * 32]]
-    assert int(images) == 1
+    assert made.metric.compute().tolist() == [[61 * 32, 0], [0, 61 * 32]]
+    assert int(made.counted.compute()) == 1
 
 
 def test_shares_of_a_scaled_loss_are_unscaled() -> None:
@@ -100,8 +107,7 @@ def test_shares_of_a_scaled_loss_are_unscaled() -> None:
     shares = []
     for scale in (1.0, 8.0):
         made = task()
-        scaler = SimpleNamespace(get_scale=lambda scale=scale: scale)
-        made._trainer = SimpleNamespace(precision_plugin=SimpleNamespace(scaler=scaler), global_step=0)  # type: ignore[assignment]
+        made._trainer = alone(SimpleNamespace(get_scale=lambda scale=scale: scale))
         (made.training_step(batch()) * scale).backward()
         made.on_before_optimizer_step(made.configure_optimizers()["optimizer"])
         shares.append(made.network.factor.shares)
@@ -111,7 +117,7 @@ def test_shares_of_a_scaled_loss_are_unscaled() -> None:
 def test_an_exceptional_gradient_of_f_is_clipped_and_the_curve_shows_it_whole() -> None:
     gradients = {}
     for bound in (None, 1e3, 1e-6):
-        made = task(factor_clip=bound)
+        made = task(clip=bound)
         made.training_step(batch()).backward()
         made.on_before_optimizer_step(made.configure_optimizers()["optimizer"])
         factor = made.network.factor
@@ -125,20 +131,18 @@ def test_an_exceptional_gradient_of_f_is_clipped_and_the_curve_shows_it_whole() 
 
 
 def test_a_bound_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected `factor_clip` to be positive, but got 0"):
-        task(factor_clip=0.0)
+    with pytest.raises(ValueError, match="Expected `clip` of group 'f' to be positive, but got 0"):
+        task(clip=0.0)
 
 
 def test_the_background_mask_reaches_f_in_training_and_nothing_else() -> None:
     """Loss, every weight's gradient and the evaluation are those without it; f's own gradient is not."""
     results = {}
     for share in (1.0, 0.5):
-        torch.manual_seed(0)
-        network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0, background_weight=share)
-        made = SemanticSegmentation(network, 5, learning_rate=1e-3)
-        made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+        made = task(background_weight=share)
+        network = made.network
         with torch.no_grad():
-            network.factor.value.fill_(1.3)  # type: ignore[union-attr]
+            network.factor.value.fill_(1.3)
         loss = made.training_step(batch())
         loss.backward()
         weights = {name: value.grad.clone() for name, value in network.named_parameters() if value.grad is not None}

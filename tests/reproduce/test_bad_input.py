@@ -237,7 +237,7 @@ def test_a_full_disk_fails_the_job_and_keeps_its_checkpoints(
 
 
 def test_a_result_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from reproduce.plugins import all_tables, table
+    from reproduce.plugins import table
     from reproduce.table import Setting
 
     monkeypatch.chdir(tmp_path)

@@ -22,7 +22,7 @@ from reproduce.cli import main
 from reproduce.devices import gpus, launcher_for
 from reproduce.job import Job
 from reproduce.launchers.local import LocalLauncher
-from reproduce.plugins import all_tables, table
+from reproduce.plugins import table
 from reproduce.ranks import check
 from reproduce.specs import Helen, MadeFaces
 from reproduce.store import Run, Store
@@ -296,13 +296,13 @@ def test_the_published_baselines_train_on_several_processors(tmp_path: Path) -> 
 
 
 def test_precision_makes_another_run_of_trainings_only() -> None:
-    table = table("adaptive_rf.table1")
-    ours, theirs = (table.cells(Setting("demo", precision=precision)) for precision in ("bf16-mixed", "32-true"))
+    found = table("adaptive_rf.table1")
+    ours, theirs = (found.cells(Setting("demo", precision=precision)) for precision in ("bf16-mixed", "32-true"))
     for cell, other in zip(ours, theirs, strict=True):
         assert [job.digest == same.digest for job, same in zip(cell.jobs, other.jobs, strict=True)] == [cell.kind == "exact"] * len(
             cell.jobs
         )
-    assert "precision" in {deviation.id for deviation in table.deviations(Setting("demo", precision="bf16-mixed"))}
+    assert "precision" in {deviation.id for deviation in found.deviations(Setting("demo", precision="bf16-mixed"))}
 
 
 def test_gpus_are_shared_out_in_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

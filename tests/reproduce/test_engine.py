@@ -10,6 +10,7 @@ import pytest
 
 from reproduce.engine import Status, in_order, run
 from reproduce.job import Job
+from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.store import Run, Store
 
 
@@ -86,7 +87,7 @@ class Together(Pretending):
 
 def test_nothing_runs_beside_an_exclusive_job_and_nothing_waits_for_it_in_vain(store: Store, tiny: Callable[..., Job]) -> None:
     parent = tiny(seed=1)
-    exclusive = [tiny(seed=seed, task="cost") for seed in (5, 6)]
+    exclusive = [tiny(seed=seed, task=StepCost((0.5, 1.0), 2)) for seed in (5, 6)]
     others = [parent, tiny(seed=2), tiny(seed=3), tiny(seed=4, start=parent)]
     launcher = Together(slots=3)
     assert phases(run([*exclusive, *others], store, launcher)) == ["done"] * 6
@@ -97,7 +98,7 @@ def test_nothing_runs_beside_an_exclusive_job_and_nothing_waits_for_it_in_vain(s
 
 
 def test_what_needs_an_exclusive_job_runs_after_it(store: Store, tiny: Callable[..., Job]) -> None:
-    exclusive = tiny(seed=1, task="cost")
+    exclusive = tiny(seed=1, task=StepCost((0.5, 1.0), 2))
     launcher = Together(slots=3)
     assert phases(run([tiny(seed=2, start=exclusive), tiny(seed=3)], store, launcher)) == ["done"] * 3
     assert launcher.order == [tiny(seed=3).name, exclusive.name, tiny(seed=2, start=exclusive).name]

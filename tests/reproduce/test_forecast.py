@@ -14,6 +14,7 @@ from reproduce.engine import run as run_jobs
 from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
 from reproduce.job import Job
 from reproduce.launchers.local import LocalLauncher
+from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.probe import probe
 from reproduce.provenance import expected_device
 from reproduce.quantities import duration, size
@@ -92,7 +93,8 @@ def test_jobs_share_slots_and_wait_for_what_they_need(tiny: Callable[..., Job]) 
     assert wall(jobs, lambda _: 10.0, 9) == 10
     assert wall([tiny(seed=9, start=jobs[0])], lambda _: 10.0, 9) == 20
     assert wall([], lambda _: 10.0, 2) == 0
-    assert wall([*jobs, tiny(seed=8, task="cost"), tiny(seed=9, task="cost")], lambda _: 10.0, 9) == 30  # those alone, one by one
+    alone = StepCost((0.5, 1.0), 2)
+    assert wall([*jobs, tiny(seed=8, task=alone), tiny(seed=9, task=alone)], lambda _: 10.0, 9) == 30  # those alone, one by one
 
 
 def test_data_is_paid_for_once(tiny: Callable[..., Job]) -> None:

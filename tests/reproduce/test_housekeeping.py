@@ -14,7 +14,7 @@ import pytest
 from reproduce import housekeeping
 from reproduce.cli import main
 from reproduce.job import Job, earlier
-from reproduce.plugins import all_tables, table
+from reproduce.plugins import table
 from reproduce.store import Run, Store
 from reproduce.table import Cell, Setting, measure
 
@@ -161,7 +161,7 @@ def test_a_cell_says_that_an_older_result_is_stale(
 def test_earlier_goes_through_the_parents_too(tiny: Callable[..., Job]) -> None:
     parent = tiny(revision=2)
     child = tiny(seed=1, start=parent, revision=3)
-    found = [(job.revision, job.start.revision) for job in earlier(child)]  # type: ignore[union-attr]
+    found = [(job.revision, job.start.source.revision) for job in earlier(child)]  # type: ignore[union-attr]
     assert found == [(2, 2), (1, 2), (3, 1), (2, 1), (1, 1)]
     assert not list(earlier(tiny()))
 

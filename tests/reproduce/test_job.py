@@ -25,7 +25,7 @@ JOB = Job(
     RECIPE,
     3,
     specs.Start(WEIGHTS, fresh=("norm",), renamed=(("a", "b"),)),
-    specs.Inference((0.5, 1.0)),
+    specs.Inference((0.5, 1.0), tile=64, overlap=8),
 )
 
 
@@ -37,7 +37,7 @@ def changed(value: Any) -> Any:
     if isinstance(value, bool):
         return not value
     if isinstance(value, tuple):
-        return (*value, 7)
+        return (value[0] + 1, *value[1:]) if value and isinstance(value[0], float) else (*value, 7)
     if value == "RGB":
         return "BGR"
     return value + ("x" if isinstance(value, str) else 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import time
@@ -18,9 +19,11 @@ import numpy as np
 import PIL.Image
 import pytest
 import torch
+from torch import nn
 
 from datamodules.layouts import images
 from datamodules.loading import normalise, pictures
+from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import mirror
 from reproduce.cli import main
 from reproduce.commands import run as run_command
@@ -148,12 +151,13 @@ def test_pictures_are_captioned_and_every_sigma_is_told(tmp_path: Path, digits: 
     (records,) = wandb_runs(run)
     shown = only(records, "history")[-1]["item"]
     with np.load(run.folder / "examples.npz") as kept:
-        pairs = [(int(kept[f"{index}-mask"]), int(kept[f"{index}-prediction"])) for index in range(mirror.EXAMPLES)]
-        assert kept["0-image"].shape == (28, 28, 1)
+        captions = kept["captions"].tolist()
+        assert kept["0/image"].shape == (28, 28, 1)
     # The classes of digits are their names; the labels are those of the first pictures of the test.
-    assert shown["examples.captions"] == [f"{label}, predicted {prediction}" for label, prediction in pairs]
+    assert shown["examples.captions"] == captions
+    labels = [int(re.fullmatch(r"(\d), predicted \d", caption)[1]) for caption in captions]  # type: ignore[index]
     (made,) = Path(digits().runtime.cache).glob("made-images-mnist-45-13-*")
-    assert [label for label, _ in pairs] == images.find(made, "mnist").splits["test"].labels[: mirror.EXAMPLES].tolist()
+    assert labels == images.find(made, "mnist").splits["test"].labels[: mirror.EXAMPLES].tolist()
     assert "examples.all_masks" not in shown
     summary: dict[str, Any] = {}
     for update in only(records, "summary"):
@@ -168,7 +172,8 @@ def test_examples_of_several_sizes_are_brought_to_one(tmp_path: Path, tiny: Call
     mirrored = mirror.Mirror(job, Store(tmp_path).prepare(job))
     for height, width in ((3, 5), (4, 2)):
         batch = {"image": normalise(torch.full((1, 3, height, width), 9, dtype=torch.uint8)), "mask": torch.ones(1, height, width)}
-        mirrored.keep(batch, torch.ones(1, 2, height, width), SimpleNamespace(classes=("a", "b")))
+        task = SemanticSegmentation(nn.Identity(), 2)
+        mirrored.keep(task.examples(batch, torch.ones(1, 2, height, width), SimpleNamespace(classes=("a", "b")), mirrored.wanted))
     mirrored._save_examples()
     shown = mirrored._examples()
     assert [image.image.size for image in shown] == [(5, 4), (5, 4)]

@@ -16,7 +16,8 @@ import pytest
 from reproduce.cli import main
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.own import OwnData, OwnNetwork, OwnRow, own_cells, read_rows
-from reproduce.plugins import all_tables, table
+from reproduce.plugins import table
+from reproduce.specs import Segmentation
 from reproduce.store import Store
 from reproduce.table import Setting
 from reproduce.worker import work
@@ -44,7 +45,7 @@ import torch
 from lightning.pytorch import LightningDataModule
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from reproduce.own import OwnData, OwnNetwork, OwnRow, Recipe
+from reproduce.own import SGD, OwnData, OwnNetwork, OwnRow, Recipe
 
 class Stripes(Dataset):
     def __len__(self):
@@ -81,7 +82,7 @@ class Pixel(nn.Module):
 
 ROWS = [
     OwnRow(
-        "stripes", "Stripes", OwnNetwork("Pixel", 3), Recipe(40, 1, 1e-3), OwnData("StripesData", {"depth": [1, 2]}, root="files"),
+        "stripes", "Stripes", OwnNetwork("Pixel", 3), Recipe(40, 1, SGD(1e-3)), OwnData("StripesData", {"depth": [1, 2]}, root="files"),
         metrics=("f", "f_score", "f_2", "mean_iou"),
     )
 ]
@@ -158,7 +159,7 @@ def test_a_network_in_a_file_of_its_own_outlives_a_new_row(here: Path) -> None:
 def test_specs_come_back_from_their_file_and_ignore_the_order_of_arguments() -> None:
     network = OwnNetwork("plain", 11, {"b": [1, [2.0, None]], "a": "x"}, "file.py", "0123")
     assert network == OwnNetwork("plain", 11, {"a": "x", "b": (1, (2.0, None))}, "file.py", "0123")
-    job = Job("segmentation", "name", network, OwnData("Data", {"c": True}, "root"))
+    job = Job(Segmentation(), "name", network, OwnData("Data", {"c": True}, "root"))
     back = from_plain(json.loads(json.dumps(to_plain(job))))
     assert back == job
     assert back.digest == job.digest
@@ -211,7 +212,15 @@ def test_networks_of_several_paths_stand_in_their_table(here: Path) -> None:
     assert cell.caveat == "own row: 300 steps of 4, MultiPathVGG(path_dilations=(2, 6))"
 
 
+def test_data_that_is_nowhere_leaves_its_row_without_a_number(here: Path) -> None:
+    (here / "my_rows.py").write_text("from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Helen(32))]\n")
+    setting = Setting("demo", own=here / "my_rows.py")
+    (cell,) = own_cells(setting, table("adaptive_rf.table1").cells(setting))
+    assert cell.missing == "needs Helen: name the folder of the data sets by --data-root or REPRODUCE_DATA"
+
+
 HEAD = "from reproduce.own import OwnData, OwnNetwork, OwnRow\n"
+VGGS = "from reproduce.papers.adaptive_rf.specs import *\nfrom reproduce.own import *\n"
 WRONG: dict[str, tuple[str | None, str]] = {
     "no file": (None, "but got {path} (No such file or directory)."),
     "a syntax error": (HEAD + "\nROWS = [\n", "{path}, line 3: SyntaxError: "),
@@ -226,7 +235,7 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "a key of the table": (HEAD + 'ROWS = [OwnRow("baseline-2", "A")]\n', "but got 'baseline-2' twice, or from the table."),
     "a class for a network": (
         HEAD + 'ROWS = [OwnRow("a", "A", int)]\n',
-        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, as in every table of segmentation, but got type.",
+        "Expected `network` of row 'a' to be a Network, but got type.",
     ),
     "an object for an argument": (
         HEAD + 'n = OwnNetwork("n", 2, {"size": object})\n',
@@ -238,12 +247,20 @@ WRONG: dict[str, tuple[str | None, str]] = {
         "line 2: ValueError: Expected `metrics` of row 'a' to be",
     ),
     "a text for a number": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe('3', 8, 1e-3))]\n",
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe('3', 8, SGD(1e-3)))]\n",
         "Expected `steps` of Recipe in row 'a' to be int, but got '3'.",
     ),
     "no steps": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe(0, 8, 1e-3))]\n",
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe(0, 8, SGD(1e-3)))]\n",
         "Expected `steps` of Recipe in row 'a' to be positive, but got 0.",
+    ),
+    "a number for an optimiser": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe(3, 8, 1e-3))]\n",
+        "Expected `optimizer` of Recipe in row 'a' to be SGD or Adam, but got 0.001.",
+    ),
+    "a text in a group": (
+        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', recipe=Recipe(3, 8, SGD(1e-3), groups=(Group('f', optional='x'),)))]\n",
+        "Expected `optional` of Group in row 'a' to be bool, but got 'x'.",
     ),
     "another number of classes": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', OwnNetwork('n', 5))]\n",
@@ -253,25 +270,23 @@ WRONG: dict[str, tuple[str | None, str]] = {
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=VOC(32, made=MadeScenes(2, 2, 32)))]\n",
         "Expected `num_classes` of the network in row 'a' to be 21, those of VOC, but got 11.",
     ),
-    "data of which nothing is known": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Helen(32))]\n",
-        "Expected `data` of row 'a' to have `made` or `fingerprint`, but has neither; `replace(published.data, ...)` has.",
-    ),
     "dilations of paths": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
+        VGGS + "ROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
         "Expected `dilations` of MultiPathVGG in row 'a' to be 5, one a block, but got (4, 6); those of its paths are `path_dilations`.",
     ),
     "too few strides": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', AdaptiveVGG(11, 4, strides=(2, 2)))]\n",
+        VGGS + "ROWS = [OwnRow('a', 'A', AdaptiveVGG(11, 4, strides=(2, 2)))]\n",
         "Expected `strides` of AdaptiveVGG in row 'a' to be 5, one a block, but got (2, 2).",
     ),
     "data of another task": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Images('mnist', made=MadeImages('mnist', 2, 2)))]\n",
-        "Expected `data` of row 'a' to be Helen or VOC or OwnData, as in every table of segmentation, but got Images.",
+        "Expected `data` of row 'a' to have `mask` in its batches, as in every table that segments pictures, but got Images, "
+        "which has `label`.",
     ),
     "a network of another task": (
-        "from reproduce.own import *\nROWS = [OwnRow('a', 'A', NiN(11))]\n",
-        "`network` of row 'a' to be AdaptiveVGG or MultiPathVGG or OwnNetwork, as in every table of segmentation, but got NiN.",
+        "from reproduce.papers.njet.specs import *\nfrom reproduce.own import *\nROWS = [OwnRow('a', 'A', NiN(11))]\n",
+        "Expected `network` of row 'a' to score pixels, as in every table that segments pictures, "
+        "but got NiN, which scores whole pictures.",
     ),
     "no folder of data": (HEAD + 'ROWS = [OwnRow("a", "A", data=OwnData("d", root="no"))]\n', "to be a folder, but got "),
 }

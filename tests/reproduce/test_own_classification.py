@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
@@ -14,13 +14,16 @@ from datamodules.synthetic_images import write_images
 from reproduce import own, specs
 from reproduce.cli import main
 from reproduce.own import own_cells
-from reproduce.own_checks import KINDS
-from reproduce.plugins import all_tables, table
+from reproduce.plugins import table as mapped
 from reproduce.store import Store
 from reproduce.table import Cell, NoMetric, Setting
 from reproduce.worker import work
 
-HEAD = "from dataclasses import replace\nfrom reproduce.own import *\n"
+HEAD = """from dataclasses import replace
+from reproduce.own import *
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.papers.njet.specs import AllCNN, CIFARResNet, Jet, NiN, ToyCNN
+"""
 NETWORK = """
 def pool(num_classes, channels):
     from torch import nn
@@ -41,7 +44,7 @@ def cells(table: str, rows: str, setting: Setting | None = None) -> list[Cell]:
     path = Path("my_rows.py")
     path.write_text(HEAD + rows)
     setting = replace(setting or Setting("demo"), own=path)
-    return own_cells(setting, table(f"njet.{table}").cells(setting))
+    return own_cells(setting, mapped(f"njet.{table}").cells(setting))
 
 
 def data_of(cell: Cell) -> specs.Images:
@@ -50,13 +53,11 @@ def data_of(cell: Cell) -> specs.Images:
     return data
 
 
-def test_every_network_and_data_has_its_task_and_a_name_to_import() -> None:
-    for name, union in (("network", specs.Network), ("data", specs.Data)):
-        members = {kind for allowed in KINDS.values() for kind in allowed[name]}
-        assert members == set(get_args(union))
-        assert {kind.__name__ for kind in members} <= set(own.__all__)
-    assert {"Jet", "MadeFaces", "MadeScenes", "MadeImages", "Recipe"} <= set(own.__all__)
+def test_what_a_row_is_made_of_has_a_name_to_import_and_no_paper_is_among_it() -> None:
+    data = {kind.__name__ for kind in specs.Data.__subclasses__() if kind.__module__.startswith("reproduce.")}
+    assert data | {"MadeFaces", "MadeScenes", "MadeImages", "OwnNetwork", "Recipe", "SGD", "Adam", "Group", "Start"} <= set(own.__all__)
     assert all(hasattr(own, name) for name in own.__all__)
+    assert not any(getattr(own, name).__module__.startswith("reproduce.papers") for name in own.__all__)
 
 
 def test_a_row_has_a_run_of_its_own_where_columns_differ_in_data() -> None:
@@ -69,7 +70,7 @@ def test_a_row_has_a_run_of_its_own_where_columns_differ_in_data() -> None:
 
 def test_classes_follow_the_column() -> None:
     found = cells("table3", "ROWS = [OwnRow('a', 'A', CIFARResNet(10, depth=8)), OwnRow('b', 'B', recipe=replace(R, steps=7))]\n".replace(
-        "R,", "Recipe(1, 32, 0.1),"
+        "R,", "Recipe(1, 32, SGD(0.1)),"
     ))  # fmt: skip
     assert [(cell.row_key, cell.column, cell.jobs[0].network.num_classes, data_of(cell).dataset) for cell in found] == [
         (row, dataset, classes, dataset) for row in "ab" for dataset, classes in (("cifar10", 10), ("cifar100", 100), ("svhn", 10))
@@ -124,12 +125,13 @@ def test_official_pictures_are_found_for_a_row(here: Path) -> None:
 WRONG = {
     "a network of segmentation": (
         "OwnRow('a', 'A', AdaptiveVGG(10, 2))",
-        "to be NiN or AllCNN or CIFARResNet or EfficientNetB0 or ToyCNN or OwnNetwork, as in every table of classification, "
-        "but got AdaptiveVGG.",
+        "Expected `network` of row 'a' to score whole pictures, as in every table that classifies whole pictures, "
+        "but got AdaptiveVGG, which scores pixels.",
     ),
     "data of segmentation": (
         "OwnRow('a', 'A', data=Helen(32, made=MadeFaces(2, 1, 1, 32)))",
-        "Expected `data` of row 'a' to be Images or OwnData, as in every table of classification, but got Helen.",
+        "Expected `data` of row 'a' to have `label` in its batches, as in every table that classifies whole pictures, but got Helen, "
+        "which has `mask`.",
     ),
     "arguments for a layer": (
         "OwnRow('a', 'A', ToyCNN(10, jet={'order': 3}))",
@@ -211,7 +213,7 @@ class BarsData(LightningDataModule):
 
 @pytest.mark.slow
 def test_own_pictures_go_through_the_same_evaluation(here: Path) -> None:
-    row = "OwnRow('a', 'A', ToyCNN(2, channels=4, jet=Jet(order=1, init='he')), Recipe(30, 4, 0.02), OwnData('BarsData'))"
+    row = "OwnRow('a', 'A', ToyCNN(2, channels=4, jet=Jet(order=1, init='he')), Recipe(30, 4, SGD(0.02)), OwnData('BarsData'))"
     (cell,) = cells("table5", f"{BARS}ROWS = [{row}]\n")
     run = Store(here / "runs").prepare(cell.jobs[0])
     assert work(run.folder) == 0, run.error
@@ -222,8 +224,9 @@ def test_own_pictures_go_through_the_same_evaluation(here: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_recipe_of_another_task_is_a_sentence_in_its_run(here: Path) -> None:
-    (cell, *_) = cells("table5", "ROWS = [OwnRow('a', 'A', recipe=Recipe(1, 2, 0.1, factor_clip=1.0))]\n")
+def test_a_group_that_no_network_has_is_a_sentence_in_its_run(here: Path) -> None:
+    (cell, *_) = cells("table5", "ROWS = [OwnRow('a', 'A', recipe=Recipe(1, 2, SGD(0.1), groups=(Group('gates', 2.0),)))]\n")
     run = Store(here / "runs").prepare(replace(cell.jobs[0], runtime=replace(cell.jobs[0].runtime, cache=str(here / "cache"))))
     assert work(run.folder) == 1
-    assert "Expected `factor_clip` of the recipe of own-a-demo to be None, as classification has none, but got 1.0." in run.error
+    assert run.error.startswith("Expected a group of parameters of ToyCNN (")
+    assert run.error.endswith("but got 'gates'.")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from reproduce import published
-from reproduce.plugins import plugin, plugins
-from reproduce.published import PublishedCell, load, paper, papers, resolve, resolve_all, table_ids
+from reproduce.plugins import Plugin, plugin, plugins
+from reproduce.published import PublishedCell, load, papers, resolve, resolve_all, table_ids
 
 
 def test_bare_tables_are_adaptive_rf() -> None:
@@ -102,8 +102,9 @@ def test_labels_and_digits() -> None:
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shutil.copytree(tables_folder() / "adaptive_rf", tmp_path / "adaptive_rf")
-    monkeypatch.setattr(published, "tables_folder", lambda: tmp_path)
+    shutil.copytree(plugin("adaptive_rf").published, tmp_path / "adaptive_rf")
+    places = {found.id: found.published for found in plugins().values()} | {"adaptive_rf": tmp_path / "adaptive_rf"}
+    monkeypatch.setattr(Plugin, "published", property(lambda self: places[self.id]))
     return tmp_path / "adaptive_rf" / "table1.csv"
 
 

@@ -1,96 +1,94 @@
-"""Specs name exactly the arguments of what they build."""
+"""Every spec, of the suite and of its papers, names what takes it and has exactly its arguments."""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import inspect
-from typing import get_args
+from collections.abc import Iterator
+from typing import get_type_hints
 
 import pytest
 
-from datamodules.images import ImagesDataModule
-from datamodules.synthetic import write_helen
-from datamodules.synthetic_images import write_images
-from datamodules.synthetic_voc import write_voc
-from datamodules.voc import VOCDataModule
-from lightning_modules.classification import ImageClassification
-from lightning_modules.layers.njet import NJetConv2d
-from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
-from lightning_modules.networks.all_cnn import AllCNN
-from lightning_modules.networks.cifar_resnet import CIFARResNet
-from lightning_modules.networks.efficientnet import EfficientNetB0
-from lightning_modules.networks.multi_path_vgg import MultiPathVGG
-from lightning_modules.networks.nin import NiN
-from lightning_modules.networks.toy_cnn import ToyCNN
-from lightning_modules.segmentation import SemanticSegmentation
+from lightning_modules.recipe import Optimization
 from reproduce import specs
-from reproduce.building import MADE, NETWORKS
-from reproduce.job import SPECS
+from reproduce.building import resolve
+from reproduce.job import from_plain, to_plain
+from reproduce.papers.njet.specs import Jet
+from reproduce.plugins import kind_of, name_of, plugins
 
-# What the spec has and the callable has not: the loop's own, and what only identifies.
-OWN = {"steps", "batch_size", "revision", "fingerprint", "made"}
-# What the callable has and the spec has not: given by the job.
-GIVEN = {"self", "network", "num_classes", "ignore_index", "root", "batch_size", "steps", "seed", "cache", "workers"}
-# What a network says of its N-Jet layers itself.
-OF_A_LAYER = {"in_channels", "out_channels", "stride", "padding", "groups", "bias"}
-TASKS = (SemanticSegmentation, ImageClassification)
-
-
-def arguments_of(target: object) -> dict[str, object]:
-    signature = inspect.signature(target.__init__ if inspect.isclass(target) else target)  # type: ignore[misc, arg-type]
-    return {name: value.default for name, value in signature.parameters.items()}
+# What a target takes and its spec does not have: what the job gives.
+OF_A_DATAMODULE = {"root", "batch_size", "steps", "seed", "cache", "workers", "progress"}
+OF_A_TASK = {"network", "num_classes", "optimization", "inference", "ignore_index"}
+OF_A_LAYER = {"in_channels", "out_channels", "stride", "padding", "groups", "bias"}  # what a network says of its layers itself
 
 
-def fields_of(spec: type) -> dict[str, object]:
-    return {item.name: item.default for item in dataclasses.fields(spec) if item.name not in OWN}
+def all_specs() -> Iterator[type[specs.Spec]]:
+    """Every spec that names what takes it: of the suite, and of each of its papers."""
+    modules = [specs, *(importlib.import_module(f"{plugin.package}.specs") for plugin in plugins().values())]
+    for module in modules:
+        for kind in vars(module).values():
+            if isinstance(kind, type) and issubclass(kind, specs.Spec) and kind.target:
+                yield kind
 
 
-def same_defaults(fields: dict[str, object], arguments: dict[str, object]) -> None:
-    for name in fields.keys() & arguments.keys():
-        if fields[name] is not dataclasses.MISSING and arguments[name] is not inspect.Parameter.empty:
-            assert fields[name] == arguments[name], name
+KINDS = sorted(set(all_specs()), key=name_of)
 
 
-@pytest.mark.parametrize(
-    ("spec", "target"),
-    [
-        (specs.AdaptiveVGG, AdaptiveVGG),
-        (specs.MultiPathVGG, MultiPathVGG),
-        (specs.NiN, NiN),
-        (specs.AllCNN, AllCNN),
-        (specs.CIFARResNet, CIFARResNet),
-        (specs.EfficientNetB0, EfficientNetB0),
-        (specs.ToyCNN, ToyCNN),
-        (specs.MadeFaces, write_helen),
-        (specs.MadeScenes, write_voc),
-        (specs.MadeImages, write_images),
-        (specs.VOC, VOCDataModule),
-        (specs.Images, ImagesDataModule),
-    ],
-)
-def test_fields_are_the_arguments_with_their_defaults(spec: type, target: object) -> None:
-    fields = fields_of(spec)
-    arguments = {name: default for name, default in arguments_of(target).items() if name in fields or name not in GIVEN}
+def given(kind: type[specs.Spec]) -> set[str]:
+    if issubclass(kind, specs.Data):
+        return OF_A_DATAMODULE
+    if issubclass(kind, specs.Training):
+        return OF_A_TASK
+    if issubclass(kind, specs.Made):
+        return {"root"}
+    return OF_A_LAYER if kind is Jet else set()
+
+
+def arguments_of(kind: type[specs.Spec]) -> dict[str, object]:
+    target = resolve(kind.__new__(kind))
+    signature = inspect.signature(target.__init__ if inspect.isclass(target) else target)  # type: ignore[misc]
+    return {name: value.default for name, value in signature.parameters.items() if name != "self"}
+
+
+def test_there_are_specs_of_every_kind() -> None:
+    assert {name_of(kind) for kind in KINDS} >= {"VOC", "MadeFaces", "Segmentation", "adaptive_rf.AdaptiveVGG", "njet.NiN", "Speed"}
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
+def test_fields_are_the_arguments_with_their_defaults(kind: type[specs.Spec]) -> None:
+    if issubclass(kind, specs.Measurement):  # a function of the job, which finds its own spec in it
+        assert list(arguments_of(kind)) == ["job", "run", "store", "mirror"]
+        return
+    fields = {item.name: item.default for item in dataclasses.fields(kind) if item.name not in kind.beside}
+    arguments = {name: default for name, default in arguments_of(kind).items() if name in fields or name not in given(kind)}
     assert fields.keys() == arguments.keys()
-    same_defaults(fields, arguments)
+    for name, default in fields.items():
+        if default is not dataclasses.MISSING and arguments[name] is not inspect.Parameter.empty:
+            assert default == arguments[name], name
 
 
-def test_a_jet_is_what_a_network_does_not_say_of_its_layers() -> None:
-    fields = fields_of(specs.Jet)
-    arguments = {name: default for name, default in arguments_of(NJetConv2d).items() if name not in OF_A_LAYER | {"self"}}
-    assert fields.keys() == arguments.keys()
-    same_defaults(fields, arguments)
+@pytest.mark.parametrize("kind", KINDS, ids=name_of)
+def test_a_spec_is_found_by_its_name_and_is_frozen_and_typed(kind: type[specs.Spec]) -> None:
+    assert kind_of(name_of(kind)) is kind
+    assert kind.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert {item.name for item in dataclasses.fields(kind)} <= get_type_hints(kind).keys()
 
 
-def test_a_recipe_is_what_the_tasks_take() -> None:
-    fields = fields_of(specs.Recipe)
-    taken = [{name: default for name, default in arguments_of(task).items() if name not in GIVEN} for task in TASKS]
-    assert fields.keys() == taken[0].keys() | taken[1].keys()
-    for arguments in taken:
-        same_defaults(fields, arguments)
+def test_a_recipe_has_the_parts_of_an_optimization_with_their_defaults() -> None:
+    recipe = {item.name: item.default for item in dataclasses.fields(specs.Recipe)}
+    parts = {item.name: item.default for item in dataclasses.fields(Optimization)}
+    assert parts.items() <= recipe.items()
+    assert recipe.keys() - parts.keys() == {"steps", "batch_size", "accumulate"}
 
 
-def test_everything_that_a_job_may_name_is_built() -> None:
-    assert set(get_args(specs.Network)) - {specs.OwnNetwork} == set(NETWORKS)
-    assert set(MADE) == {specs.MadeFaces, specs.MadeScenes, specs.MadeImages}
-    assert set(SPECS) >= {kind.__name__ for kind in (*get_args(specs.Network), *get_args(specs.Data), *MADE, specs.Jet)}
+@pytest.mark.parametrize("name", ["NoSuch", "njet.NoSuch", "nobody.NiN", "os", "njet.get_type_hints", "Any"])
+def test_only_specs_are_read_from_files(name: str) -> None:
+    with pytest.raises(LookupError):
+        from_plain({"type": name})
+
+
+def test_parts_of_a_recipe_come_back_from_files() -> None:
+    recipe = specs.Recipe(5, 2, specs.Adam(0.1), specs.Cosine(0.1, 2), (specs.Group("f", clip=1.0),), ("norms",), 2, 1.0)
+    assert from_plain(to_plain(recipe)) == recipe
+    assert from_plain(to_plain(dataclasses.replace(recipe, schedule=specs.Poly()))) == dataclasses.replace(recipe, schedule=specs.Poly())

@@ -16,10 +16,11 @@ from reproduce.building import build_network
 from reproduce.forecast import shape
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.launchers.local import LocalLauncher
+from reproduce.papers.njet.specs import Jet, NiN, ToyCNN
 from reproduce.probe import probe
 from reproduce.provenance import expected_device
-from reproduce.specs import Jet, Network, NiN, Recipe
-from reproduce.store import Store
+from reproduce.specs import SGD, Network, Recipe, Speed
+from reproduce.store import Run, Store
 from reproduce.worker import work
 
 PLAIN = NiN(10, width=1 / 32)
@@ -30,8 +31,8 @@ STEPS = speed.WARM + ROUNDS
 
 @pytest.fixture
 def measured(digits: Callable[..., Job]) -> Job:
-    recipe = Recipe(steps=ROUNDS, batch_size=2, learning_rate=0.0)
-    return digits(task="speed", slug="speed", network=JET, against=PLAIN, data=None, recipe=recipe)
+    recipe = Recipe(steps=ROUNDS, batch_size=2, optimizer=SGD(0.0))
+    return digits(task=Speed(PLAIN, (3, 32, 32)), slug="speed", network=JET, data=None, recipe=recipe)
 
 
 @pytest.fixture
@@ -58,6 +59,13 @@ def result_of(job: Job, store: Store) -> dict[str, Any]:
     assert work(run.folder) == 0, run.error
     assert run.result is not None
     return run.result
+
+
+def finished(job: Job, store: Store) -> Run:
+    """A training that is done, without its weights."""
+    run = store.prepare(job)
+    run.finish({"metrics": {}, "data": {"status": "synthetic", "set": "MNIST", "detail": "some"}, "provenance": {"device": "a processor"}})
+    return run
 
 
 def test_two_networks_take_turns_and_warm_steps_do_not_count(store: Store, measured: Job, steps: list[Any]) -> None:
@@ -117,8 +125,7 @@ def test_the_weights_of_another_job_are_timed_at_their_sigmas(
     layers = [layer for layer in trained.modules() if isinstance(layer, NJetConv2d)]
     for layer in layers:
         layer.scale.data.fill_(1.0)  # sigma = 2
-    run = store.prepare(parent)
-    run.folder.mkdir(parents=True, exist_ok=True)
+    run = finished(parent, store)
     save_model(trained, str(run.weights))
     built: list[nn.Module] = []
     monkeypatch.setattr(speed, "build_network", lambda spec: built.append(build_network(spec)) or built[-1])  # type: ignore[func-returns-value]
@@ -129,16 +136,30 @@ def test_the_weights_of_another_job_are_timed_at_their_sigmas(
 
 
 def test_without_the_parents_weights_the_run_says_so(store: Store, measured: Job, digits: Callable[..., Job]) -> None:
-    run = store.prepare(replace(measured, start=digits(network=JET)))
+    parent = digits(network=JET)
+    run = store.prepare(replace(measured, start=parent))
+    assert work(run.folder) == 1
+    assert run.error == f"Expected {parent.name}, which speed starts from, to be done, but it is todo; run it first."
+    finished(parent, store)
     assert work(run.folder) == 1
     assert "`runs rerun` it to have them" in run.error
 
 
-@pytest.mark.parametrize("lacking", ["recipe", "against"])
-def test_what_cannot_be_measured_is_refused(lacking: str, store: Store, measured: Job) -> None:
-    run = store.prepare(replace(measured, **{lacking: None}))
+def test_what_cannot_be_measured_is_refused(store: Store, measured: Job) -> None:
+    run = store.prepare(replace(measured, recipe=None))
     assert work(run.folder) == 1
-    assert run.error.startswith("Expected `recipe` and `against` in the job speed, but got ")
+    assert run.error == "Expected `recipe` in the job speed, but got none."
+    with pytest.raises(TypeError, match="against"):
+        Speed(shape=(3, 32, 32))  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="Expected a network with `num_classes` in the job speed, but got Network"):
+        speed._classes(replace(measured, network=Network()))
+
+
+def test_noise_has_the_shape_asked_for(store: Store, measured: Job, steps: list[Any]) -> None:
+    toy = ToyCNN(10, channels=4)
+    result = result_of(replace(measured, network=toy, task=Speed(toy, (1, 14, 28))), store)
+    assert {shape for _, shape in steps} == {(2, 1, 14, 28)}
+    assert result["data"]["detail"] == "2 pictures of 14 x 28 pixels"
 
 
 @pytest.mark.parametrize(("precision", "expected"), [("32-true", torch.float32), ("bf16-mixed", torch.bfloat16)])
@@ -161,7 +182,7 @@ def test_convolutions_are_timed_in_the_precision_asked_for(
 
 def test_the_other_network_is_identity_and_nothing_runs_beside_it(measured: Job) -> None:
     assert measured.exclusive
-    assert replace(measured, against=JET).digest != measured.digest
+    assert replace(measured, task=replace(measured.task, against=JET)).digest != measured.digest
     assert from_plain(to_plain(measured)) == measured
 
 

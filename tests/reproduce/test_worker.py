@@ -26,7 +26,7 @@ from lightning_modules.metrics.confusion import segmentation_scores
 from reproduce.building import build_network
 from reproduce.job import Job
 from reproduce.papers.adaptive_rf.helen import multi_path
-from reproduce.specs import VOC, MadeScenes
+from reproduce.specs import VOC, Group, MadeScenes
 from reproduce.store import Run, Store
 from reproduce.table import described
 from reproduce.worker import work
@@ -180,14 +180,11 @@ def test_a_result_of_pictures_has_what_was_learned(tmp_path: Path, digits: Calla
     assert lines(run)[-1]["test/accuracy"] == pytest.approx(metrics["accuracy"])
 
 
-def test_a_recipe_with_what_its_task_lacks_is_refused(tmp_path: Path, tiny: Callable[..., Job], digits: Callable[..., Job]) -> None:
-    for job, expected in (
-        (digits(factor_clip=0.5), "Expected `factor_clip` of the recipe of digits to be None, as classification has none, but got 0.5."),
-        (tiny(optimizer="adam"), "Expected `optimizer` of the recipe of tiny to be 'sgd', as segmentation has none, but got 'adam'."),
-    ):
-        run = Store(tmp_path).prepare(job)
-        assert work(run.folder) == 1
-        assert run.error == expected
+def test_a_recipe_with_a_group_that_the_network_lacks_is_refused(tmp_path: Path, digits: Callable[..., Job]) -> None:
+    job = digits(groups=(Group("gates", 2.0),))
+    run = Store(tmp_path).prepare(job)
+    assert work(run.folder) == 1
+    assert run.error == "Expected a group of parameters of ToyCNN (sigma, biases, norms, features, classifier), but got 'gates'."
 
 
 def test_a_training_that_leaves_the_range_of_sigma_says_so(tmp_path: Path, digits: Callable[..., Job]) -> None:

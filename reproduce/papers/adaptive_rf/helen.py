@@ -127,9 +127,7 @@ def has_norm(setting: Setting, inflated: bool) -> bool:
 def _on_faces(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, recipe: Recipe) -> Trainings:
     scale, start = SCALES[setting.profile], start_of(setting, network)
     slug = f"adaptive-rf-{name}"
-    return common.trainings(
-        setting, scale, Segmentation(), slug, REVISION, network=network, recipe=recipe, start=start
-    )
+    return common.trainings(setting, scale, Segmentation(), slug, REVISION, network=network, recipe=recipe, start=start)
 
 
 def start_of(setting: Setting, network: AdaptiveVGG | MultiPathVGG) -> Start | None:

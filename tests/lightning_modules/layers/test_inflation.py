@@ -164,8 +164,29 @@ def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
     for pushed, kept in ((9.0, 4.0), (0.1, 0.25), (2.5, 2.5)):
         with torch.no_grad():
             module.value.fill_(pushed)
-        module.clamp_()
+        module.after_step()
         assert module.value.item() == kept
+    assert not module.shares.any()
+
+
+def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_after_the_step() -> None:
+    module = InflationFactor().double()
+
+    def backward(share: float) -> None:
+        inflated = module.inflate(features(), (50, 60))
+        ((module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum() * share).backward()
+
+    backward(1.0)
+    once = module.shares.clone()
+    backward(0.5)
+    torch.testing.assert_close(module.shares, 1.5 * once)
+    assert module.value.grad is not None
+    torch.testing.assert_close(module.shares.sum(), module.value.grad)
+    module.before_step(2.0)  # of a loss that was scaled by 2
+    torch.testing.assert_close(module.shares, 0.75 * once)
+    module.after_step()
+    backward(1.0)
+    torch.testing.assert_close(module.shares, once)
 
 
 def test_a_range_that_leaves_out_1_is_refused() -> None:

@@ -81,6 +81,33 @@ def test_an_optimisers_hook_keeps_the_size_up_to_date() -> None:
     assert made(random(1, 4, 8, 8, dtype=torch.float32)).shape == (1, 6, 8, 8)
 
 
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam, torch.optim.AdamW])
+def test_in_a_plain_loop_the_next_forward_pass_follows_sigma(optimizer: type[torch.optim.Optimizer]) -> None:
+    made, features = layer(sigma=1.5), random(1, 4, 8, 8, dtype=torch.float32)
+    steps = optimizer(made.parameters(), lr=0.5)  # type: ignore[call-arg]
+    for scale in (math.log2(1.5) + 0.5, math.log2(1.5) + 1.0):
+        steps.zero_grad()
+        (-made.scale).backward()
+        steps.step()
+        assert made.scale.item() == pytest.approx(scale, rel=0.05)  # decay
+        assert made(features).shape == (1, 6, 8, 8)
+        assert made.size == 2 * half_size(made.sigma.item(), 2.0) + 1
+        told = layer(sigma=made.sigma.item())
+        told.load_state_dict(made.state_dict())
+        assert torch.equal(made(features), told(features))
+    assert made.size > 2 * half_size(1.5, 2.0) + 1
+
+
+def test_a_forward_pass_after_no_change_does_not_ask_for_sigma(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, features = layer(), random(1, 4, 8, 8, dtype=torch.float32)
+    with torch.no_grad():
+        made.scale.fill_(0.5)
+    made(features)
+    monkeypatch.setattr(NJetConv2d, "_follow", lambda *_: pytest.fail("asked again"))
+    made(features).sum().backward()
+    made.eval()(features)
+
+
 def test_the_size_of_a_sigma_per_filter_follows_the_largest() -> None:
     made = layer(sigma_per_filter=True)
     assert made.scale.shape == (6,)

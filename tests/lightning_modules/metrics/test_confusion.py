@@ -11,7 +11,7 @@ from lightning_modules.metrics.confusion import ConfusionMatrix, f_scores, overa
 def counted(prediction: list[int], mask: list[int], classes: int = 3) -> torch.Tensor:
     metric = ConfusionMatrix(classes)
     metric.update(torch.tensor([[prediction]]), torch.tensor([[mask]]))
-    return metric.compute()[0]
+    return metric.compute()
 
 
 def test_rows_are_true_and_columns_predicted_and_255_counts_nowhere() -> None:
@@ -19,24 +19,42 @@ def test_rows_are_true_and_columns_predicted_and_255_counts_nowhere() -> None:
     assert matrix.tolist() == [[1, 1, 0], [0, 1, 1], [0, 0, 0]]
 
 
-def test_it_adds_up_over_batches_of_any_size_and_counts_images() -> None:
+def test_it_adds_up_over_batches_of_any_size() -> None:
     generator = torch.Generator().manual_seed(0)
     prediction, mask = (torch.randint(5, (7, 9, 8), generator=generator) for _ in range(2))
     whole, parts = ConfusionMatrix(5), ConfusionMatrix(5)
     whole.update(prediction, mask)
     for start, end in ((0, 3), (3, 4), (4, 7)):
         parts.update(prediction[start:end], mask[start:end])
-    assert torch.equal(whole.compute()[0], parts.compute()[0])
-    assert int(parts.compute()[1]) == 7
+    assert torch.equal(whole.compute(), parts.compute())
     expected = [[int(((mask == t) & (prediction == p)).sum()) for p in range(5)] for t in range(5)]
-    assert whole.compute()[0].tolist() == expected
+    assert whole.compute().tolist() == expected
 
 
 def test_counts_stay_exact_beyond_single_precision() -> None:
     metric = ConfusionMatrix(2)
     metric.matrix += 2**24
     metric.update(torch.zeros(1, 1, 1, dtype=torch.long), torch.zeros(1, 1, 1, dtype=torch.long))
-    assert metric.compute()[0][0, 0].item() == 2**24 + 1
+    assert metric.compute()[0, 0].item() == 2**24 + 1
+
+
+@pytest.mark.parametrize(
+    ("prediction", "mask", "sentence"),
+    [
+        ([0, 3], [0, 1], "predictions to be classes from 0 to 2, but got 3"),
+        ([0, 1], [0, 7], "labels to be classes from 0 to 2, but got 7"),
+        ([0, 1], [0, -1], "labels to be classes from 0 to 2, but got -1"),
+    ],
+)
+def test_what_is_no_class_is_refused_and_not_counted_in_anothers_row(prediction: list[int], mask: list[int], sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"Expected {sentence}"):
+        counted(prediction, mask)
+    assert counted([0, 3], [0, 255]).sum() == 1  # what counts nowhere may be anything
+
+
+def test_other_shapes_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"as many predictions as labels, \(1, 4\), but got \(4,\)"):
+        ConfusionMatrix(3).update(torch.zeros(4, dtype=torch.long), torch.zeros(1, 4, dtype=torch.long))
 
 
 def test_scores_by_hand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 from lightning_modules.layers.inflation import InflationFactor
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
+from lightning_modules.networks.vgg import TORCHVISION
+from lightning_modules.recipe import SGD, Group, Optimization
 from lightning_modules.segmentation import SemanticSegmentation
 
 SMALL = (2, 3, 4)
@@ -30,6 +33,10 @@ def gradients(made: MultiPathVGG) -> dict[str, Tensor]:
     image, labels = batch()
     nn.functional.cross_entropy(made(image, labels), labels, reduction="sum").backward()
     return {name: value.grad.clone() for name, value in made.named_parameters() if value.grad is not None}
+
+
+def optimized(made: MultiPathVGG, learning_rate: float) -> SemanticSegmentation:
+    return SemanticSegmentation(made, 5, Optimization(SGD(learning_rate), groups=(Group("f", 1e3, weight_decay=0.0),)))
 
 
 @pytest.mark.parametrize(("dilations", "printed"), [((4, 6), [308, 356]), ((4, 6, 8), [308, 356, 404])])
@@ -108,17 +115,19 @@ def test_with_every_label_in_its_set_a_paths_gradient_is_the_weight_times_the_pl
 @pytest.mark.parametrize("label_sets", [(), (SMALL, ())], ids=["no guidance", "guidance"])
 def test_only_guidance_parts_the_factors(label_sets: tuple[tuple[int, ...], ...]) -> None:
     made = network(label_sets=label_sets)
-    task = SemanticSegmentation(made, 5, learning_rate=1e-5, factor_multiplier=1e3)
+    task = optimized(made, 1e-5)
     task.log = task.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+    task._trainer = SimpleNamespace(accumulate_grad_batches=1, max_steps=-1)  # type: ignore[assignment]
     optimizer = task.configure_optimizers()["optimizer"]
     for seed in range(4):
         image, mask = batch(seed)
         optimizer.zero_grad()
         task.training_step({"image": image, "mask": mask}).backward()
+        learned = made.trajectory()  # the step ends what its gradients were
         optimizer.step()
-    learned = made.trajectory()
-    assert learned["f_1"] != 1.0
-    assert (learned["f_1"] != learned["f_2"]) == bool(label_sets)
+    first, second = made.learned()["f"]
+    assert first != 1.0
+    assert (first != second) == bool(label_sets)
     assert (learned["gradient_inflation_1"] != learned["gradient_inflation_2"]) == bool(label_sets)
 
 
@@ -139,7 +148,7 @@ def test_labels_count_only_where_they_make_a_difference() -> None:
 
 def test_every_path_has_a_factor_of_its_own_in_the_optimiser() -> None:
     made = network((2, 2, 2))
-    groups = SemanticSegmentation(made, 5, learning_rate=1.0).configure_optimizers()["optimizer"].param_groups
+    groups = optimized(made, 1.0).configure_optimizers()["optimizer"].param_groups
     assert len(groups[1]["params"]) == 3
     assert len([module for module in made.modules() if isinstance(module, InflationFactor)]) == 3
 
@@ -149,7 +158,7 @@ def test_imagenet_weights_fill_every_path_alike() -> None:
     state = {f"features.{index}.{part}": torch.randn(3) for index in range(13) for part in ("weight", "bias")}
     state |= {"classifier.0.weight": torch.randn(4, 8 * 49), "classifier.0.bias": torch.randn(4)}
     state |= {"classifier.3.weight": torch.randn(4, 4), "classifier.3.bias": torch.randn(4)}
-    weights = made.imagenet_weights(state)
+    weights = made.start_weights(state, TORCHVISION)
     expected = {name for name in made.state_dict() if not name.startswith("norm.") and not name.endswith("factor.value")}
     assert set(weights) == expected
     for name in ("fc6.weight", "fc7.bias", "fc8.weight"):

@@ -14,9 +14,10 @@ from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.cost import CELLS, CLAIMS, FACTORS, cells_ratio, cost_jobs, fit, samples
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
+from reproduce.papers.adaptive_rf.specs import StepCost
+from reproduce.plugins import table
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
@@ -68,16 +69,16 @@ def test_a_step_is_table_1s(profile: str) -> None:
     assert missing == also
     assert (job.network, job.data, job.precision) == (training.network, training.data, training.precision)
     assert job.recipe is not None
-    assert job.sweep is not None
+    assert isinstance(job.task, StepCost)
+    assert job.task.factors == FACTORS
     assert training.recipe is not None
-    same = replace(
-        job.recipe, steps=training.recipe.steps, learning_rate=training.recipe.learning_rate, milestones=training.recipe.milestones
-    )
+    optimizer = replace(job.recipe.optimizer, learning_rate=training.recipe.optimizer.learning_rate)
+    same = replace(job.recipe, steps=training.recipe.steps, optimizer=optimizer, schedule=training.recipe.schedule)
     assert same == training.recipe
-    assert (job.recipe.steps, job.recipe.learning_rate) == (job.sweep.steps, 0.0)
+    assert (job.recipe.steps, job.recipe.optimizer.learning_rate) == (job.task.steps, 0.0)
     with torch.device("meta"):
         network = build_network(job.network)
-        size = SCALES[setting.profile].size
+        size = SCALES[setting.profile].data.size
         assert network.features(torch.zeros(1, 3, size, size)).shape[-2:] == (CELLS, CELLS)
 
 
@@ -121,4 +122,4 @@ def test_samples_are_the_medians_of_all_repetitions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_deviations_say_what_was_measured(profile: str) -> None:
     texts = {deviation.id: deviation.text for deviation in TABLE.deviations(Setting(profile))}  # type: ignore[arg-type]
-    assert f"of {SCALES[profile].size} pixels" in texts["step"]  # type: ignore[index]
+    assert f"of {SCALES[profile].data.size} pixels" in texts["step"]  # type: ignore[index]

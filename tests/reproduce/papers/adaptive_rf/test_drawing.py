@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from reproduce.papers.adaptive_rf.drawing import MIB, cost, fit
 
 from reproduce.figures.style import styled
+from reproduce.papers.adaptive_rf.drawing import MIB, cost, fit
 
 SECONDS = {f: [0.1 + 0.02 * f**2] * 3 for f in (4.0, 0.5, 1.0, 2.0)}
 MEMORY = {f: [(1 + 0.5 * f**2) * MIB] for f in (4.0, 0.5, 1.0, 2.0)}

@@ -17,10 +17,10 @@ from reproduce.cli import main
 from reproduce.compare import compare
 from reproduce.figures.style import styled
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf import figure2, figure3, table1, table2
 from reproduce.papers.adaptive_rf.values import factor_range, highest_factor, lowest_factor
 from reproduce.picture import Example
+from reproduce.plugins import table
 from reproduce.published import load
 from reproduce.store import Run, Store
 from reproduce.table import Setting, measure
@@ -57,7 +57,7 @@ def jobs(setting: Setting) -> dict[str, tuple[Job, ...]]:
 
 
 def test_the_jobs_are_those_of_tables_1_and_2() -> None:
-    theirs = {job.name for table in (table1, table2) for cell in table.cells(DEMO) for job in cell.jobs}
+    theirs = {job.name for module in (table1, table2) for cell in module.cells(DEMO) for job in cell.jobs}
     for id in FIGURES:
         ours = {job.name for cell in table(id).cells(DEMO) for job in cell.jobs}
         assert ours <= theirs
@@ -184,9 +184,9 @@ def test_claims_of_figure_3_hold_in_print(store: Store) -> None:
 def test_published_numbers_are_those_of_tables_1_and_2(id: str) -> None:
     for (row, column), cell in load(id).by_key.items():
         name, _, key = row.partition("-")
-        table = load({"helen": "table1", "voc": "table2"}[name])
+        theirs = load({"helen": "table1", "voc": "table2"}[name])
         if cell.printed:
-            assert (cell.printed, cell.unit) == (table.by_key[key, column].printed, table.by_key[key, column].unit)
+            assert (cell.printed, cell.unit) == (theirs.by_key[key, column].printed, theirs.by_key[key, column].unit)
         else:
             assert column.startswith("f")
 

@@ -12,30 +12,31 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.receptive_field import inflated_size
-from reproduce import building
 from reproduce.forecast import shape
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.launchers.local import LocalLauncher
+from reproduce.papers.adaptive_rf import step_cost
+from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.probe import probe
 from reproduce.provenance import expected_device, peak_memory, reset_peak_memory
-from reproduce.specs import InflationSweep, Network
+from reproduce.specs import Network, Segmentation
 from reproduce.store import Store
 from reproduce.worker import work
 
-SWEEP = InflationSweep((0.5, 1.0, 2.0), rounds=2)
+SWEEP = StepCost((0.5, 1.0, 2.0), rounds=2)
 CELLS = 10  # of the tiny network's pool5: 40 pixels at a stride of 4
 
 
 @pytest.fixture
 def measured(tiny: Callable[..., Job]) -> Job:
-    return tiny(task="cost", steps=SWEEP.steps, learning_rate=0.0, milestones=(), sweep=SWEEP)
+    return tiny(task=SWEEP, steps=SWEEP.steps, learning_rate=0.0, milestones=())
 
 
 @pytest.fixture
 def widths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What fc6 sees along an axis, step by step."""
     seen: list[int] = []
-    build = building.build_network
+    build = step_cost.building.build_network
 
     def watched(spec: Network) -> nn.Module:
         def note(_: nn.Module, inputs: tuple[Tensor]) -> None:
@@ -45,7 +46,7 @@ def widths(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         network.get_submodule("head.fc6").register_forward_pre_hook(note)
         return network
 
-    monkeypatch.setattr(building, "build_network", watched)
+    monkeypatch.setattr(step_cost.building, "build_network", watched)
     return seen
 
 
@@ -71,8 +72,8 @@ def test_every_step_is_taken_at_its_f_and_measured(store: Store, measured: Job, 
 
 def test_a_rate_of_zero_leaves_the_network_as_it_was(store: Store, measured: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     built: list[nn.Module] = []
-    build = building.build_network
-    monkeypatch.setattr(building, "build_network", lambda spec: built.append(build(spec)) or built[-1])  # type: ignore[func-returns-value]
+    build = step_cost.building.build_network
+    monkeypatch.setattr(step_cost.building, "build_network", lambda spec: built.append(build(spec)) or built[-1])  # type: ignore[func-returns-value]
     result_of(measured, store)
     torch.manual_seed(measured.seed)
     fresh = dict(build(measured.network).named_parameters())
@@ -103,15 +104,16 @@ def test_where_no_peak_can_be_reset_the_result_says_so(monkeypatch: pytest.Monke
 
 
 def test_a_sweep_outside_the_range_of_f_is_refused(store: Store, measured: Job) -> None:
-    run = store.prepare(replace(measured, sweep=InflationSweep((1.0, 5.0), 2)))
+    run = store.prepare(replace(measured, task=StepCost((1.0, 5.0), 2)))
     assert work(run.folder) == 1
     assert run.error == "Expected `factors` to be within 0.25 and 4, but got (1.0, 5.0)."
 
 
 def test_what_cannot_be_measured_is_refused(store: Store, measured: Job, tiny: Callable[..., Job]) -> None:
-    without = store.prepare(replace(measured, sweep=None))
-    assert work(without.folder) == 1
-    assert without.error == "Expected `sweep` in the job tiny, but got none."
+    for lacking in ("recipe", "data"):
+        without = store.prepare(replace(measured, **{lacking: None}))
+        assert work(without.folder) == 1
+        assert without.error == f"Expected `{lacking}` in the job tiny, but got none."
     plain = store.prepare(replace(measured, network=tiny(inflated=False).network))
     assert work(plain.folder) == 1
     assert "Expected the network of tiny to have an inflation factor" in plain.error
@@ -120,20 +122,26 @@ def test_what_cannot_be_measured_is_refused(store: Store, measured: Job, tiny: C
 @pytest.mark.parametrize("factors", [(), (2.0, 1.0), (1.0, 1.0), (0.0, 1.0)])
 def test_factors_ascend(factors: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="Expected `factors` to be positive and ascending"):
-        InflationSweep(factors, 2)
+        StepCost(factors, 2)
+
+
+def test_there_is_no_sweep_without_factors() -> None:
+    with pytest.raises(TypeError, match="factors"):
+        StepCost(rounds=2)  # type: ignore[call-arg]
 
 
 def test_quartiles_need_two_rounds() -> None:
     with pytest.raises(ValueError, match="Expected `rounds` to be at least 2"):
-        InflationSweep((1.0,), 1)
+        StepCost((1.0,), 1)
 
 
 def test_the_sweep_is_identity_and_survives_the_file(measured: Job) -> None:
     assert from_plain(to_plain(measured)) == measured
-    assert replace(measured, sweep=replace(SWEEP, rounds=3)).digest != measured.digest
-    assert shape(replace(measured, sweep=None)) != shape(measured)
+    assert replace(measured, task=replace(SWEEP, rounds=3)).digest != measured.digest
+    others = [replace(measured, task=task) for task in (replace(SWEEP, factors=(1.0,)), Segmentation())]
+    assert len({shape(job) for job in (measured, *others)}) == 3
     assert measured.exclusive
-    assert not replace(measured, task="segmentation").exclusive
+    assert not replace(measured, task=Segmentation()).exclusive
 
 
 @pytest.mark.slow

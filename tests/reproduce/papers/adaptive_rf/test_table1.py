@@ -13,13 +13,15 @@ from datamodules.synthetic import write_helen
 from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
-from reproduce.plugins import all_tables, table
-from reproduce.papers.adaptive_rf.helen import FACTOR_RATE, PAPER, SCALES, _sha256, training_jobs
+from reproduce.papers.adaptive_rf.helen import FACTOR_RATE, PAPER, SCALES, training_jobs
+from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.table1 import CLAIMS
+from reproduce.plugins import all_tables, table
 from reproduce.published import load, table_ids
-from reproduce.specs import AdaptiveVGG, Helen
+from reproduce.specs import SGD, Helen, Segmentation
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
+from reproduce.weights import _sha256
 
 
 def test_every_published_table_is_mapped_and_every_mapped_one_published() -> None:
@@ -40,7 +42,7 @@ def test_rows_equal_the_csv_both_ways(id: str, profile: str) -> None:
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_job_builds_on_meta_tensors_at_its_own_size(profile: str) -> None:
     jobs = {job.name: job for cell in table("adaptive_rf.table1").cells(Setting(profile)) for job in cell.jobs}  # type: ignore[arg-type]
-    trainings = [job for job in jobs.values() if job.task == "segmentation"]
+    trainings = [job for job in jobs.values() if job.task == Segmentation()]
     assert len(trainings) == 13
     for job in trainings:
         assert isinstance(job.data, Helen)
@@ -56,14 +58,14 @@ def test_every_job_builds_on_meta_tensors_at_its_own_size(profile: str) -> None:
 
 def test_the_paper_profile_is_the_published_recipe() -> None:
     recipe = PAPER.recipe
-    assert (recipe.steps, recipe.batch_size, recipe.learning_rate, recipe.milestones) == (55_000, 2, 1e-7, (50_000,))
-    assert (recipe.momentum, recipe.weight_decay) == (0.9, 5e-4)
-    assert 3e4 <= recipe.factor_multiplier <= 9e4
+    assert (recipe.steps, recipe.batch_size, recipe.milestones) == (55_000, 2, (50_000,))
+    assert recipe.optimizer == SGD(1e-7, momentum=0.9, weight_decay=5e-4)
+    assert 3e4 <= recipe.group("f").rate <= 9e4
     assert PAPER.network == AdaptiveVGG(11, 0, kernel_size=4)
-    assert PAPER.size == 500
+    assert PAPER.data.size == 500
     (late,), _ = training_jobs(Setting("paper"), 2, inflated=True, late=True)
     assert late.recipe is not None
-    assert late.recipe.factor_start == 10_000
+    assert late.recipe.group("f").start == 10_000
 
 
 def test_shrunk_profiles_keep_the_papers_shares_of_the_picture() -> None:
@@ -71,12 +73,12 @@ def test_shrunk_profiles_keep_the_papers_shares_of_the_picture() -> None:
         scale = SCALES[profile]  # type: ignore[index]
         with torch.device("meta"):
             network = build_network(replace(scale.network, dilation=14, inflated=False))
-        assert network.pool5_receptive_field / scale.size == pytest.approx(212 / 500, abs=0.06)
-        assert network.receptive_field() / scale.size == pytest.approx(548 / 500, abs=0.06)
+        assert network.pool5_receptive_field / scale.data.size == pytest.approx(212 / 500, abs=0.06)
+        assert network.receptive_field() / scale.data.size == pytest.approx(548 / 500, abs=0.06)
         share = scale.recipe.milestones[0] / scale.recipe.steps
         assert share == pytest.approx(50 / 55, abs=0.01)
-        rate = scale.recipe.learning_rate * scale.recipe.factor_multiplier
-        assert rate * (scale.size // 62) ** 2 == pytest.approx(FACTOR_RATE)
+        rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
+        assert rate * (scale.data.size // 62) ** 2 == pytest.approx(FACTOR_RATE)
 
 
 def test_a_pair_of_shrunk_rows_differs_by_inflation_alone() -> None:

@@ -15,16 +15,19 @@ from reproduce.compare import compare
 from reproduce.papers.adaptive_rf.table2 import CLAIMS, TABLE, cells
 from reproduce.papers.adaptive_rf.voc import MILESTONES, PAPER, SCALES, smaller_steps, training_jobs
 from reproduce.published import load
+from reproduce.specs import SGD, Segmentation, Steps
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure, measure_table
 
 
 def test_the_paper_profile_is_the_published_recipe() -> None:
     recipe = PAPER.recipe
-    assert (recipe.steps, recipe.batch_size, recipe.factor_multiplier) == (9600, 20, 3e5)
-    assert (recipe.momentum, recipe.weight_decay, recipe.gamma) == (0.9, 5e-4, 0.32)
+    assert (recipe.steps, recipe.batch_size, recipe.group("f").rate) == (9600, 20, 3e5)
+    assert isinstance(recipe.optimizer, SGD)
+    assert isinstance(recipe.schedule, Steps)
+    assert (recipe.optimizer.momentum, recipe.optimizer.weight_decay, recipe.schedule.gamma) == (0.9, 5e-4, 0.32)
     assert len(MILESTONES) == 3
-    assert recipe.factor_clip is not None
+    assert recipe.group("f").clip is not None
     assert PAPER.network.background_weight < 1
     assert PAPER.network.kernel_size == 3
     assert (PAPER.data.train, PAPER.data.evaluate) == ("train_aug", "val")
@@ -33,14 +36,14 @@ def test_the_paper_profile_is_the_published_recipe() -> None:
 def test_a_step_becomes_two_smaller_ones_of_about_its_size() -> None:
     assert smaller_steps((1000, 3000), 200) == (1000, 1200, 3000, 3200)
     assert PAPER.recipe.milestones == (2400, 2600, 4800, 5000, 7200, 7400)
-    assert PAPER.recipe.gamma**2 == pytest.approx(0.1, abs=0.003)
+    assert PAPER.recipe.schedule.gamma**2 == pytest.approx(0.1, abs=0.003)
 
 
 def test_the_rate_of_a_schedule_of_smaller_steps() -> None:
     """What the optimiser makes of it: 0.32 and then 0.32 again where 0.1 would have stood."""
     parameter = torch.nn.Parameter(torch.zeros(()))
     optimizer = torch.optim.SGD([parameter], lr=1.0)
-    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(smaller_steps((10,), 2)), PAPER.recipe.gamma)
+    schedule = torch.optim.lr_scheduler.MultiStepLR(optimizer, list(smaller_steps((10,), 2)), PAPER.recipe.schedule.gamma)
     rates = []
     for _ in range(14):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -51,7 +54,7 @@ def test_the_rate_of_a_schedule_of_smaller_steps() -> None:
 
 @pytest.mark.parametrize("profile", PROFILES)
 def test_every_job_builds_and_the_largest_kernel_fits_the_shrunk_maps(profile: str) -> None:
-    jobs = {job.name: job for cell in cells(Setting(profile)) for job in cell.jobs if job.task == "segmentation"}  # type: ignore[arg-type]
+    jobs = {job.name: job for cell in cells(Setting(profile)) for job in cell.jobs if job.task == Segmentation()}  # type: ignore[arg-type]
     assert len(jobs) == 14
     scale = SCALES[profile]  # type: ignore[index]
     for job in jobs.values():

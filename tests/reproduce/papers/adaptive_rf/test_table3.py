@@ -13,11 +13,12 @@ from reproduce.building import build_network
 from reproduce.claims import check_claims
 from reproduce.compare import compare
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.helen import PAPER, multi_path
+from reproduce.papers.adaptive_rf.specs import MultiPathVGG
 from reproduce.papers.adaptive_rf.table3 import CLAIMS, LABEL_SETS
+from reproduce.plugins import table
 from reproduce.published import load
-from reproduce.specs import Helen, MultiPathVGG
+from reproduce.specs import Describe, Helen, Segmentation
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure
 from reproduce.worker import work
@@ -26,7 +27,7 @@ TABLE = table("adaptive_rf.table3")
 
 
 def trainings(profile: str) -> dict[str, Job]:
-    return {cell.row_key: job for cell in TABLE.cells(Setting(profile)) for job in cell.jobs if job.task == "segmentation"}  # type: ignore[arg-type]
+    return {cell.row_key: job for cell in TABLE.cells(Setting(profile)) for job in cell.jobs if job.task == Segmentation()}  # type: ignore[arg-type]
 
 
 def test_label_sets_are_the_papers() -> None:
@@ -77,7 +78,7 @@ def test_the_job_of_sizes_has_a_receptive_field_a_path(tmp_path: Path) -> None:
         (multi_path(PAPER.network, (4, 6), norm=False), [308, 356]),
         (multi_path(PAPER.network, (8, 8), norm=True, label_sets=LABEL_SETS["bipath"]), None),
     ):
-        run = Store(tmp_path).prepare(Job("describe", "sizes", network))
+        run = Store(tmp_path).prepare(Job(Describe(), "sizes", network))
         assert work(run.folder) == 0
         assert run.result is not None
         metrics = run.result["metrics"]

@@ -8,8 +8,8 @@ import pytest
 
 from reproduce.claims import ClaimResult, check_claims
 from reproduce.compare import compare
-from reproduce.plugins import all_tables, table
 from reproduce.papers.adaptive_rf.table4 import CLAIMS
+from reproduce.plugins import table
 from reproduce.published import load
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, measure

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import speed, table4
 from reproduce.papers.njet.cells import sizes
 from reproduce.papers.njet.deviations import cifar_deviations
+from reproduce.papers.njet.specs import CIFARResNet, ToyCNN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, SCALES
-from reproduce.specs import CIFARResNet, ToyCNN
+from reproduce.plugins import tables
 from reproduce.store import Store
 from reproduce.table import PROFILES, Cell, Setting, Table
 from reproduce.worker import work
 
-NJET: dict[str, Table] = {id: table for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.")}
+NJET: dict[str, Table] = tables("njet")
 PAPER = Setting("paper")
 
 

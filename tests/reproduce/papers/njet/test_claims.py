@@ -8,12 +8,12 @@ import pytest
 
 from reproduce.claims import Claim, check_claims
 from reproduce.evidence import Evidence, Quantity
-from reproduce.plugins import all_tables, table
+from reproduce.plugins import tables
 from reproduce.published import load
 
 Numbers = Mapping[tuple[str, str], float]
 CLAIMS: dict[tuple[str, str], Claim] = {
-    (id.removeprefix("njet."), claim.id): claim for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.") for claim in table.claims
+    (id.removeprefix("njet."), claim.id): claim for id, each in tables("njet").items() for claim in each.claims
 }
 PAIRS = ("all-cnn", "resnet-32", "resnet-110", "efficientnet")
 NETWORKS = ("njet-nin", *(f"njet-{name}" for name in PAIRS))
@@ -158,7 +158,7 @@ def test_what_the_printed_numbers_say() -> None:
     """Most are not tested: the bodies of the tables were not found."""
     found = {}
     for id in {key[0] for key in CLAIMS}:
-        results = check_claims(table(f"njet.{id}").claims, load(f"njet.{id}"), [])
+        results = check_claims(tables("njet")[f"njet.{id}"].claims, load(f"njet.{id}"), [])
         assert {result["holds"] for result in results} == {"not tested"}
         found |= {(id, result["id"]): result["printed"] for result in results}
     assert {key for key, printed in found.items() if printed == "yes"} == {("figure5", "ratio-is-close"), ("speed", "twice-as-slow")}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from reproduce.papers.njet.drawing import COLUMNS, GREYS, LayerFilters, filters
 
 from reproduce.figures.style import COLUMN, styled
+from reproduce.papers.njet.drawing import COLUMNS, GREYS, LayerFilters, filters
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,16 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
-from reproduce.papers.njet.filters import large_filters
 from safetensors.torch import save_model
 
 from reproduce.building import build_network
 from reproduce.figures.style import styled
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import figure5, figure6, figure12, map_sizes, sigmas
+from reproduce.papers.njet.filters import large_filters
+from reproduce.papers.njet.specs import Jet, NiN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, training_jobs
-from reproduce.specs import Jet, NiN
+from reproduce.plugins import table, tables
+from reproduce.specs import Describe
 from reproduce.store import Run, Store
 from reproduce.table import Setting
 
@@ -34,7 +35,7 @@ def finish(store: Store, job: Job, metrics: Mapping[str, Any], sigma: Sequence[M
     lines = [{"step": step} | {f"trajectory/{name}": value for name, value in each.items()} for step, each in enumerate(sigma)]
     (run.folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
     data = {"set": "CIFAR-10", "status": "synthetic", "detail": "some"}
-    run.finish({"metrics": metrics, "data": None if job.task == "describe" else data, "provenance": {"device": "a processor"}})
+    run.finish({"metrics": metrics, "data": None if isinstance(job.task, Describe) else data, "provenance": {"device": "a processor"}})
     return run
 
 
@@ -51,7 +52,7 @@ def test_without_runs_there_is_no_figure(id: str, store: Store) -> None:
 
 
 def test_tables_alone_have_none() -> None:
-    assert {id.removeprefix("njet.") for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.") and table.figure} == set(FIGURES)
+    assert {id.removeprefix("njet.") for id, each in tables("njet").items() if each.figure} == set(FIGURES)
 
 
 def test_figure_5_draws_every_size_that_is_there(store: Store) -> None:

@@ -13,14 +13,15 @@ from datamodules.layouts.images import SETS
 from datamodules.synthetic_images import write_images
 from reproduce.building import build_network
 from reproduce.job import Job
-from reproduce.plugins import all_tables, table
 from reproduce.papers.njet import sigmas, table2, table3, table4, trainings
+from reproduce.papers.njet.specs import Jet, NiN, ToyCNN
 from reproduce.papers.njet.trainings import CLASSES, NIN, shrunk
-from reproduce.specs import Images, Jet, NiN, ToyCNN
+from reproduce.plugins import tables
+from reproduce.specs import SGD, Classification, Images, Speed, Start, Steps
 from reproduce.store import Store
 from reproduce.table import PROFILES, Setting, Table, measure
 
-NJET: dict[str, Table] = {id: table for id, table in ((each.id, each) for each in all_tables()) if id.startswith("njet.")}
+NJET: dict[str, Table] = tables("njet")
 PAPER = Setting("paper")
 
 
@@ -31,7 +32,7 @@ def jobs(id: str, setting: Setting = PAPER) -> dict[tuple[str, str], tuple[Job, 
 
 def names(*ids: str, setting: Setting = PAPER) -> set[str]:
     """Names of the trainings of tables."""
-    return {job.name for id in ids for each in jobs(id, setting).values() for job in each if job.task == "classification"}
+    return {job.name for id in ids for each in jobs(id, setting).values() for job in each if job.task == Classification()}
 
 
 def test_the_paper_profile_is_the_recipe_of_the_authors_code() -> None:
@@ -39,8 +40,8 @@ def test_the_paper_profile_is_the_recipe_of_the_authors_code() -> None:
     recipe, epoch = job.recipe, 391  # batches of 128, the last one smaller
     assert recipe is not None
     assert (recipe.steps, recipe.batch_size, recipe.milestones) == (90 * epoch, 128, (30 * epoch, 60 * epoch))
-    assert (recipe.learning_rate, recipe.momentum, recipe.weight_decay, recipe.gamma) == (0.1, 0.9, 5e-4, 0.1)
-    assert recipe.optimizer == "sgd"
+    assert recipe.optimizer == SGD(0.1, momentum=0.9, weight_decay=5e-4)
+    assert recipe.schedule == Steps(recipe.milestones, gamma=0.1)
     assert job.data == Images("cifar10", padding=4, flip=True)
     assert job.network == NiN(10, filter_sizes=(5, 5, 3), pooling=False, jet=Jet(order=3, sigma=1.0, k=2.0, subsampling=4.0))
     (svhn,) = jobs("table3")["nin", "svhn"]
@@ -99,7 +100,7 @@ def test_what_tables_share_is_trained_once(profile: str) -> None:
     assert jobs("speed", setting)["njet-nin-learned", "ratio"] == jobs("table2", setting)["r-4", "seconds"]
     trained = names("table2", "table3", "table4", setting=setting)
     assert names("figure7", "figure8", "figure12", "sigmas", "speed", setting=setting) <= trained
-    parents = {job.start.name for each in jobs("speed", setting).values() for job in each if isinstance(job.start, Job)}
+    parents = {parent.name for each in jobs("speed", setting).values() for job in each for parent in job.parents}
     assert parents == {job.name for job in jobs("table3", setting)["njet-nin", "cifar10"]}
     # What is not shared: tables I and V, figure 5, and three filter sizes and one network without poolings of figure 6.
     assert not names("table1", "table5", "figure5", setting=setting) & trained
@@ -166,9 +167,10 @@ def test_speed_is_measured_with_what_was_trained(tmp_path: Path) -> None:
     assert [job.seed for job in learned] == [0, 1, 2]
     assert all(job.exclusive for job in learned)
     for job in learned:
-        assert isinstance(job.start, Job)
-        assert (job.start.seed, job.start.network) == (job.seed, job.network)
-        assert job.against == shrunk(NIN, "small")
+        (parent,) = job.parents
+        assert job.start == Start(parent)
+        assert (parent.seed, parent.network) == (job.seed, job.network)
+        assert job.task == Speed(shrunk(NIN, "small"), (3, 32, 32))
     for row in ("njet-nin", "njet-nin-dense", "njet-nin-pooling"):
         assert all(job.start is None for job in jobs("speed", setting)[row, "ratio"])
     assert [cell.jobs for cell in table2.cells(setting) if cell.column == "ratio"][1] == learned
@@ -199,6 +201,6 @@ def test_demos_need_no_data() -> None:
 def test_every_network_of_the_comparison_is_one_of_tables_3_and_4() -> None:
     assert {row for row, _ in jobs("sigmas")} == set(sigmas.NETWORKS)
     for row, (_, network) in sigmas.NETWORKS.items():
-        table = "table3" if row == "njet-nin" else "table4"
-        assert jobs("sigmas")[row, "sigmas"] == jobs(table)[row, "cifar10"]
+        owner = "table3" if row == "njet-nin" else "table4"
+        assert jobs("sigmas")[row, "sigmas"] == jobs(owner)[row, "cifar10"]
         assert jobs("sigmas")[row, "sigmas"][0].network == network
