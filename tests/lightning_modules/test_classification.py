@@ -21,10 +21,10 @@ from lightning_modules.networks.toy_cnn import ToyCNN
 from lightning_modules.recipe import SGD, Adam, Constant, Optimization, Optimizer, Schedule, Steps
 
 
-def task(optimizer: Optimizer = SGD(0.1), schedule: Schedule = Constant()) -> ImageClassification:
+def task(optimizer: Optimizer | None = None, schedule: Schedule | None = None) -> ImageClassification:
     torch.manual_seed(0)
     network = ToyCNN(5, layers=2, channels=4, jet={"order": 2, "subsampling": 4.0})
-    made = ImageClassification(network, 5, Optimization(optimizer, schedule))
+    made = ImageClassification(network, 5, Optimization(optimizer or SGD(0.1), schedule or Constant()))
     made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
     made._trainer = SimpleNamespace(accumulate_grad_batches=1, max_steps=-1)  # type: ignore[assignment]
     return made
@@ -81,7 +81,7 @@ def test_sgd_and_adam_have_what_is_asked_for_and_every_parameter() -> None:
 
 
 def test_an_unknown_optimiser_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected `optimizer` to be .*SGD.*Adam.*, but got 'lion'"):
+    with pytest.raises(ValueError, match=r"Expected `optimizer` to be .*SGD.*Adam.*, but got 'lion'"):
         task("lion")  # type: ignore[arg-type]
 
 

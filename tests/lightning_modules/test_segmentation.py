@@ -15,11 +15,11 @@ from lightning_modules.recipe import SGD, Constant, Group, Optimization, Schedul
 from lightning_modules.segmentation import SemanticSegmentation
 
 
-def task(learning_rate: float = 1e-3, schedule: Schedule = Constant(), background_weight: float = 1.0, **f: Any) -> SemanticSegmentation:
+def task(learning_rate: float = 1e-3, schedule: Schedule | None = None, background_weight: float = 1.0, **f: Any) -> SemanticSegmentation:
     torch.manual_seed(0)
     network = AdaptiveVGG(5, 2, width=1 / 64, head_channels=4, dropout=0.0, background_weight=background_weight)
     group = Group("f", **{"rate": 6e4, "weight_decay": 0.0, **f})
-    made = SemanticSegmentation(network, 5, Optimization(SGD(learning_rate), schedule, groups=(group,)))
+    made = SemanticSegmentation(network, 5, Optimization(SGD(learning_rate), schedule or Constant(), groups=(group,)))
     made.log = made.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
     made._trainer = alone()
     return made

@@ -186,3 +186,40 @@ def test_each_job_is_looked_at_a_few_times_however_many_there_are(
     jobs = [first, *(tiny(seed=seed, start=first if seed % 2 else None) for seed in range(1, 300))]
     assert phases(run(jobs, store, Pretending(slots=4))) == ["done"] * 300
     assert looks <= 2 * len(jobs)
+
+
+def test_a_child_of_a_finished_job_is_started_once(store: Store, tiny: Callable[..., Job]) -> None:
+    """A second process would find the lock held, but Ctrl-C would miss it, and the launcher lose count of its slots."""
+    parent = tiny(seed=1)
+    store.prepare(parent).finish({})
+    children = [tiny(seed=seed, start=parent) for seed in (2, 3, 4)]
+    launcher = Together(slots=3)
+    assert phases(run([*children, parent], store, launcher)) == ["done"] * 4
+    assert sorted(launcher.order) == sorted(child.name for child in children)
+
+
+def test_what_a_finished_job_needed_is_not_run_again(store: Store, tiny: Callable[..., Job]) -> None:
+    parent = tiny(seed=1)
+    child = tiny(seed=2, start=parent)
+    store.prepare(child).finish({})  # as after its parent's folder was removed
+    launcher = Pretending()
+    statuses = run([child, tiny(seed=3)], store, launcher)
+    assert [status.job.name for status in statuses] == [child.name, tiny(seed=3).name]
+    assert launcher.order == [tiny(seed=3).name]
+    grandchild = tiny(seed=4, start=child)
+    assert phases(run([grandchild], store, launcher)) == ["done", "done"]
+    assert launcher.order[1:] == [grandchild.name]
+
+
+def stop_at_2(run: Run) -> None:
+    (run.folder / "progress.json").write_text('{"stage": "train", "step": 2, "steps": 12}')
+
+
+def test_stages_after_a_stop_that_was_asked_for_are_tried_too(store: Store, tiny: Callable[..., Job]) -> None:
+    parent = tiny(seed=1, stop_after=2)
+    child = tiny(seed=2, start=parent, stop_after=2)
+    last = tiny(seed=3, start=child)  # which is not to be stopped: it would give a result
+    launcher = Pretending(outcome=stop_at_2)
+    statuses = {status.job.name: status for status in run([last, child], store, launcher)}
+    assert [statuses[job.name].phase for job in (parent, child, last)] == ["stopped", "stopped", "blocked"]
+    assert launcher.order == [parent.name, child.name]

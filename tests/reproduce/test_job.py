@@ -125,7 +125,7 @@ def test_the_digests_of_the_demo_are_pinned() -> None:
     """A digest that moves orphans every run of every user: change these on purpose only."""
     jobs = {job.name for cell in table("adaptive_rf.table1").cells(Setting("demo")) for job in cell.jobs}
     assert {name for name in jobs if "-8-" in name} == {
-        "adaptive-rf-baseline-8-sizes-s0-251d4911",
-        "adaptive-rf-baseline-8-demo-s0-47e08321",
-        "adaptive-rf-modified-8-demo-s0-ba6a2fa7",
+        "adaptive-rf-baseline-8-sizes-s0-bb3e6c7e",
+        "adaptive-rf-baseline-8-demo-s0-2f059708",
+        "adaptive-rf-modified-8-demo-s0-f267922f",
     }

@@ -26,14 +26,15 @@ import sys
 from dataclasses import replace
 from reproduce.cli import main
 from reproduce.papers.adaptive_rf import helen
-from reproduce.specs import MadeFaces
+from reproduce.specs import Helen, MadeFaces, Steps
 
 if __name__ == "__main__":
     demo = helen.SCALES["demo"]
     network = replace(demo.network, width=1 / 32, head_channels=4, dropout=0.5)
-    recipe = replace(demo.recipe, steps=400, milestones=(350,), batch_size=2)
+    recipe = replace(demo.recipe, steps=400, schedule=Steps((350,)), batch_size=2)
     made = MadeFaces(exemplars=9, tuning=2, testing=3, size=64)
-    helen.SCALES["demo"] = replace(demo, network=network, recipe=recipe, size=62, made=made, checkpoint_every=20, log_every=1)
+    data = Helen(62, made=made)
+    helen.SCALES["demo"] = replace(demo, network=network, recipe=recipe, data=data, checkpoint_every=20, log_every=1)
     raise SystemExit(main(sys.argv[1:]))
 """
 

@@ -11,7 +11,7 @@ from reproduce.papers.common.trainings import Trainings
 from reproduce.published import Column, load
 from reproduce.table import Cell, Setting, Value
 
-Jobs = Callable[[Setting, str], Trainings | None]
+Jobs = Callable[[Setting, str, str], Trainings | None]
 
 
 def value_of(column: Column) -> Callable[[Any], Value]:
@@ -26,21 +26,21 @@ def value_of(column: Column) -> Callable[[Any], Value]:
 
 
 def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
-    """Map every printed cell of a table to the metric that its column declares, of its row's jobs.
+    """Map every cell of a table's CSV to the metric that its column declares, of the jobs of its row and column.
 
     Args:
         table: its full name.
-        jobs: from the setting and a row's key to its jobs, one a seed, and what is missing to run them; None where it is only quoted.
+        jobs: from the setting and the keys of a row and a column to jobs, one a seed, and what is missing to run them; None where the paper
+            only quotes a number.
         setting: what the user chose.
     """
     published = load(table)
-    found = {row: jobs(setting, row) for row in published.rows}
     cells = []
     for row, key in published.by_key:
-        column, trained = published.column(key), found[row]
+        column, found = published.column(key), jobs(setting, row, key)
         assert column is not None
-        if trained is None:
+        if found is None:
             cells.append(Cell(row, key, "published", (), lambda _: None))
         else:
-            cells.append(Cell(row, key, column.kind, trained[0], value_of(column), missing=trained[1], metric=column.metric))
+            cells.append(Cell(row, key, column.kind, found[0], value_of(column), missing=found[1], metric=column.metric))
     return cells

@@ -20,10 +20,9 @@ def accuracy(row: str, column: str, trainings: Trainings) -> Cell:
     return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing, metric="accuracy")
 
 
-def sizes(setting: Setting, row: str, column: str, network: Published, name: str) -> Cell:
-    """Return what is computed of a published network without training it, whatever the profile: its `parameters` or `map_sizes`."""
-    job = Job(Describe(CIFAR10.shape), f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime)
-    return Cell(row, column, "exact", (job,), partial(metric, name))
+def sizes(setting: Setting, row: str, network: Published) -> Trainings:
+    """Return the job that computes a published network's parameters and map sizes without training it, whatever the profile."""
+    return (Job(Describe(CIFAR10.shape), f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime),), ""
 
 
 def learned(row: str, column: str, trainings: Trainings, name: str) -> Cell:

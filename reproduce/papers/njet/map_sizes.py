@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from datamodules.layouts.cifar import CIFAR10
 from reproduce.claims import Claim
+from reproduce.metrics import metric
 from reproduce.papers.njet.cells import learned, sizes
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.specs import Published
@@ -29,17 +30,17 @@ def largest_fall(metrics: Mapping[str, Any]) -> Value:
 
 def _cells(name: str, plain: Published, jet: Published, setting: Setting) -> list[Cell]:
     jobs, missing = training_jobs(setting, f"njet-{name}", jet)
-    fixed = sizes(setting, name, "map_sizes", plain, "map_sizes")
+    fixed, _ = sizes(setting, name, plain)
     return [
-        fixed,
-        Cell(name, "largest_fall", "exact", fixed.jobs, largest_fall),
+        Cell(name, "map_sizes", "exact", fixed, partial(metric, "map_sizes")),
+        Cell(name, "largest_fall", "exact", fixed, largest_fall),
         learned(f"njet-{name}", "map_sizes", (jobs, missing), "map_sizes"),
         Cell(f"njet-{name}", "largest_fall", "trained", jobs, largest_fall, missing=missing),
     ]
 
 
 def _figure(name: str, title: str, plain: Published, jet: Published, setting: Setting, store: Store) -> Figure | None:
-    fixed = sizes(setting, name, "map_sizes", plain, "map_sizes").jobs
+    fixed, _ = sizes(setting, name, plain)
     jobs = [job for job in training_jobs(setting, f"njet-{name}", jet)[0] if store.run(job).done]
     results: list[Sequence[Sequence[float]]] = [
         [result["metrics"]["map_sizes"] for job in each if (result := store.run(job).result)] for each in (fixed, jobs)

@@ -30,7 +30,7 @@ def speed_jobs(setting: Setting, name: str, trained: Sequence[Job] = (), network
     """
     networks = [job.network for job in trained] or [shrunk(network, setting.profile)] * setting.seeds
     starts: Sequence[Job | None] = trained or [None] * setting.seeds
-    recipe = Recipe(steps=ROUNDS, batch_size=SCALES[setting.profile].batch_size, optimizer=SGD(0.0))
+    recipe = Recipe(steps=ROUNDS, batch_size=SCALES[setting.profile].batch_size, optimizer=SGD(0.0, weight_decay=0.0))
     job = Job(
         Speed(shrunk(NIN, setting.profile), CIFAR10.shape), f"njet-speed-{name}-{setting.profile}", networks[0],
         recipe=recipe, revision=REVISION, precision=setting.precision, runtime=setting.runtime,

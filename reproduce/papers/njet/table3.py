@@ -8,26 +8,21 @@ from functools import partial
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence
 from reproduce.findings import Finding, all_of
-from reproduce.papers.njet.cells import accuracy
+from reproduce.papers.common.cells import plain_cells
+from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.trainings import CODE_JET, NIN, NJET_NIN, training_jobs
-from reproduce.table import Cell, Setting, Table
+from reproduce.table import Setting, Table
 
 SETS = ("cifar10", "cifar100", "svhn")
 COMPARABLE = 1.0  # points of accuracy
 # By row; the authors' code and its log are on CIFAR-10 alone.
-ROWS = {
-    "nin": (NIN, SETS),
-    "njet-nin": (NJET_NIN, SETS),
-    "njet-nin-code": (replace(NJET_NIN, jet=CODE_JET), SETS[:1]),
-}
+NETWORKS = {"nin": NIN, "njet-nin": NJET_NIN, "njet-nin-code": replace(NJET_NIN, jet=CODE_JET)}
 
 
-def cells(setting: Setting) -> list[Cell]:
-    """Map each network and set to a training."""
-    return [
-        accuracy(row, dataset, training_jobs(setting, row, network, dataset)) for row, (network, sets) in ROWS.items() for dataset in sets
-    ]
+def jobs(setting: Setting, row: str, dataset: str) -> Trainings:
+    """Return the trainings of a network on a set."""
+    return training_jobs(setting, row, NETWORKS[row], dataset)
 
 
 def _comparable(evidence: Evidence) -> Finding:
@@ -44,4 +39,4 @@ CLAIMS = (
     ),
 )
 
-TABLE = Table("njet.table3", cells, CLAIMS, partial(cifar_deviations, "table3"))
+TABLE = Table("njet.table3", partial(plain_cells, "njet.table3", jobs), CLAIMS, partial(cifar_deviations, "table3"))

@@ -8,7 +8,9 @@ from functools import partial
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence, difference
 from reproduce.findings import Finding, all_of
-from reproduce.papers.njet.cells import accuracy, sizes
+from reproduce.papers.common.cells import plain_cells
+from reproduce.papers.common.trainings import Trainings
+from reproduce.papers.njet.cells import sizes
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.specs import Published
 from reproduce.papers.njet.table3 import COMPARABLE
@@ -23,7 +25,7 @@ from reproduce.papers.njet.trainings import (
     RESNET_110,
     training_jobs,
 )
-from reproduce.table import Cell, Setting, Table
+from reproduce.table import Setting, Table
 
 SETS = ("cifar10", "cifar100")
 PAIRS: dict[str, tuple[Published, Published]] = {
@@ -35,14 +37,12 @@ PAIRS: dict[str, tuple[Published, Published]] = {
 DEEP = ("resnet-110", "efficientnet")  # of order 2
 
 
-def cells(setting: Setting) -> list[Cell]:
-    """Map each network, plain and of N-Jet layers, to its size and to its trainings."""
-    found = []
-    for name, pair in PAIRS.items():
-        for row, network in zip((name, f"njet-{name}"), pair, strict=True):
-            found.append(sizes(setting, row, "parameters", network, "parameters"))
-            found += [accuracy(row, dataset, training_jobs(setting, row, network, dataset)) for dataset in SETS]
-    return found
+NETWORKS = {row: network for name, pair in PAIRS.items() for row, network in zip((name, f"njet-{name}"), pair, strict=True)}
+
+
+def jobs(setting: Setting, row: str, column: str) -> Trainings:
+    """Return what computes a network's parameters, or its trainings on a set."""
+    return sizes(setting, row, NETWORKS[row]) if column == "parameters" else training_jobs(setting, row, NETWORKS[row], column)
 
 
 def _each(names: tuple[str, ...], test: Callable[[str], Finding]) -> Finding:
@@ -90,4 +90,4 @@ CLAIMS = (
     ),
 )
 
-TABLE = Table("njet.table4", cells, CLAIMS, partial(cifar_deviations, "table4"))
+TABLE = Table("njet.table4", partial(plain_cells, "njet.table4", jobs), CLAIMS, partial(cifar_deviations, "table4"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lightning_modules.quantity import Quantity
-from reproduce.specs import Data, Network, Training
+from reproduce.specs import Data, Network, Spec, Training
 
 RATE = Quantity("rate", "rate of the envelope", unit="1/px", start=0.5, lowest=0.05, highest=2.0, metric="rate")
 
@@ -48,3 +48,11 @@ class PeriodRegression(Training):
     target = "outside_paper.task:PeriodRegression"
     does = "measures periods"
     label = "period"
+
+
+@dataclass(frozen=True)
+class Brightened(Spec):
+    """See `outside_paper.network.brightened`."""
+
+    gain: float
+    target = "outside_paper.network:brightened"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from outside_paper.specs import RATE, EnvelopeNet, PeriodRegression, Waves
+from outside_paper.specs import RATE, Brightened, EnvelopeNet, PeriodRegression, Waves
 from reproduce.claims import Claim
 from reproduce.job import Job, evaluation
 from reproduce.papers.common.cells import plain_cells
@@ -27,10 +27,10 @@ SCALES: dict[Profile, Scale[EnvelopeNet, Waves]] = {
     "small": Scale(EnvelopeNet(), replace(RECIPE, steps=300), Waves(512)),
     "demo": Scale(EnvelopeNet(), RECIPE, Waves(256), checkpoint_every=20, log_every=5),
 }
-SPLITS = {"fine-noisy": "noisy", "fine-dark": "dark"}
+EVALUATIONS = {"fine-noisy": ("noisy", None), "fine-dark": ("dark", None), "fine-bright": ("dark", Brightened(2.0))}  # split, conversion
 
 
-def jobs(setting: Setting, row: str) -> Trainings | None:
+def jobs(setting: Setting, row: str, column: str) -> Trainings | None:
     """Return the jobs of a row, one a seed, and what is missing to run them; None where the paper quotes it."""
     scale = SCALES[setting.profile]
     coarse = trainings(setting, scale, PeriodRegression(), "outside-coarse", REVISION)
@@ -41,7 +41,9 @@ def jobs(setting: Setting, row: str) -> Trainings | None:
     fine = tuple(_fine(job) for job in coarse[0])
     if row == "fine":
         return fine, coarse[1]
-    return tuple(evaluation(job, f"outside-{row}-{setting.profile}", evaluate=SPLITS[row]) for job in fine), coarse[1]
+    split, conversion = EVALUATIONS[row]
+    slug = f"outside-{row}-{setting.profile}"
+    return tuple(evaluation(job, slug, conversion=conversion, evaluate=split) for job in fine), coarse[1]
 
 
 def _fine(coarse: Job) -> Job:
@@ -53,7 +55,7 @@ def _fine(coarse: Job) -> Job:
 
 def figure(setting: Setting, store: Store) -> Figure | None:
     """Draw the rate of the finished trainings of the first stage against the step."""
-    done = jobs(setting, "coarse")
+    done = jobs(setting, "coarse", RATE.name)
     found = curves(done[0] if done else (), store, f"trajectory/{RATE.name}")
     if not found:
         return None

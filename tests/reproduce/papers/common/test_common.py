@@ -62,12 +62,12 @@ def test_every_printed_cell_is_mapped_to_its_rows_jobs(tiny: Callable[..., Job],
     monkeypatch.setattr(cells, "load", {"made.table1": MADE_UP}.__getitem__)
     job, asked = tiny(), []
 
-    def jobs(setting: Setting, row: str) -> Trainings | None:
-        asked.append((setting, row))
+    def jobs(setting: Setting, row: str, column: str) -> Trainings | None:
+        asked.append((setting, row, column))
         return ((job,), "needs faces") if row == "ours" else None
 
     found = plain_cells("made.table1", jobs, Setting("demo"))
-    assert asked == [(Setting("demo"), "ours"), (Setting("demo"), "theirs")]  # once a row
+    assert asked == [(Setting("demo"), *key) for key in MADE_UP.by_key]
     assert [(cell.row_key, cell.column) for cell in found] == list(MADE_UP.by_key)
     assert [(cell.kind, cell.jobs, cell.missing, cell.metric) for cell in found] == [
         ("trained", (job,), "needs faces", "mean_iou"),

@@ -1,0 +1,152 @@
+"""Papers are found: the installed ones, and those of folders; what is wrong with one is one sentence."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reproduce import plugins
+from reproduce.cli import main
+from reproduce.job import from_plain
+from reproduce.plugins import Plugin
+from reproduce.published import resolve, resolve_all, table_ids
+
+ENTRY = '[project.entry-points."reproduce.papers"]\n'
+TOML = 'short = "S"\ntitle = "T"\nauthors = ["A"]\nvenue = "V"\nyear = 2026\n[tables.table1]\ntitle = "One"\ncolumns = []\n'
+CSV = "row_key,row,column,unit,published,source,note\n"
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a test adds is gone after it."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(plugins, "_folders", {})
+    known = set(sys.modules)
+    plugins.plugins.cache_clear()
+    yield
+    plugins.plugins.cache_clear()
+    for name in set(sys.modules) - known:
+        if name.partition(".")[0].startswith("some_paper"):
+            del sys.modules[name]
+
+
+def write_paper(folder: Path, package: str = "some_paper", code: str = "TABLES = ()\n", id: str = "some", toml: str = TOML) -> Path:
+    (folder / package / "tables").mkdir(parents=True)
+    (folder / "pyproject.toml").write_text(f'{ENTRY}{id} = "{package}"\n')
+    (folder / package / "__init__.py").write_text(code)
+    (folder / package / "tables" / "paper.toml").write_text(toml)
+    (folder / package / "tables" / "table1.csv").write_text(CSV)
+    return folder
+
+
+def test_our_own_papers_are_plug_ins_like_anybodys() -> None:
+    found = {entry.name: entry.value for entry in importlib.metadata.entry_points(group="reproduce.papers")}
+    assert found == {id: plugin.package for id, plugin in plugins.plugins().items()}
+    assert {"adaptive_rf", "njet"} <= found.keys()
+    for id in found:
+        assert {table.partition(".")[2] for table in plugins.tables(id)} == {
+            name.partition(".")[2] for name in table_ids() if name.startswith(f"{id}.")
+        }
+
+
+def test_a_folder_adds_its_paper(tmp_path: Path) -> None:
+    plugins.add([write_paper(tmp_path / "a")])
+    assert plugins.added() == (str(tmp_path / "a"),)
+    assert plugins.plugin("some") == Plugin("some", "some_paper", str(tmp_path / "a"))
+    assert "some.table1" in table_ids()
+    assert plugins.tables("some") == {}
+    plugins.add([tmp_path / "a"])  # twice is once
+    assert plugins.added() == (str(tmp_path / "a"),)
+
+
+def test_bare_names_are_the_one_table_or_that_of_the_paper_that_says_so(tmp_path: Path) -> None:
+    assert resolve("table1") == "adaptive_rf.table1"
+    plugins.add([write_paper(tmp_path / "a", toml=TOML.replace("tables.table1", "tables.sweep"))])
+    assert resolve("table1") == "adaptive_rf.table1"
+    assert resolve("sweep") == "some.sweep"
+    assert resolve_all(["some", "some.sweep"]) == ["some.sweep"]
+
+
+def test_two_papers_that_claim_bare_names_are_told_apart_by_their_own(tmp_path: Path) -> None:
+    plugins.add([write_paper(tmp_path / "a", toml=f"bare = true\n{TOML}")])
+    with pytest.raises(ValueError, match=r"Expected `table` to be one of adaptive_rf.table1, njet.table1, some.table1, but got 'table1'"):
+        resolve("table1")
+    assert resolve("some.table1") == "some.table1"
+
+
+def test_specs_are_known_by_their_papers_name_wherever_the_package_lies(tmp_path: Path) -> None:
+    code = (
+        "from dataclasses import dataclass\nfrom reproduce.specs import Network\n\n"
+        "@dataclass(frozen=True)\nclass Net(Network):\n    depth: int = 3\n    target = 'torch.nn:Identity'\n"
+    )
+    folder = write_paper(tmp_path / "a")
+    (folder / "some_paper" / "specs.py").write_text(code)
+    plugins.add([folder])
+    made = from_plain({"type": "some.Net", "depth": 4})
+    assert (made.depth, plugins.name_of(type(made))) == (4, "some.Net")
+    with pytest.raises(LookupError):
+        from_plain({"type": "some.Network2"})
+
+
+WRONG: dict[str, tuple[str | None, str]] = {
+    "no folder": (None, "Expected --paper to be a folder with a pyproject.toml, but got {folder} (No such file or directory)."),
+    "no TOML": ("x = [", "Expected {folder}/pyproject.toml to be TOML, but it is not ("),
+    "no paper": ("[project]\nname = 'a'\n", 'to name a paper under [project.entry-points."reproduce.papers"], as `short_name = "package"`'),
+    "a name with capitals": (f'{ENTRY}Some = "some_paper"\n', "but got {{'Some': 'some_paper'}}."),
+    "no package": (f'{ENTRY}some = "no_such_package"\n', "to be the package `no_such_package`, but there is none."),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_folder_is_one_sentence(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, expected = WRONG[name]
+    folder = tmp_path / "a"
+    if text is not None:
+        folder.mkdir()
+        (folder / "pyproject.toml").write_text(text)
+    assert main(["show", "some.table1", "--paper", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert expected.format(folder=folder) in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
+
+
+BROKEN = {
+    "code that fails": ("1 / 0\n", "`some_paper` fails: ZeroDivisionError: division by zero."),
+    "no tables": ("", "to have `TABLES`, a tuple of tables, but it has not."),
+    "a table that is not mapped": ("TABLES = ()\n", "to have some.table1, which paper.toml declares, but it has not."),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_paper_is_one_sentence_and_the_others_go_on(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, expected = BROKEN[name]
+    folder = str(write_paper(tmp_path / "a", code=code))
+    assert main(["show", "some.table1", "--paper", folder]) == 2
+    captured = capsys.readouterr()
+    assert expected in captured.err
+    assert captured.err.count("\n") == 1
+    assert main(["show", "adaptive_rf.table4", "--paper", folder, "--format", "csv", "--runs-dir", str(tmp_path / "runs")]) == 0
+
+
+def test_two_distributions_of_one_paper_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [importlib.metadata.EntryPoint("some", package, plugins.GROUP) for package in ("one", "other")]
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
+    with pytest.raises(ValueError, match=r"Expected one paper of the name some, but .* have one; remove either"):
+        plugins.plugins()
+
+
+def test_naming_a_paper_imports_no_torch(tmp_path: Path) -> None:
+    folder = write_paper(tmp_path / "a")
+    code = (
+        "import sys; from reproduce.cli import main;"
+        f"code = main(['--paper', {str(folder)!r}, '--runs-dir', {str(tmp_path / 'runs')!r}]);"
+        "sys.exit(code or bool({'torch', 'lightning', 'cv2'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode in (0, 2), done.stderr
