@@ -32,7 +32,7 @@ class Inference:
     overlap: int = 0
 
     def __post_init__(self) -> None:
-        if not self.scales or min(self.scales) <= 0:
+        if not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
             raise ValueError(f"Expected `scales` to be positive numbers, at least one, but got {self.scales}.")
         if self.tile < 0 or not 0 <= self.overlap < max(self.tile, 1):
             raise ValueError(f"Expected `tile` of 0 or more and `overlap` below it, but got {self.tile} and {self.overlap}.")

@@ -12,6 +12,7 @@ A network is any `nn.Module`. It may have these methods; none is needed:
 
 and any module in it:
 
+    before_gradients()                           called before the gradients of a step are computed, the first of them where there are parts
     before_step(loss_scale)                      called with gradients that are whole: over ranks, and unscaled
     after_step()                                 called after each step of the optimiser: bounds, sizes that follow what was learned
 """
@@ -80,6 +81,14 @@ def start_weights(network: nn.Module, state: Mapping[str, Tensor], layout: str) 
     return converted
 
 
+def before_gradients(network: nn.Module) -> None:
+    """Tell every module that wants to know that the gradients of another step come."""
+    for module in network.modules():
+        told: Any = getattr(module, "before_gradients", None)
+        if told is not None:
+            told()
+
+
 def before_step(network: nn.Module, loss_scale: float) -> None:
     """Tell every module that wants to know that its gradients are whole, and by how much the loss was scaled."""
     for module in network.modules():
@@ -110,8 +119,8 @@ def named_parameters(network: nn.Module, name: str, optional: bool = False) -> l
     groups: Any = getattr(network, "parameter_groups", dict)
     own: Mapping[str, list[nn.Parameter]] = groups()
     if name in own:
-        return list(own[name])
-    if name == "norms":
+        found = list(own[name])
+    elif name == "norms":
         found = [parameter for module in network.modules() if isinstance(module, Norm) for parameter in module.parameters(recurse=False)]
     elif name == "biases":
         found = [parameter for path, parameter in network.named_parameters() if path.rpartition(".")[2] == "bias"]
@@ -119,15 +128,21 @@ def named_parameters(network: nn.Module, name: str, optional: bool = False) -> l
         found = [parameter for path, parameter in network.named_parameters() if path == name or path.startswith(f"{name}.")]
     if not (found or optional):
         parts = [path for path, _ in network.named_children()]
-        known = ", ".join([*own, "biases", "norms", *parts])
+        known = ", ".join([*(group for group, members in own.items() if members), "biases", "norms", *parts])
         raise ValueError(f"Expected a group of parameters of {type(network).__name__} ({known}), but got '{name}'.")
     return found
 
 
 def named_norms(network: nn.Module, name: str) -> list[nn.Module]:
-    """Return the normalisations with statistics that a name means: all for `norms`, else those at or below a path."""
+    """Return the normalisations whose statistics a name means: all for `norms`, those at or below a path, or wholly in a group."""
+    members = set(named_parameters(network, name, optional=True))
     return [
         module
         for path, module in network.named_modules()
-        if isinstance(module, Norm) and (name == "norms" or path == name or path.startswith(f"{name}."))
+        if isinstance(module, Norm) and (name == "norms" or path == name or path.startswith(f"{name}.") or _all_among(module, members))
     ]
+
+
+def _all_among(module: nn.Module, members: set[nn.Parameter]) -> bool:
+    own = set(module.parameters(recurse=False))
+    return bool(own) and own <= members

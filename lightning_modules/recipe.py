@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import get_args
 
 # Of a field that changes what a training gives, but not what one of its steps costs.
 SAME_COST = {"same_cost": True}
@@ -151,6 +152,10 @@ class Optimization:
     clip_norm: float | None = None
 
     def __post_init__(self) -> None:
+        for name, value, kinds in (("optimizer", self.optimizer, Optimizer), ("schedule", self.schedule, Schedule)):
+            if not isinstance(value, kinds):
+                known = ", ".join(kind.__name__ for kind in get_args(kinds))
+                raise ValueError(f"Expected `{name}` to be one of {known}, but got {value!r}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"Expected `clip_norm` to be positive, but got {self.clip_norm}.")
 

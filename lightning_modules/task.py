@@ -146,7 +146,8 @@ class Task(LightningModule):
         # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its
         # own.
         self._losses.append(mean_over_ranks(loss.detach()))
-        if len(self._losses) == self.trainer.accumulate_grad_batches:
+        trainer = self._trainer
+        if trainer is None or len(self._losses) == trainer.accumulate_grad_batches or trainer.is_last_batch:
             self.log_loss(torch.stack(self._losses).mean() if len(self._losses) > 1 else self._losses[0], batch)
             self._losses.clear()
         return loss
@@ -190,6 +191,10 @@ class Task(LightningModule):
         # The metric is every rank's: nothing is left to be reduced, but Lightning warns where it is not said.
         shown = {f"{stage}/{name}": value for name, value in self.measured.items() if isinstance(value, int | float)}
         self.log_dict(shown, sync_dist=True)
+
+    def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
+        """Tell the network that the gradients of another step come, also after one that half precision left out."""
+        protocol.before_gradients(self.network)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Log what the network learns besides weights, with the gradients that it is about to follow; hold and clip these."""

@@ -216,7 +216,7 @@ GRADIENTS = ("equation 11", "true")
 class InflationFactor(nn.Module):
     """The learned inflation factor f, kept within its range, with the two shares of its gradient.
 
-    Shares add up as gradients do, and are zero again after the optimiser's step (`after_step`).
+    Shares add up as gradients do, and begin anew with those of the next step (`before_gradients`).
 
     Source: Wei et al. 2017, section 4.2: it starts at 1 and stays in [0.25, 4].
 
@@ -266,6 +266,9 @@ class InflationFactor(nn.Module):
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Bring f back into its range, after the optimiser's step, and begin to add up shares anew."""
+        """Bring f back into its range, after the optimiser's step."""
         self.value.clamp_(self.minimum, self.maximum)
+
+    def before_gradients(self) -> None:
+        """Begin to add up shares anew."""
         self.shares.zero_()

@@ -107,4 +107,4 @@ class AdaptiveVGG(nn.Module):
 
     def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
         """Return the weights made of a VGG-16; see `vgg.start_weights`."""
-        return start_weights(state, layout, self.kernel_size, self.num_classes)
+        return start_weights(state, layout, self.kernel_size)

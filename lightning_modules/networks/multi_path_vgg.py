@@ -135,7 +135,7 @@ class MultiPathVGG(nn.Module):
 
     def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
         """Return the weights made of a VGG-16, the same for every path; see `vgg.start_weights`."""
-        single = start_weights(state, layout, self.kernel_size, self.num_classes)
+        single = start_weights(state, layout, self.kernel_size)
         features = {name: value for name, value in single.items() if name.startswith("features.")}
         head = {name: value for name, value in single.items() if name.startswith("head.")}
         return features | {f"paths.{path}.{name}": value for path in range(len(self.paths)) for name, value in head.items()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -113,7 +112,7 @@ def windows(layers: nn.Module) -> Iterator[Window]:
 TORCHVISION = "torchvision VGG-16"  # the layout of its weight files
 
 
-def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int, num_classes: int) -> dict[str, Tensor]:
+def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int) -> dict[str, Tensor]:
     """Turn a VGG-16 of a public layout into `features.*` and `head.*` of a network here; see `imagenet_weights`.
 
     Raises:
@@ -121,19 +120,19 @@ def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int, nu
     """
     if layout != TORCHVISION:
         raise ValueError(f"Expected weights in the layout of {TORCHVISION}, but got {layout}.")
-    return imagenet_weights(state, kernel_size, num_classes)
+    return imagenet_weights(state, kernel_size)
 
 
-def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int, num_classes: int) -> dict[str, Tensor]:
+def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int) -> dict[str, Tensor]:
     """Turn an ImageNet VGG-16 of torchvision's layout into `features.*` and `head.*` of a network here.
 
-    The 7x7 fc6 becomes a `kernel_size` one by keeping every n-th tap, from the first to the last; the scores are drawn anew.
+    The 7x7 fc6 becomes a `kernel_size` one by keeping every n-th tap, from the first to the last. fc8 is not in the result: the file's
+    scores are of ImageNet's classes.
     Source: Chen et al. 2015 (DeepLab), section 3.1, subsample fc6 so.
 
     Args:
         state: `features.<n>.{weight,bias}` and `classifier.{0,3}.{weight,bias}`.
         kernel_size: taps of fc6 along an axis: 7, 4, 3 or 2.
-        num_classes: of fc8.
 
     Raises:
         ValueError: if `state` is no VGG-16, or its fc6 cannot be subsampled so.
@@ -158,6 +157,4 @@ def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int, num_classes:
     result["head.fc6.weight"] = fc6.reshape(len(fc6), -1, 7, 7)[:, :, ::step, ::step].contiguous()
     result["head.fc7.weight"] = fc7[:, :, None, None]
     result["head.fc6.bias"], result["head.fc7.bias"] = state["classifier.0.bias"], state["classifier.3.bias"]
-    result["head.fc8.weight"] = torch.empty(num_classes, len(fc7), 1, 1).normal_(std=0.01)
-    result["head.fc8.bias"] = torch.zeros(num_classes)
     return result

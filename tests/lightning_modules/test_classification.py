@@ -142,7 +142,7 @@ def test_accuracy_counts_every_picture_once_whatever_the_last_batch(tmp_path: Pa
 
 def test_a_line_of_a_step_has_its_loss_and_the_sigmas_that_it_was_taken_with(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    made = ImageClassification(ToyCNN(5, layers=2, channels=4, jet={"order": 1}), 5, Optimization(SGD(0.5)))
+    made = ImageClassification(ToyCNN(5, layers=2, channels=4, jet={"order": 1}), 5, Optimization(SGD(0.05)))
     data, logger = batch(8), Lines()
     pictures = loader(data["image"], data["label"], 2)
     trainer(tmp_path, max_steps=4, logger=logger, log_every_n_steps=1, num_sanity_val_steps=0).fit(made, pictures, pictures)

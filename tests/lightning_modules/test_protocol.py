@@ -176,4 +176,5 @@ def test_factors_are_told_of_a_step() -> None:
     protocol.before_step(network, 2.0)
     assert [factor.shares.tolist() for factor in factors] == [[4.0, 4.0]] * 2
     protocol.after_step(network)
+    protocol.before_gradients(network)
     assert [(factor.value.item(), factor.shares.tolist()) for factor in factors] == [(4.0, [0.0, 0.0])] * 2

@@ -52,7 +52,6 @@ def test_parts_are_values() -> None:
 
 
 def test_it_needs_no_torch() -> None:
-    script = (
-        "import sys, lightning_modules.recipe, lightning_modules.quantity, lightning_modules.inference; sys.exit('torch' in sys.modules)"
-    )
+    modules = "lightning_modules.recipe, lightning_modules.quantity, lightning_modules.inference"
+    script = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

@@ -207,11 +207,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 def test_a_batch_that_would_be_misread_is_refused(tmp_path: Path, wrong: dict[str, Any], sentence: str, stage: str) -> None:
     task = SemanticSegmentation(pointwise(), CLASSES, Optimization(SGD(1e-3)))
     data = loader([batches(1)[0] | wrong])
+    run = trainer(tmp_path, max_steps=1, limit_val_batches=0 if stage == "fit" else 1)
     with pytest.raises(ValueError, match=f"Expected {sentence}"):
-        if stage == "fit":
-            trainer(tmp_path, max_steps=1, limit_val_batches=0).fit(task, data, data)
-        else:
-            getattr(trainer(tmp_path), stage)(task, data, verbose=False)
+        getattr(run, stage)(task, data, **({"val_dataloaders": data} if stage == "fit" else {"verbose": False}))
 
 
 def test_labels_of_pictures_are_refused_likewise() -> None:

@@ -165,11 +165,12 @@ def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
         with torch.no_grad():
             module.value.fill_(pushed)
         module.after_step()
+        module.before_gradients()
         assert module.value.item() == kept
     assert not module.shares.any()
 
 
-def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_after_the_step() -> None:
+def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_with_the_next_step() -> None:
     module = InflationFactor().double()
 
     def backward(share: float) -> None:
@@ -184,7 +185,7 @@ def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_
     torch.testing.assert_close(module.shares.sum(), module.value.grad)
     module.before_step(2.0)  # of a loss that was scaled by 2
     torch.testing.assert_close(module.shares, 0.75 * once)
-    module.after_step()
+    module.before_gradients()
     backward(1.0)
     torch.testing.assert_close(module.shares, once)
 

@@ -159,10 +159,12 @@ def test_imagenet_weights_fill_every_path_alike() -> None:
     state |= {"classifier.0.weight": torch.randn(4, 8 * 49), "classifier.0.bias": torch.randn(4)}
     state |= {"classifier.3.weight": torch.randn(4, 4), "classifier.3.bias": torch.randn(4)}
     weights = made.start_weights(state, TORCHVISION)
-    expected = {name for name in made.state_dict() if not name.startswith("norm.") and not name.endswith("factor.value")}
-    assert set(weights) == expected
-    for name in ("fc6.weight", "fc7.bias", "fc8.weight"):
+    drawn = {name for name in made.state_dict() if name.startswith("norm.") or name.endswith("factor.value") or ".fc8." in name}
+    assert set(weights) == set(made.state_dict()) - drawn
+    for name in ("fc6.weight", "fc7.bias"):
         assert torch.equal(weights[f"paths.0.head.{name}"], weights[f"paths.1.head.{name}"])
+    fc8 = [made.state_dict()[f"paths.{path}.head.fc8.weight"] for path in (0, 1)]
+    assert torch.equal(*fc8)  # drawn once, and copied
 
 
 @pytest.mark.parametrize(
