@@ -15,6 +15,7 @@ import torch
 from datamodules.synthetic import write_helen
 from lightning_modules.classification import ImageClassification  # noqa: F401  # the README names it
 from lightning_modules.networks.nin import NiN  # noqa: F401
+from lightning_modules.recipe import SGD, Optimization  # noqa: F401
 from reproduce.commands import dashboard, plan, predict, prepare, run, runs
 from reproduce.render import FORMATS
 from reproduce.verdict import Verdict
@@ -92,3 +93,13 @@ def test_tables_are_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert set(names["frame"]["verdict"]) == {"exact", "not run", "paper inconsistent"}  # type: ignore[index]
+
+
+def test_stages_and_evaluations_are_made_as_shown() -> None:
+    (code,) = (code for code in CODE if "import evaluation" in code)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    flipped, second, first = names["flipped"], names["second"], names["first"]
+    assert (flipped.parents, second.parents) == ((second,), (first,))
+    assert (flipped.recipe, flipped.trains, second.trains) == (None, False, True)
+    assert second.start.frozen == ("features",)
