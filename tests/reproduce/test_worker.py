@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,7 @@ from lightning_modules.layers.gaussian_derivatives import half_size
 from lightning_modules.metrics.confusion import segmentation_scores
 from reproduce.building import build_network
 from reproduce.job import Job
+from reproduce.launchers.local import LocalLauncher
 from reproduce.papers.adaptive_rf.helen import multi_path
 from reproduce.specs import VOC, Group, MadeScenes
 from reproduce.store import Run, Store
@@ -34,13 +33,20 @@ from reproduce.worker import work
 pytestmark = pytest.mark.slow
 
 
-def start(run: Run) -> subprocess.Popen[bytes]:
-    with (run.folder / "log.txt").open("ab") as log:
-        return subprocess.Popen([sys.executable, "-m", "reproduce", "job", run.folder], stdout=log, stderr=log)
+def start(run: Run) -> BaseProcess:
+    """Start a job as the launcher of this machine does: from a fork server, with what it prints in `log.txt`."""
+    launcher = LocalLauncher(1)
+    launcher.submit(run.folder)
+    return launcher.processes[run.name]
+
+
+def ended(process: BaseProcess, seconds: float = 120) -> int | None:
+    process.join(timeout=seconds)
+    return process.exitcode
 
 
 def finish(run: Run) -> dict[str, Any]:
-    assert start(run).wait(timeout=120) == 0, (run.folder / "log.txt").read_text()
+    assert ended(start(run)) == 0, (run.folder / "log.txt").read_text()
     assert run.result is not None
     return run.result
 
@@ -76,8 +82,8 @@ def test_a_run_killed_three_times_is_the_undisturbed_run(tmp_path: Path, tiny: C
         process = start(killed)
         curve = killed.folder / "metrics.jsonl"
         wait_for(lambda steps=steps, curve=curve: curve.exists() and curve.read_text().count("\n") >= steps)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
         assert killed.state == "interrupted"
     result = finish(killed)
     assert result["provenance"]["resumed"] == 3
@@ -96,8 +102,8 @@ def test_a_killed_training_of_pictures_is_the_undisturbed_one(tmp_path: Path, di
         process = start(killed)
         curve = killed.folder / "metrics.jsonl"
         wait_for(lambda steps=steps, curve=curve: curve.exists() and curve.read_text().count("\n") >= steps)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+        assert ended(process) == -signal.SIGKILL
         assert killed.state == "interrupted"
     assert finish(killed)["provenance"]["resumed"] == 2
     same(killed, undisturbed)
@@ -111,7 +117,7 @@ def test_a_terminated_run_writes_its_checkpoint_and_goes_on(tmp_path: Path, tiny
     process = start(run)
     wait_for(lambda: run.progress.get("stage") == "train" and run.progress.get("step", 0) > 20)
     process.terminate()
-    assert process.wait(timeout=60) == 0
+    assert ended(process, 60) == 0
     assert run.state == "interrupted"
     (checkpoint,) = (run.folder / "checkpoints").glob("step-*.ckpt")
     assert 20 < int(checkpoint.stem.split("-")[1]) < 400
@@ -243,7 +249,7 @@ def test_augmented_scenes_stopped_and_resumed_are_the_undisturbed_run(tmp_path: 
     for _ in range(3):
         assert stopped.result is None
         Store(tmp_path / "stopped").prepare(replace(job, runtime=replace(job.runtime, stop_after=4)))
-        assert start(stopped).wait(timeout=120) == 0, (stopped.folder / "log.txt").read_text()
+        assert ended(start(stopped)) == 0, (stopped.folder / "log.txt").read_text()
     same(undisturbed, stopped)
     assert (result["images"], result["data"]["set"], result["data"]["status"]) == (3, "VOC", "synthetic")
     scores = segmentation_scores(torch.tensor(result["confusion"]))
