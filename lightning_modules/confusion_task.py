@@ -53,6 +53,8 @@ class ConfusionTask(Task):
                 f"Expected `{self.label}` of a batch to be {self.axes} with the {len(image)} samples of `image`, "
                 f"but got shape {tuple(labels.shape)}."
             )
+        if labels.is_floating_point():
+            raise ValueError(f"Expected `{self.label}` of a batch to be whole numbers, but got {labels.dtype}; convert it by `.long()`.")
         if not self.looks(labels):
             return
         beyond = labels[(labels != self.ignore_index) & ((labels < 0) | (labels >= self.num_classes))]

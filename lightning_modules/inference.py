@@ -34,6 +34,7 @@ class Inference:
     def __post_init__(self) -> None:
         if not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
             raise ValueError(f"Expected `scales` to be positive numbers, at least one, but got {self.scales}.")
+        object.__setattr__(self, "scales", tuple(map(float, self.scales)))  # 1 and 1.0 are one evaluation
         if self.tile < 0 or not 0 <= self.overlap < max(self.tile, 1):
             raise ValueError(f"Expected `tile` of 0 or more and `overlap` below it, but got {self.tile} and {self.overlap}.")
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from lightning_modules.protocol import named_norms, named_parameters
+from lightning_modules.protocol import named_parameters
 from lightning_modules.recipe import SGD, Constant, Cosine, Group, Optimization, Poly, Schedule, Steps
 
 
@@ -22,7 +22,7 @@ class Treatment:
 
     rate: float = 1.0
     weight_decay: float | None = None
-    start: int = 0
+    start: int | None = None
     clip: float | None = None
 
     def within(self, group: Group) -> Treatment:
@@ -30,7 +30,7 @@ class Treatment:
         return Treatment(
             self.rate * group.rate,
             self.weight_decay if group.weight_decay is None else group.weight_decay,
-            group.start or self.start,
+            self.start if group.start is None else group.start,
             self.clip if group.clip is None else group.clip,
         )
 
@@ -51,14 +51,11 @@ def treatments(network: nn.Module, groups: tuple[Group, ...]) -> dict[Treatment,
     return found
 
 
-def freeze(network: nn.Module, names: tuple[str, ...]) -> list[nn.Module]:
-    """Let parameters stay, by the names that groups go by; return the normalisations whose statistics have to stay too."""
-    norms: list[nn.Module] = []
+def freeze(network: nn.Module, names: tuple[str, ...]) -> None:
+    """Let parameters stay, by the names that groups go by."""
     for name in names:
         for parameter in named_parameters(network, name):
             parameter.requires_grad_(False)
-        norms += named_norms(network, name)
-    return norms
 
 
 def optimizer_of(network: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:

@@ -19,6 +19,7 @@ and any module in it:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ from torch import Tensor, nn
 from lightning_modules.quantity import Quantity
 
 Norm = nn.modules.batchnorm._NormBase
+SLACK = 1e-6  # beyond a bound, for rounding
 
 
 def trajectory(network: nn.Module) -> dict[str, float]:
@@ -47,6 +49,22 @@ def quantities(network: nn.Module) -> tuple[Quantity, ...]:
     """Return the kinds of what a network learns beside its weights."""
     found: tuple[Quantity, ...] = getattr(network, "quantities", ())
     return found
+
+
+def check_bounds(network: nn.Module, values: Mapping[str, float]) -> None:
+    """Refuse a learned quantity that has left the bounds that it declares.
+
+    Raises:
+        ValueError: so; not a number is left to whoever looks at the loss.
+    """
+    for quantity in quantities(network):
+        for name, value in values.items():
+            outside = value < quantity.lowest - SLACK or value > quantity.highest + SLACK
+            if outside and re.fullmatch(quantity.pattern, name):
+                raise ValueError(
+                    f"Expected `{name}` to stay from {quantity.lowest:g} to {quantity.highest:g}, as {type(network).__name__} declares, "
+                    f"but got {value:g}; bring it back in `after_step`."
+                )
 
 
 def sizes(network: nn.Module, shape: tuple[int, ...] | None = None) -> dict[str, Any]:

@@ -108,7 +108,7 @@ class Group:
         name: one that the network itself gives its parameters (`parameter_groups`), `biases`, `norms` or the path of a module: `head.fc8`.
         rate: the learning rate, as a multiple of the optimiser's.
         weight_decay: None for the optimiser's.
-        start: the optimiser's steps before these parameters begin to move.
+        start: the optimiser's steps before these parameters begin to move; None for none.
         clip: the most that each number of their gradient may be, either way.
         optional: whether a network may have no such parameters.
     """
@@ -116,7 +116,7 @@ class Group:
     name: str
     rate: float = 1.0
     weight_decay: float | None = None
-    start: int = 0
+    start: int | None = None
     clip: float | None = None
     optional: bool = False
 
@@ -125,7 +125,7 @@ class Group:
             raise ValueError(f"Expected `rate` of group '{self.name}' to be zero or a positive number, but got {self.rate}.")
         if self.clip is not None and not self.clip > 0:
             raise ValueError(f"Expected `clip` of group '{self.name}' to be positive, but got {self.clip}.")
-        if self.start < 0:
+        if self.start is not None and self.start < 0:
             raise ValueError(f"Expected `start` of group '{self.name}' to be zero or a positive integer, but got {self.start}.")
 
 
@@ -156,6 +156,8 @@ class Optimization:
             if not isinstance(value, kinds):
                 known = ", ".join(kind.__name__ for kind in get_args(kinds))
                 raise ValueError(f"Expected `{name}` to be one of {known}, but got {value!r}.")
+        if isinstance(self.frozen, str):
+            raise ValueError(f"Expected `frozen` to be several names, ('norms',) say, but got {self.frozen!r}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"Expected `clip_norm` to be positive, but got {self.clip_norm}.")
 

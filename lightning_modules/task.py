@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -65,7 +65,8 @@ class Task(LightningModule):
         self.samples = 0
         self._losses: list[Tensor] = []
         self._treated: dict[Treatment, list[nn.Parameter]] = {}
-        self._still: list[nn.Module] = freeze(network, optimization.frozen) if optimization else []
+        self.seen: Callable[[Tensor], Tensor] | None = None  # how pictures are brought to the network, where not as the data has them
+        freeze(network, optimization.frozen if optimization else ())
 
     # What a task says of itself.
 
@@ -134,15 +135,19 @@ class Task(LightningModule):
         """Return the scores of pictures B C H W as the evaluation asks for them."""
         return self.inference(self, image)
 
-    def on_train_epoch_start(self) -> None:
-        """Let frozen normalisations keep their statistics: Lightning has just put all of the network into training."""
-        for norm in self._still:
-            norm.eval()
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Let frozen normalisations keep their statistics, whoever put the network into training, or other ones in their place."""
+        for name in self.optimization.frozen if self.optimization else ():
+            for norm in protocol.named_norms(self.network, name):
+                norm.eval()
+
+    def _as_seen(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
+        return batch if self.seen is None else {**batch, "image": self.seen(batch["image"])}
 
     def training_step(self, batch: dict[str, Any]) -> Tensor:
         """Return the loss of a batch."""
         self.check(batch)
-        loss = self.loss(batch)
+        loss = self.loss(self._as_seen(batch))
         # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its
         # own.
         self._losses.append(mean_over_ranks(loss.detach()))
@@ -166,7 +171,7 @@ class Task(LightningModule):
 
     def _count(self, batch: dict[str, Any]) -> Tensor:
         self.check(batch)
-        outputs = self.outputs(batch)
+        outputs = self.outputs(self._as_seen(batch))
         self.update(outputs, batch)
         self.counted.update(len(batch["image"]))
         return outputs
@@ -174,7 +179,7 @@ class Task(LightningModule):
     def predict_step(self, batch: dict[str, Any]) -> Tensor:
         """Return what is predicted for a batch; it needs no labels."""
         self.check(batch)
-        return self.predicted(self.outputs(batch))
+        return self.predicted(self.outputs(self._as_seen(batch)))
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the split."""
@@ -201,7 +206,9 @@ class Task(LightningModule):
         assert self.optimization is not None
         scaler = getattr(self._trainer.precision_plugin, "scaler", None) if self._trainer else None
         protocol.before_step(self.network, scaler.get_scale() if scaler else 1.0)
-        self.log_dict({f"trajectory/{name}": value for name, value in protocol.trajectory(self.network).items()})
+        values = protocol.trajectory(self.network)
+        protocol.check_bounds(self.network, values)
+        self.log_dict({f"trajectory/{name}": value for name, value in values.items()})
         self._treated = self._treated or treatments(self.network, self.optimization.groups)
         for treatment, parameters in self._treated.items():
             for parameter in parameters:
@@ -209,7 +216,7 @@ class Task(LightningModule):
                     continue
                 if treatment.clip is not None:
                     parameter.grad.clamp_(-treatment.clip, treatment.clip)
-                if self.global_step < treatment.start:
+                if self.global_step < (treatment.start or 0):
                     parameter.grad = None  # the optimiser then leaves the value and its momentum alone
         if self.optimization.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.optimization.clip_norm)

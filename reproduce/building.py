@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from datamodules.cache import build_once
 from lightning_modules.recipe import Optimization
 from reproduce import own_files, specs
 from reproduce.job import Job
+from reproduce.plugins import name_of
 
 MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
 
@@ -29,7 +30,9 @@ def resolve(spec: specs.Spec) -> Callable[..., Any]:
     module, _, name = spec.target.partition(":")
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ModuleNotFoundError, AttributeError, ValueError) as error:
+        if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there: it is what it imports that is not
         raise ValueError(f"Expected `target` of {type(spec).__name__} to be 'module:name', but got {spec.target!r} ({error}).") from error
     return found
 
@@ -47,7 +50,21 @@ def build(spec: specs.Spec, *first: Any, **given: Any) -> Any:
     arguments = {
         name: dataclasses.asdict(value) if isinstance(value, specs.Spec) else value for name, value in spec.arguments_of_target.items()
     }
-    return target(*first, **arguments, **{name: value for name, value in given.items() if name in taken and value is not None})
+    arguments |= {name: value for name, value in given.items() if name in taken and value is not None}
+    _check_arguments(spec, list(taken.values())[len(first) :], arguments.keys())
+    return target(*first, **arguments)
+
+
+def _check_arguments(spec: specs.Spec, taken: Sequence[inspect.Parameter], given: Collection[str]) -> None:
+    """Refuse a spec that what it is the arguments of does not take so."""
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    names, anything = [each.name for each in taken], any(each.kind in variable for each in taken)
+    for name in given:
+        if name not in names and not anything:
+            raise ValueError(f"Expected the fields of {type(spec).__name__} to be arguments of {spec.target}, but it takes no `{name}`.")
+    for each in taken:
+        if each.default is each.empty and each.kind not in variable and each.name not in given:
+            raise ValueError(f"Expected {type(spec).__name__}, or the job, to have `{each.name}`, which {spec.target} takes, but got none.")
 
 
 def takes(spec: specs.Spec, name: str) -> bool:
@@ -118,9 +135,7 @@ def recipe_of(job: Job) -> specs.Recipe:
 
 def batch_size_of(job: Job) -> int:
     """Return the batch of a job, or of the training whose weights it evaluates; 1 where there is neither."""
-    if job.recipe is not None:
-        return job.recipe.batch_size
-    return next((batch_size_of(parent) for parent in job.parents), 1)
+    return job.recipe.batch_size if job.recipe is not None else next(map(batch_size_of, job.parents), 1)
 
 
 def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> pl.LightningDataModule:
@@ -131,6 +146,9 @@ def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, tot
         progress: told how much of the data is made ready.
     """
     data, steps = data_of(job), 1 if job.recipe is None else job.recipe.steps
+    if isinstance(data, specs.OwnData) and job.recipe is not None and job.recipe.accumulate > 1:
+        said = f"to be 1 with OwnData, which does not share out a step's batch, but got {job.recipe.accumulate}"
+        raise ValueError(f"Expected `accumulate` of {job.slug} {said}.")
     common: dict[str, Any] = {"batch_size": batch_size_of(job), "steps": steps, "seed": job.seed}
     if isinstance(data, specs.OwnData):
         root_given = {"root": data.root} if data.root else {}
@@ -160,4 +178,4 @@ def made_up(spec: specs.Made, cache: Path) -> Path:
     """Make up data, once for all jobs; return its root."""
     name = "-".join(str(value) for value in dataclasses.asdict(spec).values())
     write = resolve(spec)
-    return build_once(cache / f"made-{spec.kind}-{name}", lambda folder: write(folder, **spec.arguments_of_target))
+    return build_once(cache / f"made-{spec.kind or name_of(type(spec))}-{name}", lambda folder: write(folder, **spec.arguments_of_target))

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
@@ -228,6 +229,27 @@ class ResumableStop(Callback):
             for old in checkpoints(self.folder)[2:]:
                 old.unlink()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what follows begins again from this checkpoint: nothing is to be waited for
+
+
+class Checkpoints(ModelCheckpoint):
+    """Keep the two newest checkpoints, one every so many steps, and none between the parts of a step: it could not be gone on from."""
+
+    CHECKPOINT_EQUALS_CHAR = "-"
+
+    def __init__(self, folder: Path, every: int) -> None:
+        super().__init__(
+            folder, "{step:08d}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=every, save_on_train_epoch_end=False
+        )
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note from which step the training goes on: its checkpoint is there."""
+        super().on_train_start(trainer, pl_module)
+        self._last_global_step_saved = trainer.global_step
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Save where a step is whole."""
+        if whole_step(trainer, batch_idx):
+            super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 class FiniteLoss(Callback):

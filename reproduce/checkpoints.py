@@ -7,7 +7,7 @@ from pathlib import Path
 
 def checkpoints(folder: Path) -> list[Path]:
     """List a run's checkpoints, the newest first."""
-    return sorted(folder.glob("step-*.ckpt"), key=step_of, reverse=True)
+    return sorted(folder.glob("step-????????.ckpt"), key=step_of, reverse=True)
 
 
 def step_of(path: Path) -> int:

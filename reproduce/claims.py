@@ -20,7 +20,7 @@ from reproduce.evidence import Evidence
 from reproduce.findings import Finding
 
 if TYPE_CHECKING:
-    from reproduce.published import PublishedTable
+    from reproduce.printed import PublishedTable
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from reproduce import plugins
 from reproduce.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
@@ -29,4 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Stopped; what was computed is kept, and the same command goes on.", file=sys.stderr)
         return 130
+    except Exception as error:
+        said = plugins.blamed(error)
+        if said is None:
+            raise
+        print(said, file=sys.stderr)
+        return 2
     return code

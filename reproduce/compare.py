@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reproduce.verdict import Measured, Printed, center, judge, spread
 
 if TYPE_CHECKING:
-    from reproduce.published import PublishedTable, Value
+    from reproduce.printed import PublishedTable, Value
 
 CELL_FIELDS = (
     *("row", "row_key", "column", "kind", "unit", "published", "published_std", "values", "seeds", "mean", "std", "n"),

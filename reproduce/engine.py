@@ -53,10 +53,10 @@ def in_order(jobs: Iterable[Job], done: Callable[[Job], bool] = lambda _: False)
     ordered: dict[str, Job] = {}
 
     def visit(job: Job) -> None:
-        if job.digest not in ordered:
+        if job.name not in ordered:
             for parent in () if done(job) else job.parents:
                 visit(parent)
-            ordered[job.digest] = job
+            ordered[job.name] = job
 
     for job in jobs:
         visit(job)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from reproduce.findings import Finding, Truth, all_of, any_of, not_
 
 if TYPE_CHECKING:
-    from reproduce.published import PublishedTable
+    from reproduce.printed import PublishedTable
 
 Cell = tuple[str, str]
 

@@ -182,9 +182,10 @@ def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> fl
         if job.exclusive:
             alone += seconds(job)
             continue
-        begun = max([heapq.heappop(free), *(ended[parent.digest] for parent in job.parents)])
-        ended[job.digest] = begun + seconds(job)
-        heapq.heappush(free, ended[job.digest])
+        # What needs an exclusive job waits for it, behind all others.
+        begun = max([heapq.heappop(free), *(ended.get(parent.name, 0.0) for parent in job.parents)])
+        ended[job.name] = begun + seconds(job)
+        heapq.heappush(free, ended[job.name])
     return max(ended.values(), default=0.0) + alone
 
 

@@ -23,6 +23,7 @@ PLACES = ("runtime", "file", "root", "details")  # of a job or an error: where i
 
 def known_jobs() -> Iterator[tuple[str, str, Job]]:
     """Yield the jobs of every table in every profile, with the table's id and the profile."""
+    from reproduce.engine import in_order
     from reproduce.plugins import all_tables
     from reproduce.table import PROFILES, Setting
 
@@ -30,7 +31,7 @@ def known_jobs() -> Iterator[tuple[str, str, Job]]:
         for profile in PROFILES:
             # Slugs and revisions are the same on any data.
             for cell in table.cells(Setting(profile)):  # type: ignore[arg-type]  # PROFILES are Profile's
-                yield from ((table.id, profile, job) for job in cell.jobs)
+                yield from ((table.id, profile, job) for job in in_order(cell.jobs))
 
 
 def revisions() -> dict[str, int]:
@@ -118,6 +119,11 @@ def placeless(plain: Any) -> Any:
     return [placeless(value) for value in plain] if isinstance(plain, list) else plain
 
 
+def _stored(name: str, content: bytes) -> str:
+    """Return what is kept of an imported file: a job without the paths that its sender gave it, from which code could be run."""
+    return json.dumps(placeless(json.loads(content)), indent=1) if name == "job.json" else content.decode(errors="replace")
+
+
 def import_runs(source: Path, store: Store) -> dict[str, str]:
     """Take runs from an archive that `export` wrote, and return what became of each.
 
@@ -155,10 +161,9 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
         found = job.name if isinstance(job, Job) else ""
         result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
         complete = {"metrics", "provenance"} <= result.keys()
-    except (ValueError, LookupError, TypeError, AttributeError):
-        raise UsageError(
-            f"Expected {source} to hold jobs of this version, but {name} cannot be read; export and import with one."
-        ) from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one."
+        raise UsageError(f"Expected {source} to hold jobs of this version, but {name} cannot be read: {why}") from None
     if found != name or not complete:
         raise UsageError(f"Expected {source} to hold whole results under the names of their jobs, but {name} is not one.")
 
@@ -176,7 +181,7 @@ def _take(folder: Path, files: Mapping[str, bytes]) -> str:
             return "skipped: it is running here"
         for name in EXPORTED:
             if name in files:
-                write_atomically(folder / name, files[name].decode(errors="replace"))
+                write_atomically(folder / name, _stored(name, files[name]))
         if run.done:
             (folder / "error.json").unlink(missing_ok=True)
             (folder / "progress.json").unlink(missing_ok=True)

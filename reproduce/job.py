@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from reproduce.plugins import kind_of, name_of
@@ -51,6 +52,8 @@ class Job:
     def __post_init__(self) -> None:
         if isinstance(self.start, Job | Weights):
             object.__setattr__(self, "start", Start(self.start))
+        if self.inference == Inference():
+            object.__setattr__(self, "inference", None)
 
     @cached_property
     def digest(self) -> str:
@@ -116,13 +119,16 @@ def evaluation(training: Job, slug: str, *, inference: Inference | None = None, 
         ValueError: neither the network nor the data has such a field.
     """
     network, data = training.network, training.data
+    of_network, of_data = ({item.name for item in dataclasses.fields(spec)} if spec else set() for spec in (network, data))
     for name, value in changes.items():
-        if hasattr(network, name):
+        if name in of_network:
             network = dataclasses.replace(network, **{name: value})
-        elif data is not None and hasattr(data, name):
+        elif data is not None and name in of_data - {"fingerprint", "made"}:
             data = dataclasses.replace(data, **{name: value})
         else:
             raise ValueError(f"Expected {type(network).__name__} or {type(data).__name__} to have `{name}`, but neither has.")
+    if data is not None and data != training.data and training.runtime.data_root:
+        data, _ = data.identified(Path(training.runtime.data_root))  # of other splits, say
     return dataclasses.replace(
         training, slug=slug, network=network, data=data, recipe=None, start=Start(training), inference=inference, conversion=conversion
     )

@@ -15,6 +15,6 @@ def metric(name: str, metrics: Mapping[str, Any]) -> Value:
 
 
 def percent(name: str, metrics: Mapping[str, Any]) -> Value:
-    """Return a metric from 0 to 1 in percent, or None where there is none."""
+    """Return a metric from 0 to 1 in percent, or None where it was not to be had."""
     value: float | None = metrics[name]
     return None if value is None else 100 * value

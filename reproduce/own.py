@@ -7,7 +7,7 @@ trained row, with its network, recipe and data in the profile chosen. What a row
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from reproduce.specs import (
     Start,
     Steps,
 )
-from reproduce.table import Cell, NoMetric, Setting, Value
+from reproduce.table import Cell, Setting
 
 __all__ = [
     "SGD",
@@ -100,10 +100,12 @@ def own_cells(setting: Setting, cells: Sequence[Cell]) -> list[Cell]:
         ValueError: where the file cannot be read, fails, or gives no rows; the sentence names the line.
     """
     assert setting.own is not None
-    like = [cell for cell in cells if cell.kind == "trained" and cell.jobs]
+    trained = [cell for cell in cells if cell.kind == "trained" and cell.jobs]
+    like = [cell for cell in trained if cell.jobs[0].trains]
     if not like:
         raise ValueError("Expected --with beside a table with trained rows, but it has none.")
-    like = [cell for cell in like if cell.row_key == like[0].row_key]
+    # Its trainings first: what evaluates them comes after.
+    like = sorted((cell for cell in trained if cell.row_key == like[0].row_key), key=lambda cell: not cell.jobs[0].trains)
     rows = read_rows(setting.own, like[0].jobs[0])
     keys = [*dict.fromkeys(cell.row_key for cell in cells), *(row.key for row in rows)]
     for row in rows:
@@ -154,27 +156,59 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
     row = replace(row, data=data)
     columns: dict[str, Cell] = {}
     published: dict[str, tuple[Job, ...]] = {}
+    mine: dict[str, Job] = {}  # the row's own trainings, by the published ones
     for cell in like:
         first = cell.jobs == like[0].jobs
         slug = "-".join(("own", row.key, *([] if first else [cell.column]), setting.profile))
-        jobs = tuple(replace(_job(row, job), slug=slug) for job in cell.jobs)
-        if data is None:  # of the column, which may have other classes
-            jobs = tuple(replace(job, network=_of_classes(job.network, cell.jobs[0].network)) for job in jobs)
+        made = [_own_job(row, job, mine) for job in cell.jobs]
+        jobs = tuple(replace(job, slug=slug) for job in made if job is not None)
+        if len(jobs) < len(cell.jobs):
+            continue
+        mine |= {job.digest: own for job, own in zip(cell.jobs, jobs, strict=True) if job.trains}
         absent = cell.missing if _needs_published(jobs[0], data) else missing
         own = replace(
-            cell, row_key=row.key, jobs=jobs, value=partial(_value, cell.value), audit=False, missing=absent, label=row.label,
-            caveat=_note(jobs[0], cell.jobs[0]),
+            cell, row_key=row.key, jobs=jobs, audit=False, missing=absent, label=row.label,
+            caveat=_note(_training_of(jobs[0]), _training_of(cell.jobs[0])),
         )  # fmt: skip
         if published.setdefault(jobs[0].digest, cell.jobs) == cell.jobs:
             columns[cell.column] = own
-    names = [
-        quantity.metric
-        for quantity in (row.network or like[0].jobs[0].network).quantities
-        if quantity.metric and quantity.start is not None
-    ]
-    chosen = row.metrics or tuple(dict.fromkeys((*names, *columns)))
+    published_network = like[0].jobs[0].network
+    names = _learned(row.network or published_network)
+    lacking = set(_learned(published_network)) - set(names)
+    chosen = row.metrics or tuple(dict.fromkeys((*names, *(name for name, cell in columns.items() if cell.metric not in lacking))))
     plain = next(iter(columns.values()))
-    return [columns.get(name) or replace(plain, column=name, value=partial(_value, partial(metric, name))) for name in chosen]
+    return [columns.get(name) or replace(plain, column=name, value=partial(metric, name)) for name in chosen]
+
+
+def _own_job(row: OwnRow, published: Job, mine: Mapping[str, Job]) -> Job | None:
+    """Return a row's job for a column; None where the column evaluates something that the row's training is not.
+
+    Args:
+        row: with its data.
+        published: the column's job.
+        mine: the row's own trainings, by the digests of the published ones.
+    """
+    if published.trains:
+        job = _job(row, published)
+        # Without data of its own the row has the column's, which may have other classes.
+        return job if row.data is not None else replace(job, network=_of_classes(job.network, published.network))
+    (training,) = published.parents or (None,)
+    own = mine.get(training.digest) if training is not None else None
+    if training is None or own is None or published.start is None or published.network != training.network:
+        return None
+    if row.data is not None and published.data != training.data:
+        return None
+    data = published.data if row.data is None else own.data
+    return replace(published, network=own.network, data=data, start=replace(published.start, source=own))
+
+
+def _training_of(job: Job) -> Job:
+    return job if job.trains else job.parents[0]
+
+
+def _learned(network: Network) -> list[str]:
+    """Return the metrics of what a network is known to learn besides weights."""
+    return [quantity.metric for quantity in network.quantities if quantity.metric and quantity.start is not None]
 
 
 def _found(data: Data | None, setting: Setting) -> tuple[Data | None, str]:
@@ -223,12 +257,3 @@ def _differing(spec: Any, published: Any, without: Collection[str] = ()) -> list
         for name, value, other in named
         if value != other and name not in without
     ]
-
-
-def _value(value: Callable[[Mapping[str, Any]], Value], metrics: Mapping[str, Any]) -> Value:
-    """Return a cell's number, or say what there is where a network or data of another kind has no such metric."""
-    try:
-        return value(metrics)
-    except KeyError as error:
-        known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
-        raise NoMetric(f"no metric '{error.args[0]}' in the run; it has {known}") from error

@@ -17,6 +17,7 @@ import importlib.util
 import re
 import sys
 import tomllib
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -54,7 +55,8 @@ class Plugin:
             found = None
         places = [Path(place) for place in (found.submodule_search_locations or ()) if found] if found else []
         if not places:
-            raise ValueError(f"Expected the paper {self.id} of {self.origin} to be the package `{self.package}`, but there is none.")
+            said = f"to be the package `{self.package}`, but there is none; correct its entry point"
+            raise ValueError(f"Expected the paper {self.id} of {self.origin} {said}.")
         # This suite's own papers have theirs together: in a checkout beside the packages, in a wheel inside `reproduce`.
         root = Path(__file__).resolve().parent
         for folder in (*(place / "tables" for place in places), root / "tables" / self.id, root.parent / "tables" / self.id):
@@ -168,7 +170,13 @@ def panels(ids: Iterable[str]) -> list[Any]:
 def name_of(kind: type) -> str:
     """Return the name by which a job's files know a spec's class: its own, or `paper.Name` where a paper has it."""
     owner = next((found for found in plugins().values() if f"{kind.__module__}.".startswith(f"{found.package}.")), None)
-    return kind.__name__ if owner is None else f"{owner.id}.{kind.__name__}"
+    if owner is None:
+        return kind.__name__
+    if kind.__module__ != f"{owner.package}.specs":
+        raise ValueError(
+            f"Expected the spec {kind.__name__} of {owner.id} in the module `{owner.package}.specs`, but got `{kind.__module__}`."
+        )
+    return f"{owner.id}.{kind.__name__}"
 
 
 def kind_of(name: str) -> type:
@@ -181,7 +189,7 @@ def kind_of(name: str) -> type:
     if paper:
         found = plugins().get(paper)
         if found is None:
-            raise LookupError(f"no paper {paper}")
+            raise LookupError(f"Expected the paper {paper} to be known, but it is not; install it, or name its folder by --paper.")
         module = _imported(found, f"{found.package}.specs")
     else:
         module = importlib.import_module("reproduce.specs")
@@ -191,6 +199,19 @@ def kind_of(name: str) -> type:
     if not isinstance(result, type) or not hasattr(result, "__dataclass_fields__"):
         raise LookupError(f"no spec {name}")
     return result
+
+
+def blamed(error: BaseException) -> str | None:
+    """Return what failed in the code of a paper that is not this suite's own, as one sentence; None where nothing of the kind did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    for found in plugins().values():
+        spec = None if found.package.startswith("reproduce.") else importlib.util.find_spec(found.package)
+        places = tuple(f"{Path(place).resolve()}/" for place in (spec.submodule_search_locations or ())) if spec else ()
+        lines = [f"{frame.filename}, line {frame.lineno}" for frame in frames if places and frame.filename.startswith(places)]
+        if lines:
+            said = " ".join(str(error).split()).rstrip(".") or "no reason given"
+            return f"The code of the paper {found.id} failed: {type(error).__name__}: {said} ({lines[-1]})."
+    return None
 
 
 def _imported(found: Plugin, module: str) -> ModuleType:

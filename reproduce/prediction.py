@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,25 @@ from typing import Any
 import numpy as np
 import safetensors.torch
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import default_collate
 
 from datamodules.alignment import OUTSIDE_COLOUR
 from datamodules.loading import normalise
 from datamodules.opencv import cv2
+from lightning_modules.inference import Inference
 from reproduce import own_files, specs, stages
-from reproduce.building import build_data, build_network, build_task
+from reproduce.building import build_data, build_network, build_task, converted
 from reproduce.job import Job
 from reproduce.picture import Example, Pixels
 from reproduce.store import Store
+
+PLAIN = Inference()
+
+
+def _as_it_is(image: Tensor) -> Tensor:
+    return image
 
 
 @dataclass(frozen=True)
@@ -32,11 +39,15 @@ class Segmenter:
         network: B 3 H W to scores B classes h w.
         size: edge of the square that the network sees in pixels; 0 shows it pictures as they are.
         classes: their names.
+        inference: how the network is asked for its scores.
+        seen: brings normalised pictures to what the network's first weights saw.
     """
 
     network: nn.Module
     size: int
     classes: tuple[str, ...]
+    inference: Inference = PLAIN
+    seen: Callable[[Tensor], Tensor] = _as_it_is
 
     def shown(self, height: int, width: int) -> tuple[int, int]:
         """Return to which height and width a picture is brought, its longer edge to `size`."""
@@ -67,7 +78,7 @@ class Segmenter:
             seen, top, size[0] - inner[0] - top, left, size[1] - inner[1] - left, cv2.BORDER_CONSTANT, value=OUTSIDE_COLOUR
         )
         with torch.inference_mode():
-            scores = self.network(normalise(torch.from_numpy(seen).permute(2, 0, 1)[None]))
+            scores = self.inference(self.network, self.seen(normalise(torch.from_numpy(seen).permute(2, 0, 1)[None])))
             if scores.shape[-2:] != size:  # as in the evaluation
                 scores = functional.interpolate(scores, size=size, mode="bilinear", align_corners=True)
         return _best(scores[0, :, top : top + inner[0], left : left + inner[1]].numpy(), height, width)
@@ -92,8 +103,9 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
     """
     network = build_network(job.network)
     load(network, weights)
-    stages.preprocess(job, network, None)
-    return Segmenter(network.eval(), 0 if job.data is None else job.data.edge, _classes(job))
+    seen = stages.preprocessing(job, None) or _as_it_is
+    network, inference = converted(job, network).eval(), job.inference or PLAIN
+    return Segmenter(network, 0 if job.data is None else job.data.edge, _classes(job), inference, seen)
 
 
 def load(network: nn.Module, weights: Path) -> None:
@@ -132,7 +144,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     for job in jobs:
         task = build_task(job)
         load(task.network, store.run(job).weights)
-        stages.preprocess(job, task.network, data)
+        task.network, task.seen = converted(job, task.network), stages.preprocessing(job, data)
         task.eval()
         for found, sample in zip(masks, samples, strict=True):
             batch = data.on_after_batch_transfer(default_collate([sample]), 0)

@@ -32,6 +32,9 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
         store = Store(Path(folder) / "runs")
         small = {kind: _cut(job, Path(folder) / "cache") for kind, job in shapes.items()}
         print(f"Probing {len(small)} kinds of job, up to {STEPS} steps each.", file=sys.stderr, flush=True)
+        for job in small.values():
+            for parent in job.parents:
+                store.prepare(parent).finish({})  # a probe does not read it
         for status in engine.run(small.values(), store, launcher):
             run = store.run(status.job)
             cost = cost_of(run, device) if status.phase == "done" else None
@@ -43,11 +46,11 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
 
 
 def _cut(job: Job, cache: Path) -> Job:
-    """Return the job that takes only a few steps, from random weights: where it starts from costs nothing."""
+    """Return the job that takes only a few steps, from random weights, in a store of its own: where it starts from is done there."""
     cache.mkdir(exist_ok=True)
     shared = Path(job.runtime.cache)
     for prepared in shared.iterdir() if shared.is_dir() else ():
         link = cache / prepared.name
         if prepared.is_dir() and not prepared.name.startswith(".") and not link.is_symlink():
             link.symlink_to(prepared.resolve(), target_is_directory=True)
-    return replace(job, start=None, runtime=replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1, wandb=None))
+    return replace(job, runtime=replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1, wandb=None))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reproduce import plugins
 from reproduce.compare import CELL_FIELDS, compare
 from reproduce.published import load
 from reproduce.store import Store
@@ -15,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def results(
-    table: str, profile: Profile = "demo", *, data_root: str | Path | None = None, seeds: int = 1, runs_dir: str | Path = "runs"
+    table: str,
+    profile: Profile = "demo",
+    *,
+    data_root: str | Path | None = None,
+    seeds: int = 1,
+    runs_dir: str | Path = "runs",
+    papers: Iterable[str | Path] = (),
 ) -> pd.DataFrame:
     """Return the cells of a table, measured next to published, from stored runs; nothing is run.
 
@@ -25,6 +33,7 @@ def results(
         data_root: folder of the data sets; the demo needs none.
         seeds: runs of each training.
         runs_dir: where runs are kept.
+        papers: folders of papers, beside the installed ones.
 
     Returns:
         A line a cell, with the keys of the json's cells as columns; numbers as floats, several in one cell as lists.
@@ -39,6 +48,7 @@ def results(
 
     if profile not in PROFILES:
         raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
+    plugins.add(papers)
     published = load(table)
     setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
     mapped = mapped_table(published.id)

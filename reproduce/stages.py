@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,13 @@ State = Mapping[str, Tensor]
 
 
 def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
-    """Give a network the weights that its job starts from, and say which; None where it starts from random ones.
+    """Give a network the weights that its job starts from, and say which; None where it starts from random ones, as in a probe.
 
     Raises:
         ValueError: they cannot be had, or are not those of such a network.
     """
     start = job.start
-    if start is None:
+    if start is None or job.runtime.probe:
         return None
     source = start.source
     if isinstance(source, Job):
@@ -60,6 +61,10 @@ def fill(network: nn.Module, state: State, start: Start, source: str) -> list[st
     own = network.state_dict()
     kept = {name: value for name, value in state.items() if not _within(name, start.unused)}
     taken = {_renamed(name, start.renamed): value for name, value in kept.items()}
+    if len(taken) < len(kept):
+        targets = [_renamed(name, start.renamed) for name in kept]
+        twice = next(name for name in targets if targets.count(name) > 1)
+        raise ValueError(f"Expected `renamed` of the stage from {source} to give every weight a name of its own, but got `{twice}` twice.")
     fresh = sorted(name for name in own if _within(name, start.fresh))
     taken = {name: value for name, value in taken.items() if name not in fresh}
     # Of tensors that share their memory a file of safetensors has one.
@@ -91,34 +96,27 @@ def unfinished(job: Job, store: Store) -> bool:
     return any(not store.run(parent).done for parent in job.parents)
 
 
-def preprocess(job: Job, network: nn.Module, data: Any) -> None:
-    """Let a network see pictures as those were that its first weights were trained on, however the data is normalised.
+def preprocessing(job: Job, data: Any) -> Callable[[Tensor], Tensor] | None:
+    """Return how pictures are brought to a network whose first weights saw them otherwise than the data has them, or None.
 
     Args:
         job: whose start says it.
-        network: whose input is changed.
         data: the datamodule; `mean` and `std`, of values from 0 to 1, say how it normalises, ImageNet's where it has none.
     """
     weights = job.weights
     if weights is None or weights.preprocessing == _of_data(data):
-        return
-    network.register_forward_pre_hook(_Seen(_of_data(data), weights.preprocessing))
+        return None
+    return partial(_seen, _of_data(data), weights.preprocessing)
 
 
-class _Seen:
-    """Brings pictures from one preprocessing to another, before a network's forward pass."""
-
-    def __init__(self, source: Preprocessing, target: Preprocessing) -> None:
-        self.source, self.target = source, target
-
-    def __call__(self, _: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-        image, *rest = arguments
-        (mean, std), (less, over) = (
-            (image.new_tensor(each.mean).view(-1, 1, 1), image.new_tensor(each.std).view(-1, 1, 1)) for each in (self.source, self.target)
-        )
-        pixels = image * std + mean
-        pixels = pixels.flip(1) if self.source.order != self.target.order else pixels
-        return ((pixels - less) / over, *rest)
+def _seen(source: Preprocessing, target: Preprocessing, image: Tensor) -> Tensor:
+    """Bring pictures B 3 H W from one preprocessing to another."""
+    (mean, std), (less, over) = (
+        (image.new_tensor(each.mean).view(-1, 1, 1), image.new_tensor(each.std).view(-1, 1, 1)) for each in (source, target)
+    )
+    pixels = image * std + mean
+    pixels = pixels.flip(1) if source.order != target.order else pixels
+    return (pixels - less) / over
 
 
 def _of_data(data: Any) -> Preprocessing:
@@ -141,7 +139,7 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[State, dict[str, Any]]
 
 def _of_checkpoint(run: Run, job: Job) -> tuple[State, dict[str, Any]]:
     """Return the weights of a training that was stopped on the way: to try a stage, not to have a result of it."""
-    path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after or job.runtime.probe else None
+    path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after else None
     if path is None:
         raise FileNotFoundError(f"Expected {run.name}, which {job.slug} starts from, to be done, but it is {run.state}; run it first.")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
@@ -175,7 +173,10 @@ def read(path: Path) -> State:
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # older files, torchvision's VGG-16 among them, are no zip archives, which alone can be mapped
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # of whatever kind: pickle, zip, mmap, safetensors
         raise ValueError(
             f"Expected {path} to be weights saved by torch or safetensors, but it cannot be read; get the file again."

@@ -149,7 +149,7 @@ class Run:
         try:
             plain = read_json(self.folder / "job.json")
             job = None if plain is None else from_plain(plain)
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             return None
         return job if isinstance(job, Job) else None
 

@@ -21,10 +21,6 @@ Profile = Literal["paper", "small", "demo"]
 Value = float | list[float] | None
 
 
-class NoMetric(LookupError):
-    """A finished run lacks the metric that a cell shows."""
-
-
 @dataclass(frozen=True)
 class Deviation:
     """A place where we knowingly differ from the paper, or where it is silent."""
@@ -138,7 +134,7 @@ def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
     """Whether the data of a run, and of all runs that its weights come from, is what it is called."""
     if data and data["status"] not in ("verified", "counts", "noise"):
         return False
-    return not start or "job" not in start or _vouched(start.get("data") or {}, start.get("start"))
+    return not start or "job" not in start or bool(start.get("data") and _vouched(start["data"], start.get("start")))
 
 
 def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
@@ -173,8 +169,9 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         metrics["curve"] = run.curve
     try:
         value = cell.value(metrics)
-    except NoMetric as error:
-        return _absent("failed", str(error), job)
+    except KeyError as error:  # a network or data of another kind, or a column that names no metric
+        known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
+        return _absent("failed", f"no metric '{error.args[0]}' in the run; it has {known}", job)
     return {
         "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
         "data": described(data) + started_on(data, result.get("start")),

@@ -14,14 +14,13 @@ from typing import Any
 import lightning.pytorch as pl
 import safetensors.torch
 import torch
-from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from datamodules.vouch import Vouch
 from lightning_modules import protocol
 from reproduce import ranks, specs, stages
 from reproduce.building import build_data, build_network, build_task, converted, data_of
-from reproduce.callbacks import FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop
+from reproduce.callbacks import Checkpoints, FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop
 from reproduce.checkpoints import checkpoints, latest_checkpoint, step_of
 from reproduce.job import Job
 from reproduce.mirror import Mirror
@@ -31,11 +30,6 @@ from reproduce.store import Run, Store, read_json, write_atomically
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
     """Build the Trainer of a job, with everything that a resumed run needs to be the undisturbed one."""
     runtime, folder = job.runtime, run.folder / "checkpoints"
-    keep = ModelCheckpoint(
-        folder, "{step:08d}", monitor="step", mode="max", save_top_k=2, every_n_train_steps=runtime.checkpoint_every,
-        save_on_train_epoch_end=False,
-    )  # fmt: skip
-    keep.CHECKPOINT_EQUALS_CHAR = "-"
     several, unfinished = runtime.world > 1, job.recipe is None and stages.unfinished(job, Store(run.folder.parent))
     return pl.Trainer(
         accelerator=runtime.accelerator, devices=runtime.devices, num_nodes=runtime.num_nodes, strategy="ddp" if several else "auto",
@@ -45,7 +39,8 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         accumulate_grad_batches=job.recipe.accumulate if job.recipe else 1,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
         callbacks=[
-            FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress, keep,
+            FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress,
+            Checkpoints(folder, runtime.checkpoint_every),
             Mirrored(logger.mirror),
         ],
         enable_progress_bar=False, enable_model_summary=False, default_root_dir=run.folder, deterministic=True,
@@ -88,10 +83,10 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
         ranks.check_batch_norm(job)
     _forget_unfinished(trainer, run)
     network, record = task.network, stages.take(job, task.network, store)
-    halfway = bool((record or {}).get("unfinished")) and not job.runtime.probe
+    halfway = bool((record or {}).get("unfinished"))
     progress.marks = {"unfinished_start": True} if halfway else {}
     _note_start(trainer, run, record)
-    stages.preprocess(job, network, data)
+    task.seen = stages.preprocessing(job, data)
     if job.trains:
         checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
         logger.truncate(0 if checkpoint is None else step_of(checkpoint))
@@ -99,13 +94,13 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
         progress.write("train", step=trainer.global_step)
         if trainer.global_step < steps and not job.runtime.probe:
             return None
+    if job.trains and trainer.is_global_zero and not halfway:
+        safetensors.torch.save_model(network, str(run.weights))
     task.network = converted(job, network)
     trainer.test(task, datamodule=data, verbose=False, weights_only=True)
     if halfway:
         progress.write("unfinished", step=trainer.global_step)
         return None
-    if job.trains and trainer.is_global_zero:
-        safetensors.torch.save_model(network, str(run.weights))
     measured = {"metrics": {}} if job.runtime.probe else _measured(task, data, data_of(job))
     checkpoint_bytes = max((path.stat().st_size for path in checkpoints(run.folder / "checkpoints")), default=0)
     return measured | {"start": record, "timing": progress.timing | {"checkpoint_bytes": checkpoint_bytes}}
@@ -114,7 +109,8 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
 def _forget_unfinished(trainer: pl.Trainer, run: Run) -> None:
     """Begin anew where a run started from weights that were not done: what came of them is no part of any result."""
     if trainer.is_global_zero and (read_json(run.folder / "start.json") or {}).get("unfinished"):
-        shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)
+        if (run.folder / "checkpoints").exists():
+            shutil.rmtree(run.folder / "checkpoints")  # an error here is one: what cannot be removed would be gone on from
         (run.folder / "metrics.jsonl").unlink(missing_ok=True)
         (run.folder / "start.json").unlink()
     trainer.strategy.barrier()

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from datamodules.errors import DataError
 from reproduce import plugins, ranks
 from reproduce.job import Job, from_plain
 from reproduce.mirror import Mirror
@@ -31,8 +32,12 @@ def work(folder: Path, cluster: bool = False) -> int:
     plain = read_json(folder / "job.json")
     if plain is None:
         raise ValueError(f"Expected a run folder with a job.json, but got {folder}.")
-    plugins.add((plain.get("runtime") or {}).get("papers") or ())
-    job: Job = from_plain(plain)
+    try:
+        plugins.add((plain.get("runtime") or {}).get("papers") or ())
+        job: Job = from_plain(plain)
+    except (ValueError, LookupError, TypeError) as error:
+        run.fail(_said(error), traceback.format_exc())
+        raise
     rank = ranks.launched(job.runtime) if cluster else None
     if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
         return 0 if run.done else _work(job, run, rank, (0, 0.0))
@@ -94,7 +99,7 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
             run.finish({"job": job.name} | result | {"provenance": origin})
             shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
     except Exception as error:
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = _said(error)
         print(traceback.format_exc(), flush=True)
         if not run.error:  # the first rank that fails says why: the others then fail because they miss it
             run.fail(message, traceback.format_exc())
@@ -102,6 +107,15 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
     finally:
         mirror.end()  # after the result, which waits for nobody
     return 0
+
+
+def _said(error: Exception) -> str:
+    """Return what went wrong: a sentence as it is, anything else with its kind and its place."""
+    message = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
+    if message.startswith("Expected") or isinstance(error, DataError):
+        return message
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {message or 'no reason given'} ({frames[-1].filename}, line {frames[-1].lineno})"
 
 
 def _work_of(job: Job) -> Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]:

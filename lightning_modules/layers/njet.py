@@ -86,7 +86,7 @@ class NJetConv2d(nn.Module):
         self.subsampling, self.subsampling_rule, self.half_size_rule = subsampling, subsampling_rule, half_size_rule
         self.normalized, self.evaluation = normalized, evaluation
         self._follow(sigma)
-        self._followed: int | None = None  # the version of `scale` that the size was last brought to
+        self._followed: tuple[int, int] | None = None  # which `scale` the size was last brought to, and how often it had been changed
         functions = len(jet_orders(order))
         self.alpha = nn.Parameter(torch.empty(out_channels, in_channels // groups, functions))
         self.scale = nn.Parameter(torch.full((out_channels,) if sigma_per_filter else (), math.log2(sigma)), requires_grad=learn_sigma)
@@ -128,7 +128,8 @@ class NJetConv2d(nn.Module):
 
     def after_step(self) -> None:
         """Let the size follow a scale that was changed in place since it last did."""
-        if not self.scale.is_meta and _version(self.scale) != self._followed:
+        version = None if self.scale.is_meta else _version(self.scale)
+        if not self.scale.is_meta and (version is None or version != self._followed):
             update_sizes(self)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -166,9 +167,9 @@ def update_sizes(network: nn.Module) -> None:
             layer._followed = _version(layer.scale)
 
 
-def _version(tensor: Tensor) -> int | None:
-    """Return how often a tensor was changed in place; None where torch does not count."""
-    return None if tensor.is_inference() else tensor._version
+def _version(tensor: Tensor) -> tuple[int, int] | None:
+    """Return which tensor it is and how often it was changed in place; None where torch does not count."""
+    return None if tensor.is_inference() else (id(tensor), tensor._version)
 
 
 def _follow_loaded(layer: nn.Module, _: Any) -> None:

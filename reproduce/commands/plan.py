@@ -45,7 +45,7 @@ def parser() -> Parser:
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the plan of tables."""
+    """Print the plan of tables; the exit code is 1 where a probe failed."""
     options = parser().parse_args(words)
     if not options.tables:
         raise UsageError(f"Expected a table after `plan`, but got none; it can be {', '.join(table_ids())}.")
@@ -68,7 +68,8 @@ def main(words: Sequence[str]) -> int:
         probed = {job.name: forecast(job, store.run(job), costs[shape(job)], "probe") for job in unknown if shape(job) in costs}
         forecasts |= probed
     _show(Plan(jobs, missing, states, forecasts, launcher.slots))
-    return 0
+    failed = unknown and not options.no_probe and any(forecasts[job.name].seconds is None for job in unknown)
+    return 1 if failed else 0
 
 
 def _missing(cells: Sequence[Cell]) -> dict[str, str]:

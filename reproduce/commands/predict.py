@@ -64,11 +64,16 @@ def usable(run: Run) -> Job:
     Raises:
         UsageError: it segments nothing, is not done, or came without its weights.
     """
-    job: Job = from_plain(read_json(run.folder / "job.json"))
+    try:
+        job: Job = from_plain(read_json(run.folder / "job.json"))
+    except LookupError as error:
+        raise UsageError(f"Expected RUN to be a run that this version can read, but {run.name} is not: {error.args[0]}") from error
     if not isinstance(job.task, Training) or job.task.scores != "pixels":
         raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {job.task.does}.")
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
+    if job.recipe is None and job.parents:
+        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another; name {job.parents[0].name}.")
     if not run.weights.exists():
         raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
     return job

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reproduce.claims import check_claims
 from reproduce.commands.listing import list_tables
 from reproduce.commands.show import add_format, show
 from reproduce.engine import Launcher
@@ -18,7 +19,7 @@ from reproduce.job import Job
 from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
 from reproduce.plugins import table
 from reproduce.provenance import package_version
-from reproduce.published import resolve_all
+from reproduce.published import load, resolve_all
 from reproduce.specs import Wandb
 from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
@@ -53,6 +54,8 @@ def main(words: Sequence[str]) -> int:
     tables = [table(id) for id in resolve_all(options.tables)]
     chosen = chosen_tables(tables, setting, options.rows)
     tables = [table for table in tables if table.id in chosen]
+    for table_id in chosen:  # a claim about a cell that there is not is found before anything is trained
+        check_claims(table(table_id).claims, load(table_id), [])
     out_of_time = _run(options, setting, store, tables, chosen)
     complete = show(options, setting, store, chosen)
     if out_of_time:

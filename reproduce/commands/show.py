@@ -66,7 +66,8 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     seeds = f" --seeds {setting.seeds}" if setting.seeds > 1 else ""
     root = f" --data-root {shlex.quote(str(options.data_root))}" if options.data_root else ""
     runs = f" --runs-dir {shlex.quote(str(options.runs_dir))}" if options.runs_dir != RUNS else ""
-    command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}{root}{runs}"
+    papers = "".join(f" --paper {shlex.quote(folder)}" for folder in options.paper or ())
+    command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}{root}{runs}{papers}"
     measured = measure_table(table, cells, store, setting.profile, command)
     published = load(table.id)
     compared = compare(published, measured, rows={cell.row_key for cell in cells})

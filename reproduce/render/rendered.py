@@ -13,7 +13,7 @@ from reproduce.compare import NOT_PRINTED
 
 if TYPE_CHECKING:
     from reproduce.claims import ClaimResult
-    from reproduce.published import PublishedTable
+    from reproduce.printed import PublishedTable
 
 OWN_ROWS = "Rows beside the paper's"
 VERDICTS_WITH_TOLERANCE = ("within", "outside")

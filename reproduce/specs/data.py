@@ -16,10 +16,10 @@ from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
 class Made(Spec):
     """The arguments of a function that writes a made-up data set into a folder, and a `revision`, which moves when it draws otherwise.
 
-    `kind` begins the name of the folder that it is kept in.
+    `kind` names the folder that it is kept in; without one its own name does.
     """
 
-    kind: ClassVar[str] = "data"
+    kind: ClassVar[str] = ""
     beside = frozenset({"revision"})
 
 
@@ -28,7 +28,8 @@ class Data(Spec):
     """The arguments of a LightningDataModule, beside those that the job gives where it takes them.
 
     A job gives `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`. A data set is either `made`, or read under the
-    data root, where a `fingerprint` names its content: fields of every data set, but no arguments.
+    data root, where a `fingerprint` names its content: both are fields, but no arguments. One without a field `fingerprint`
+    reads nothing there.
     """
 
     label: ClassVar[str] = "label"  # the key of its batches that has what is to be predicted
@@ -74,9 +75,9 @@ class Data(Spec):
         Raises:
             DataError: the data root lacks it.
         """
-        if getattr(self, "made", None) is not None:
+        if getattr(self, "made", None) is not None or not hasattr(self, "fingerprint"):
             return self, ""
-        data: Any = replace(self, fingerprint="")  # type: ignore[call-arg]  # every data set has one
+        data: Any = replace(self, fingerprint="")  # type: ignore[call-arg]
         if data_root is None:
             return data, f"needs {self.needs or self.title}: name the folder of the data sets by --data-root or REPRODUCE_DATA"
         return replace(data, fingerprint=_fingerprint(data, data_root)), ""

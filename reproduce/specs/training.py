@@ -115,6 +115,13 @@ class Start:
     renamed: tuple[tuple[str, str], ...] = ()
     frozen: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        if getattr(self.source, "evaluates", False) and not getattr(self.source, "trains", True):
+            raise ValueError(f"Expected `source` of a stage to be a training or a file, but {self.source.name} only evaluates.")
+        for name in ("fresh", "unused", "renamed", "frozen"):
+            if isinstance(getattr(self, name), str):
+                raise ValueError(f"Expected `{name}` of a stage to be several names, ('head',) say, but got {getattr(self, name)!r}.")
+
 
 __all__ = [
     "CAFFE", "IMAGENET", "SGD", "Adam", "Constant", "Cosine", "Group", "Poly", "Preprocessing", "Recipe", "Schedule", "Start", "Steps",

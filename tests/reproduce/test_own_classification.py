@@ -16,7 +16,7 @@ from reproduce.cli import main
 from reproduce.own import own_cells
 from reproduce.plugins import table as mapped
 from reproduce.store import Store
-from reproduce.table import Cell, NoMetric, Setting
+from reproduce.table import Cell, Setting, measure
 from reproduce.worker import work
 
 HEAD = """from dataclasses import replace
@@ -99,12 +99,17 @@ def test_a_note_names_what_differs_in_data_and_layers() -> None:
     assert cell.caveat == "own row: 60 steps of 16, ToyCNN(jet=Jet(order=1)), Images(dataset='fashion_mnist')"
 
 
-def test_a_metric_that_another_network_lacks_is_said() -> None:
+def test_a_metric_that_another_network_lacks_is_said(here: Path) -> None:
     sigma, _, accuracy = cells("figure5", NETWORK + "ROWS = [OwnRow('a', 'A', OwnNetwork('pool', 10, {'channels': 4}))]\n")
-    measured: Mapping[str, Any] = {"accuracy": 0.5, "mean_accuracy": 0.25}
-    assert accuracy.value(measured) == 50
-    with pytest.raises(NoMetric, match="no metric 'sigma_1' in the run; it has accuracy, mean_accuracy"):
-        sigma.value(measured)
+    store = Store(here / "runs")
+    for job in accuracy.jobs:
+        metrics: Mapping[str, Any] = {"accuracy": 0.5, "mean_accuracy": 0.25}
+        store.prepare(job).finish({"metrics": metrics, "data": None, "provenance": {"device": "a processor"}})
+    assert [line["value"] for line in measure([accuracy], store, "demo", "run")] == [50] * 3
+    lines = measure([sigma], store, "demo", "run")
+    assert {(line["state"], line["reason"]) for line in lines} == {
+        ("failed", "no metric 'sigma_1' in the run; it has accuracy, mean_accuracy")
+    }
 
 
 def test_official_pictures_are_found_for_a_row(here: Path) -> None:

@@ -98,7 +98,10 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "no TOML": ("x = [", "Expected {folder}/pyproject.toml to be TOML, but it is not ("),
     "no paper": ("[project]\nname = 'a'\n", 'to name a paper under [project.entry-points."reproduce.papers"], as `short_name = "package"`'),
     "a name with capitals": (f'{ENTRY}Some = "some_paper"\n', "but got {{'Some': 'some_paper'}}."),
-    "no package": (f'{ENTRY}some = "no_such_package"\n', "to be the package `no_such_package`, but there is none."),
+    "no package": (
+        f'{ENTRY}some = "no_such_package"\n',
+        "to be the package `no_such_package`, but there is none; correct its entry point.",
+    ),
 }
 
 

@@ -123,7 +123,11 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("f_score,1,0.8995,table 1,", "rf_fc6,1,0.8995,table 1,", "every cell of `table1.csv` once"),
         ("f_score,1,0.8995,table 1,", "f_score,1,0.8995,table 1", "Expected 7 fields in `table1.csv` line 3, but got 6"),
         ("row_key,row,", "row_id,row,", "to start with the header"),
-        ("baseline-14,", "baseline-16,", "Expected the groups of `adaptive_rf.table1` to hold the rows"),
+        (
+            "baseline-14,",
+            "baseline-16,",
+            "Expected the groups of `adaptive_rf.table1` to hold the rows of its CSV .* but only one of them has baseline-16, baseline-14",
+        ),
     ],
 )
 def test_flawed_files_are_refused(broken: Path, old: str, new: str, message: str) -> None:

@@ -16,10 +16,12 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from datamodules.synthetic_voc import write_voc
+from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import stages
 from reproduce.job import Job, evaluation
 from reproduce.metrics import metric
-from reproduce.specs import CAFFE, Preprocessing, Start, Weights
+from reproduce.specs import CAFFE, VOC, Preprocessing, Start, Weights
 from reproduce.store import Run, Store
 from reproduce.table import Cell, measure
 from reproduce.worker import work
@@ -152,27 +154,72 @@ def test_a_layout_that_a_network_does_not_know_is_refused(tmp_path: Path, tiny: 
 def test_a_network_sees_pictures_as_its_weights_did(tiny: Callable[..., Job]) -> None:
     """Caffe's weights saw BGR from 0 to 255 less a mean, whatever the datamodule makes of the same bytes; stages keep that."""
     pixels = torch.randint(256, (2, 3, 6, 5), generator=torch.Generator().manual_seed(0)).float()
-    seen: list[torch.Tensor] = []
-    body = nn.Conv2d(3, 1, 1)
     first = replace(tiny(), start=Start(Weights("caffe.pth", "00", preprocessing=CAFFE)))
     data = SimpleNamespace(mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.4))
+    image = (pixels / 255 - torch.tensor(data.mean).view(3, 1, 1)) / torch.tensor(data.std).view(3, 1, 1)
     for job in (first, replace(tiny(seed=1), start=Start(first))):
-        made = nn.Sequential(body)
-        stages.preprocess(job, made, data)
-        made.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
-        made((pixels / 255 - torch.tensor(data.mean).view(3, 1, 1)) / torch.tensor(data.std).view(3, 1, 1))
-    expected = pixels.flip(1) - torch.tensor(CAFFE.mean).view(3, 1, 1)
-    for image in seen:
-        torch.testing.assert_close(image, expected, atol=1e-3, rtol=1e-5)
+        seen = stages.preprocessing(job, data)
+        assert seen is not None
+        expected = pixels.flip(1) - torch.tensor(CAFFE.mean).view(3, 1, 1)
+        torch.testing.assert_close(seen(image), expected, atol=1e-3, rtol=1e-5)
+
+
+def test_a_task_brings_pictures_to_its_network_wherever_it_asks_for_scores() -> None:
+    """In training, in the evaluation and in predictions, also where the network is converted; examples keep the pictures of the data."""
+    given: list[torch.Tensor] = []
+
+    class Told(nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            given.append(image)
+            return image.requires_grad_()[:, :2] * 1.0
+
+    task = SemanticSegmentation(Told(), 2)
+    task.seen = lambda image: 2 * image
+    task.log = task.log_dict = lambda *args, **kwargs: None  # type: ignore[method-assign]  # there is no Trainer
+    batch = {"image": torch.ones(1, 3, 4, 4), "mask": torch.zeros(1, 4, 4, dtype=torch.long)}
+    task.training_step(batch)
+    task.network = nn.Sequential(task.network)
+    task.test_step(batch)
+    task.predict_step({"image": batch["image"]})
+    assert [float(image.mean()) for image in given] == [2.0] * 3
+    assert float(batch["image"].mean()) == 1.0
 
 
 def test_pictures_normalised_as_the_weights_want_them_are_left_alone(tiny: Callable[..., Job]) -> None:
-    made = network(0)
-    stages.preprocess(replace(tiny(), start=Start(Weights("w.pth", "00"))), made, SimpleNamespace())
-    stages.preprocess(tiny(), made, SimpleNamespace(mean=(0.1,) * 3, std=(1.0,) * 3))
-    assert not made._forward_pre_hooks
+    assert stages.preprocessing(replace(tiny(), start=Start(Weights("w.pth", "00"))), SimpleNamespace()) is None
+    assert stages.preprocessing(tiny(), SimpleNamespace(mean=(0.1,) * 3, std=(1.0,) * 3)) is None
     with pytest.raises(ValueError, match="Expected `order` to be 'RGB' or 'BGR', but got 'GRB'"):
         Preprocessing("GRB")
+
+
+def test_two_weights_of_one_name_are_refused() -> None:
+    state = network(1).state_dict() | {"old.weight": torch.zeros(4, 3, 3, 3), "old.bias": torch.zeros(4)}
+    with pytest.raises(
+        ValueError, match="Expected `renamed` of the stage from a run to give every weight a name of its own, but got `body"
+    ):
+        stages.fill(network(0), state, Start(SOURCE, renamed=(("old", "body"),)), "a run")
+
+
+def test_files_of_torch_before_zip_archives_are_read(tmp_path: Path) -> None:
+    """So is torchvision's VGG-16, which is of 2016."""
+    torch.save({"a": torch.ones(3)}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert torch.equal(stages.read(tmp_path / "old.pth")["a"], torch.ones(3))
+
+
+def test_a_stage_is_of_a_training_and_names_are_several(tiny: Callable[..., Job]) -> None:
+    with pytest.raises(ValueError, match=r"Expected `source` of a stage to be a training or a file, but evaluated-s0-.* only evaluates"):
+        Start(evaluation(tiny(), "evaluated"))
+    with pytest.raises(ValueError, match=r"Expected `fresh` of a stage to be several names, \('head',\) say, but got 'head'"):
+        Start(tiny(), fresh="head")  # type: ignore[arg-type]
+
+
+def test_an_evaluation_of_another_split_is_known_by_that_splits_files(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    write_voc(tmp_path, train=3, val=2, size=32, seed=0, sbd=2)
+    data, _ = VOC(32).identified(tmp_path)
+    training = replace(tiny(data_root=str(tmp_path)), data=data)
+    other = evaluation(training, "other", train="train", evaluate="val")
+    assert other.data == VOC(32, train="train").identified(tmp_path)[0]
+    assert other.data.fingerprint != data.fingerprint  # type: ignore[union-attr]
 
 
 def lines(run: Run) -> list[dict[str, Any]]:

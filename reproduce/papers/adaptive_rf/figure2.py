@@ -109,7 +109,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
 def begins(job: Job) -> int:
     """Return the step from which a job's f moves."""
-    return job.recipe.group("f").start if job.recipe else 0
+    return (job.recipe.group("f").start or 0) if job.recipe else 0
 
 
 def trajectory(seeds: dict[Job, dict[int, float]]) -> Trajectory:

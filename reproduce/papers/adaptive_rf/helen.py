@@ -20,7 +20,7 @@ REVISION = 1  # of the method: moves when a fix changes its numbers
 Scale = common.Scale[AdaptiveVGG, Helen]
 
 
-def of_f(rate: float, start: int = 0, clip: float | None = None) -> Group:
+def of_f(rate: float, start: int | None = None, clip: float | None = None) -> Group:
     """Return how f, where a network has it, is trained: at so many times the base rate, without decay.
 
     Source: Wei et al. 2017, section 4.2.

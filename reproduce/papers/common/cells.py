@@ -8,7 +8,8 @@ from typing import Any
 
 from reproduce.metrics import metric, percent
 from reproduce.papers.common.trainings import Trainings
-from reproduce.published import Column, load
+from reproduce.printed import Column
+from reproduce.published import load
 from reproduce.table import Cell, Setting, Value
 
 Jobs = Callable[[Setting, str, str], Trainings | None]

@@ -146,6 +146,7 @@ def test_autocast_works_in_its_type_and_learns_in_single_precision(evaluation: s
     torch.testing.assert_close(response.float(), layer(evaluation="dense")(features), rtol=0.05, atol=0.05)
 
 
+@pytest.mark.slow
 # torch.compile itself makes an instance of torch.autograd.Function, which warns of that: torch/_dynamo/side_effects.py in torch 2.13.
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated.*:DeprecationWarning")
 @pytest.mark.parametrize("evaluation", EVALUATIONS)

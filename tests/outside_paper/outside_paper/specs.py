@@ -33,12 +33,6 @@ class Waves(Data):
     target = "outside_paper.data:WavesDataModule"
     label = "period"
 
-    def found(self, data_root: object) -> tuple[Waves, str]:
-        """Return it as it is."""
-        return self, ""
-
-    identified = found
-
 
 @dataclass(frozen=True)
 class PeriodRegression(Training):
