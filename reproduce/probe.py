@@ -35,22 +35,25 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
         for job in small.values():
             for parent in job.parents:
                 store.prepare(parent).finish({})  # a probe does not read it
-        for status in engine.run(small.values(), store, launcher):
-            run = store.run(status.job)
+        ended = {status.job.name: status for status in engine.run(small.values(), store, launcher)}
+        for kind, job in small.items():
+            status, run = ended[job.name], store.run(job)
             cost = cost_of(run, device) if status.phase == "done" else None
             if cost is not None:
-                costs[shape(status.job)] = cost
+                costs[kind] = cost
             else:
-                print(f"The probe of {status.job.slug} failed: {status.reason or 'it did not say what it cost'}.", file=sys.stderr)
+                said = status.reason or "it did not say what it cost"
+                print(f"The probe of {shapes[kind].slug} failed: {said}.", file=sys.stderr)
     return costs
 
 
 def _cut(job: Job, cache: Path) -> Job:
-    """Return the job that takes only a few steps, from random weights, in a store of its own: where it starts from is done there."""
+    """Return the job that takes only a few steps, from random weights, under a name of its own: it may be what another one starts from."""
     cache.mkdir(exist_ok=True)
     shared = Path(job.runtime.cache)
     for prepared in shared.iterdir() if shared.is_dir() else ():
         link = cache / prepared.name
         if prepared.is_dir() and not prepared.name.startswith(".") and not link.is_symlink():
             link.symlink_to(prepared.resolve(), target_is_directory=True)
-    return replace(job, runtime=replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1, wandb=None))
+    runtime = replace(job.runtime, cache=str(cache), probe=STEPS, stop_after=0, log_every=1, wandb=None)
+    return replace(job, slug=f"probe-{job.slug}", runtime=runtime)

@@ -22,6 +22,7 @@ from reproduce.cli import main
 from reproduce.job import Job
 from reproduce.picture import HELEN_COLOURS, Pixels, mask_png, overlay, read_picture, side_by_side, voc_colours
 from reproduce.prediction import Segmenter, evenly_spaced, examples
+from reproduce.specs import Describe, Speed
 from reproduce.store import Store
 from reproduce.worker import work
 
@@ -172,8 +173,8 @@ def test_wrong_input_is_one_sentence(
     broken.finish({})
     (broken.folder / "weights.safetensors").write_bytes(b"\x10")
     store.prepare(tiny(seed=3))
-    store.prepare(Job("describe", "sizes", tiny().network))
-    store.prepare(Job("cost", "steps", tiny().network))
+    store.prepare(Job(Describe(), "sizes", tiny().network))
+    store.prepare(Job(Speed(tiny().network, (3, 8, 8)), "steps", tiny().network))
     (tmp_path / "note.txt").write_text("no picture")
     (tmp_path / "file").write_text("")
     twin = tmp_path / "twin" / picture.name
@@ -187,7 +188,7 @@ def test_wrong_input_is_one_sentence(
         ("tiny-s1", some): f"Expected weights.safetensors in the run {other.name}, but it came without",
         ("tiny-s2", some): "weights.safetensors to hold the weights of its run, but it cannot be read: ",
         ("sizes", some): "computes sizes.",
-        ("steps", some): "measures the time and memory of training steps.",
+        ("steps", some): "times training steps.",
         ("tiny-s0", str(tmp_path / "none.png")): "none.png cannot be read (No such file or directory).",
         ("tiny-s0", str(tmp_path / "note.txt")): "note.txt is none, or is cut short.",
         ("tiny-s0", some, str(twin)): "but got 'some face' twice",

@@ -126,7 +126,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             "baseline-14,",
             "baseline-16,",
-            "Expected the groups of `adaptive_rf.table1` to hold the rows of its CSV .* but only one of them has baseline-16, baseline-14",
+            r"Expected the groups of `adaptive_rf.table1` in paper.toml .* but only one of them has baseline-16, baseline-14",
         ),
     ],
 )
