@@ -110,9 +110,9 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
 
 
 def _said(error: Exception) -> str:
-    """Return what went wrong: a sentence as it is, anything else with its kind and its place."""
+    """Return what went wrong: a sentence, ours or the system's, as it is, anything else with its kind and its place."""
     message = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
-    if message.startswith("Expected") or isinstance(error, DataError):
+    if message.startswith("Expected") or isinstance(error, DataError | OSError):
         return message
     frames = traceback.extract_tb(error.__traceback__)
     return f"{type(error).__name__}: {message or 'no reason given'} ({frames[-1].filename}, line {frames[-1].lineno})"

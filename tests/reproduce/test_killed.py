@@ -31,10 +31,10 @@ from reproduce.specs import Helen, MadeFaces, Steps
 if __name__ == "__main__":
     demo = helen.SCALES["demo"]
     network = replace(demo.network, width=1 / 32, head_channels=4, dropout=0.5)
-    recipe = replace(demo.recipe, steps=400, schedule=Steps((350,)), batch_size=2)
+    recipe = replace(demo.recipe, steps=240, schedule=Steps((200,)), batch_size=2)
     made = MadeFaces(exemplars=9, tuning=2, testing=3, size=64)
     data = Helen(62, made=made)
-    helen.SCALES["demo"] = replace(demo, network=network, recipe=recipe, data=data, checkpoint_every=20, log_every=1)
+    helen.SCALES["demo"] = replace(demo, network=network, recipe=recipe, data=data, checkpoint_every=15, log_every=1)
     raise SystemExit(main(sys.argv[1:]))
 """
 
@@ -107,7 +107,7 @@ def curves(folder: Path) -> dict[str, str]:
 def kill_at_random(folder: Path, draw: random.Random) -> int:
     """Give the command, and at a random moment kill it, one of its jobs, or both; return how many were killed."""
     process, kills = command(folder), 0
-    deadline = time.monotonic() + draw.uniform(0.3, 8.0)
+    deadline = time.monotonic() + draw.uniform(0.3, 6.0)
     while time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     target, jobs = draw.choice(["command", "job", "both"]), workers(folder)

@@ -30,6 +30,7 @@ from reproduce.commands import run as run_command
 from reproduce.engine import in_order
 from reproduce.housekeeping import EXPORTED, export, import_runs, placeless
 from reproduce.job import Job, from_plain, to_plain
+from reproduce.launchers.local import LocalLauncher
 from reproduce.specs import Wandb
 from reproduce.store import Run, Store
 from reproduce.table import Cell, Setting
@@ -47,12 +48,26 @@ def nobody_is_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-def do(run: Run, broken: str = "", **options: Any) -> str:
-    """Do a prepared job in a process of its own, after running `broken` there; return what it printed."""
-    script = f"import sys\n{broken}\nfrom pathlib import Path\nfrom reproduce.worker import work\nsys.exit(work(Path({str(run.folder)!r})))"
-    done = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120, **options)
-    text = done.stdout.decode()
-    assert done.returncode == 0, text
+def do(run: Run, broken: str = "") -> str:
+    """Do a prepared job in a process of its own, forked as a launcher forks it, after running `broken` there; return what it printed."""
+    printed = run.folder / "printed.txt"
+    script = f"""
+import os, sys
+os.environ.clear()
+os.environ.update({dict(os.environ)!r})
+printed = os.open({str(printed)!r}, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+os.dup2(printed, 1)
+os.dup2(printed, 2)
+{broken}
+from pathlib import Path
+from reproduce.worker import work
+sys.exit(work(Path({str(run.folder)!r})))
+"""
+    process = LocalLauncher(1).context.Process(target=exec, args=(script,))
+    process.start()
+    process.join(timeout=120)
+    text = printed.read_text()
+    assert process.exitcode == 0, text
     return text
 
 
