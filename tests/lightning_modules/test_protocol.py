@@ -178,3 +178,16 @@ def test_factors_are_told_of_a_step() -> None:
     protocol.after_step(network)
     protocol.before_gradients(network)
     assert [(factor.value.item(), factor.shares.tolist()) for factor in factors] == [(4.0, [0.0, 0.0])] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "leaves"), [("rate", 0.5, False), ("rate_2", 1.5, True), ("rate", -0.5, True), ("gradient", 9.0, False)]
+)
+def test_a_quantity_keeps_to_the_bounds_that_it_declares(name: str, value: float, leaves: bool) -> None:
+    network = Says()
+    network.quantities = (Quantity("rate", "rate", lowest=0.0, highest=1.0),)
+    if leaves:
+        with pytest.raises(ValueError, match=f"Expected `{name}` to stay from 0 to 1, as Says declares, but got {value:g}"):
+            protocol.check_bounds(network, {name: value})
+    else:
+        protocol.check_bounds(network, {name: value})

@@ -235,6 +235,15 @@ def test_a_run_under_another_name_is_refused(states: dict[str, Run], capsys: pyt
     assert "is not one" in capsys.readouterr().err
 
 
+def test_an_imported_job_names_no_folder_of_its_sender(states: dict[str, Run]) -> None:
+    """Neither where its data lies nor a paper's folder, from which code could be run."""
+    plain = json.loads((states["done"].folder / "job.json").read_text())
+    plain["runtime"] |= {"papers": ["/somewhere/else"], "cache": "/somewhere/else"}
+    archive_of({f"{states['done'].name}/job.json": json.dumps(plain).encode()})
+    assert main(["runs", "import", "bad.tar.gz", "--runs-dir", "new"]) == 0
+    assert "/somewhere/else" not in (Path("new") / states["done"].name / "job.json").read_text()
+
+
 def test_an_archive_cut_off_is_refused(states: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["runs", "export", "results.tar.gz"]) == 0
     whole = Path("results.tar.gz").read_bytes()

@@ -85,6 +85,12 @@ def test_a_plan_probes_leaves_nothing_behind_and_knows_what_is_done(tmp_path: Pa
     assert not list(tmp_path.iterdir())
 
 
+def test_a_plan_without_the_forecasts_that_were_asked_for_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reproduce.probe.probe", lambda *_: {})
+    assert main(["plan", "table1", *ROWS]) == 1
+    assert main(["plan", "table1", *ROWS, "--no-probe"]) == 0
+
+
 @pytest.mark.slow
 def test_a_plan_says_what_a_probe_cannot_know_of_sigma(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "njet.table5", "--rows", "cnn-3-2,njet-2"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from reproduce.cli import main
 from reproduce.job import from_plain
 from reproduce.plugins import Plugin
 from reproduce.published import resolve, resolve_all, table_ids
+from reproduce.results import results
 
 ENTRY = '[project.entry-points."reproduce.papers"]\n'
 TOML = 'short = "S"\ntitle = "T"\nauthors = ["A"]\nvenue = "V"\nyear = 2026\n[tables.table1]\ntitle = "One"\ncolumns = []\n'
@@ -91,6 +93,66 @@ def test_specs_are_known_by_their_papers_name_wherever_the_package_lies(tmp_path
     assert (made.depth, plugins.name_of(type(made))) == (4, "some.Net")
     with pytest.raises(LookupError):
         from_plain({"type": "some.Network2"})
+    with pytest.raises(LookupError, match="Expected the paper other to be known, but it is not; install it, or name its folder by --paper"):
+        from_plain({"type": "other.Net"})
+
+
+def test_specs_lie_where_a_later_process_looks_for_them(tmp_path: Path) -> None:
+    folder = write_paper(tmp_path / "a")
+    (folder / "some_paper" / "nets.py").write_text("from reproduce.specs import Network\n\nclass Net(Network):\n    pass\n")
+    plugins.add([folder])
+    (kind,) = [importlib.import_module("some_paper.nets").Net]
+    with pytest.raises(ValueError, match=r"Expected the spec Net of some in the module `some_paper.specs`, but got `some_paper.nets`"):
+        plugins.name_of(kind)
+
+
+COLUMN = '{key = "a", label = "A", unit = "1", digits = 2'
+KEYS = {
+    "an unknown one": (f"columns = [{COLUMN}, metrik = 'a'}}]", "a column of some.table1", "but got `metrik`"),
+    "a missing one": ('columns = [{key = "a"}]', "a column of some.table1", "but got no `label`"),
+    "of a group": ('columns = []\ngroups = [{name = "a"}]', "a group of some.table1", "but got `name`"),
+}
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_wrong_key_of_a_table_is_named(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml, where, said = KEYS[name]
+    folder = write_paper(tmp_path / "a", code=CODE, toml=TOML.replace("columns = []", toml))
+    assert main(["show", "some.table1", "--paper", str(folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert where in line
+    assert said in line
+
+
+CODE = (
+    "from reproduce.claims import Claim\nfrom reproduce.table import Table\n\n"
+    "CLAIM = Claim('c', 'a text', 'section 1', 'a sentence', lambda evidence: evidence.greater(('no', 'a'), ('row', 'a')))\n"
+    "TABLES = (Table('some.table1', lambda setting: (), (CLAIM,), lambda setting: ()),)\n"
+)
+
+
+@pytest.mark.parametrize("verb", [(), ("show",), ("plan",)])
+def test_what_fails_in_the_code_of_a_paper_is_said_with_its_place(
+    verb: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = CODE.replace("lambda setting: (), (CLAIM,)", "lambda setting: {}['absent'], ()")
+    folder = write_paper(tmp_path / "a", code=code)
+    assert main([*verb, "some.table1", "--paper", str(folder), "--runs-dir", str(tmp_path / "runs")]) == 2
+    captured = capsys.readouterr()
+    place = f"({folder}/some_paper/__init__.py, line 5)"
+    assert captured.err == f"The code of the paper some failed: KeyError: 'absent' {place}.\n"
+
+
+def test_a_claim_on_a_cell_that_there_is_not_is_refused_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_paper(tmp_path / "a", code=CODE)
+    assert main(["some.table1", "--paper", str(folder), "--runs-dir", str(tmp_path / "runs")]) == 2
+    assert capsys.readouterr().err == "Expected a claim's cell to be one of the table's, but got ('no', 'a'): correct the claim.\n"
+    assert not (tmp_path / "runs").exists()
+
+
+def test_results_come_from_a_folder_too(tmp_path: Path) -> None:
+    folder = write_paper(tmp_path / "a", code=CODE.replace("(CLAIM,)", "()"))
+    assert results("some.table1", runs_dir=tmp_path / "runs", papers=[folder]).empty
 
 
 WRONG: dict[str, tuple[str | None, str]] = {
