@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -153,20 +155,28 @@ class Rates(pl.Callback):
         self.gradients.append({name: None if value.grad is None else value.grad.clone() for name, value in named})
 
 
-def trained(folder: Path, optimization: Optimization, steps: int = 4, validate: bool = False) -> tuple[dict[str, Tensor], Rates]:
-    """Train for some steps; return the state before them and what was kept of each."""
+def trained(
+    folder: Path,
+    optimization: Optimization,
+    steps: int = 4,
+    validate: bool = False,
+    callbacks: Sequence[pl.Callback] = (),
+    checkpoint: Path | None = None,
+) -> tuple[dict[str, Tensor], Rates]:
+    """Train for some steps, or go on from a checkpoint; return the state before them and what was kept of each."""
     network, kept = Small(), Rates()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     generator = torch.Generator().manual_seed(1)
     batch = {"image": torch.randn(6, 3, 4, 4, generator=generator), "label": torch.randint(3, (6,), generator=generator)}
     trainer = pl.Trainer(
-        accelerator="cpu", devices=1, max_steps=steps, logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, default_root_dir=folder, callbacks=[kept], val_check_interval=1 if validate else None,
+        accelerator="cpu", devices=1, max_steps=steps, logger=False, enable_progress_bar=False, enable_model_summary=False,
+        enable_checkpointing=any(isinstance(callback, ModelCheckpoint) for callback in callbacks),
+        default_root_dir=folder, callbacks=[kept, *callbacks], val_check_interval=1 if validate else None,
         limit_val_batches=1 if validate else 0,
     )  # fmt: skip
     batches = DataLoader([batch] * 2, batch_size=None)  # type: ignore[arg-type]  # two steps an epoch
-    trainer.fit(ImageClassification(network, 3, optimization), batches, batches)
-    assert len(kept.states) == steps
+    trainer.fit(ImageClassification(network, 3, optimization), batches, batches, ckpt_path=checkpoint, weights_only=True)
+    assert trainer.global_step == steps
     return before, kept
 
 
@@ -192,6 +202,34 @@ def test_what_is_frozen_stays_and_so_do_its_normalisations_statistics(
     for state in kept.states:
         assert not {name for name in moved(before, state) if name.startswith(stays)}
     assert moved(before, kept.states[-1]) == {name for name in before if not name.startswith(stays)}
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using .ckpt_path.")
+@pytest.mark.filterwarnings("ignore:You're resuming from a checkpoint that ended before the epoch ended")
+@pytest.mark.parametrize("step", [1, 2, 3])
+def test_a_frozen_norm_keeps_its_statistics_in_a_resumed_training(tmp_path: Path, step: int) -> None:
+    """Also in the middle of an epoch, whose start then does not come again."""
+    optimization, folder = Optimization(SGD(0.1), frozen=("body",)), tmp_path / "checkpoints"
+    kept = ModelCheckpoint(folder, "{step}", every_n_train_steps=1, save_top_k=-1)
+    before, whole = trained(tmp_path, optimization, callbacks=[kept])
+    _, resumed = trained(tmp_path, optimization, checkpoint=folder / f"step={step}.ckpt")
+    assert len(resumed.states) == 4 - step
+    assert not {name for name in moved(before, resumed.states[-1]) if name.startswith("body.")}
+    assert not moved(whole.states[-1], resumed.states[-1])
+
+
+class Synchronised(pl.Callback):
+    """Puts other normalisations in the place of a network's, as Lightning does where several devices share a batch."""
+
+    def setup(self, trainer: pl.Trainer, module: Any, stage: str) -> None:
+        module.network = nn.SyncBatchNorm.convert_sync_batchnorm(module.network)
+
+
+def test_a_frozen_norm_keeps_its_statistics_where_another_takes_its_place(tmp_path: Path) -> None:
+    before, kept = trained(tmp_path, Optimization(SGD(0.1), frozen=("body",)), callbacks=[Synchronised()])
+    found = moved(before, kept.states[-1])
+    assert not {name for name in found if name.startswith("body.")}
+    assert {"neck.1.running_mean", "neck.1.weight"} <= found
 
 
 def test_frozen_biases_leave_the_statistics_of_normalisations_alone(tmp_path: Path) -> None:

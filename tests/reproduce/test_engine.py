@@ -56,6 +56,15 @@ def test_what_is_needed_comes_first_and_once(store: Store, tiny: Callable[..., J
     assert in_order([children[0]]) == [parent, children[0]]
 
 
+def test_a_job_with_two_runtimes_is_one_and_with_two_slugs_is_two(store: Store, tiny: Callable[..., Job]) -> None:
+    """A user's own row may be a published one under another name: each has a run folder, and its own children."""
+    parent, elsewhere, renamed = tiny(seed=1), tiny(seed=1, threads=2), tiny(seed=1, slug="own")
+    children = [tiny(seed=2, start=parent), tiny(seed=3, start=elsewhere), tiny(seed=4, start=renamed)]
+    expected = [parent.name, children[0].name, children[1].name, renamed.name, children[2].name]
+    assert [job.name for job in in_order([*children, elsewhere])] == expected
+    assert phases(run(children, store, Pretending())) == ["done"] * 5
+
+
 def test_no_more_jobs_at_a_time_than_slots(store: Store, tiny: Callable[..., Job]) -> None:
     launcher = Pretending(slots=2)
     run([tiny(seed=seed) for seed in range(7)], store, launcher)

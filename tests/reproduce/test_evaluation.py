@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import lightning.pytorch as pl
 import pytest
 import torch
-from safetensors.torch import load_model
+from safetensors.torch import load_file, load_model
 from torch import nn
 
 from reproduce.building import build_data, build_network, build_task
@@ -113,6 +115,27 @@ def test_a_converted_network_has_the_same_weights(trained: tuple[Store, Job, Job
     assert len(seen) == 1
 
 
+def test_the_weights_of_a_training_are_those_before_its_conversion(
+    tmp_path: Path, tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from reproduce import training as worker
+
+    @torch.no_grad()
+    def convert(job: Job, network: nn.Module) -> nn.Module:
+        for parameter in network.head.parameters():  # type: ignore[union-attr, operator]
+            parameter.mul_(-1.0)
+        return network
+
+    plain = done(Store(tmp_path / "plain"), tiny(steps=2))
+    monkeypatch.setattr(worker, "converted", convert)
+    run = done(Store(tmp_path / "converted"), tiny(steps=2))
+    ours, theirs = load_file(run.weights), load_file(plain.weights)
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+    assert run.result is not None
+    assert run.result["confusion"] != plain.result["confusion"]  # type: ignore[index]
+
+
 def test_nothing_to_evaluate_is_one_sentence(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     run = Store(tmp_path).prepare(tiny(recipe=None))
     assert work(run.folder) == 1
@@ -148,6 +171,23 @@ def test_a_training_in_parts_goes_on_where_it_stopped(tmp_path: Path, tiny: Call
     assert expected.result is not None
     assert run.result["metrics"] == expected.result["metrics"]
     assert run.curve == expected.curve
+
+
+def test_a_training_in_parts_is_saved_at_whole_steps_and_once_at_each(
+    tmp_path: Path, tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[tuple[str, int]] = []
+    save = pl.Trainer.save_checkpoint
+
+    def noted(trainer: pl.Trainer, path: Path, *args: Any, **kwargs: Any) -> None:
+        saved.append((Path(path).name, (trainer.fit_loop.epoch_loop.batch_idx + 1) % 2))
+        save(trainer, path, *args, **kwargs)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
+    job = tiny(accumulate=2, batch_size=4, steps=6, checkpoint_every=2)
+    for stop_after in (2, 1, 0):
+        assert work(Store(tmp_path).prepare(replace(job, runtime=replace(job.runtime, stop_after=stop_after))).folder) == 0
+    assert saved == [(f"step-{step:08d}.ckpt", 0) for step in (2, 3, 4, 6)]
 
 
 def test_inference_that_a_task_does_not_take_is_refused(tmp_path: Path, tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,6 +95,7 @@ def test_jobs_share_slots_and_wait_for_what_they_need(tiny: Callable[..., Job]) 
     assert wall([], lambda _: 10.0, 2) == 0
     alone = StepCost((0.5, 1.0), 2)
     assert wall([*jobs, tiny(seed=8, task=alone), tiny(seed=9, task=alone)], lambda _: 10.0, 9) == 30  # those alone, one by one
+    assert wall([tiny(seed=7, start=tiny(seed=6, task=alone)), *jobs], lambda _: 10.0, 9) == 20
 
 
 def test_data_is_paid_for_once(tiny: Callable[..., Job]) -> None:

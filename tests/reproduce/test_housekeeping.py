@@ -16,7 +16,7 @@ from reproduce.cli import main
 from reproduce.job import Job, earlier
 from reproduce.plugins import table
 from reproduce.store import Run, Store
-from reproduce.table import Cell, Setting, measure
+from reproduce.table import PROFILES, Cell, Setting, Table, measure
 
 RESULT = {
     "metrics": {"f_score": 0.5},
@@ -140,6 +140,17 @@ def test_stale_are_those_whose_method_or_whose_parents_moved_on(
     assert main(["runs", "remove", "--stale"]) == 0
     assert not any(run.folder.exists() for run in removed)
     assert all(run.folder.exists() for run in kept)
+
+
+def test_known_jobs_are_also_those_that_the_jobs_of_tables_start_from(tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
+    first = tiny(slug="first", revision=2)
+    second = tiny(slug="second", start=tiny(slug="middle", start=first))
+    cells = [Cell("a", "f_score", "trained", (second,), lambda metrics: metrics["f_score"])]
+    monkeypatch.setattr("reproduce.plugins.all_tables", lambda: [Table("of.one", lambda setting: cells, (), lambda setting: [])])
+    found = list(housekeeping.known_jobs())
+    expected = [("of.one", profile, slug) for profile in PROFILES for slug in ("first", "middle", "second")]
+    assert [(table, profile, job.slug) for table, profile, job in found] == expected
+    assert housekeeping.revisions() == {"first": 2, "middle": 1, "second": 1}
 
 
 def test_a_cell_says_that_an_older_result_is_stale(

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
+from reproduce.building import build_data
 from reproduce.cli import main
-from reproduce.job import Job, from_plain, to_plain
+from reproduce.job import Job, evaluation, from_plain, to_plain
 from reproduce.own import OwnData, OwnNetwork, OwnRow, own_cells, read_rows
 from reproduce.plugins import table
-from reproduce.specs import Segmentation
+from reproduce.specs import Inference, Segmentation
 from reproduce.store import Store
-from reproduce.table import Setting
+from reproduce.table import Cell, Setting
 from reproduce.worker import work
 
 ROWS = """
@@ -210,6 +211,41 @@ def test_networks_of_several_paths_stand_in_their_table(here: Path) -> None:
     setting = Setting("demo", own=here / "my_rows.py")
     (cell,) = own_cells(setting, table("adaptive_rf.table3").cells(setting))
     assert cell.caveat == "own row: 300 steps of 4, MultiPathVGG(path_dilations=(2, 6))"
+
+
+def test_an_own_row_is_evaluated_as_the_columns_are_through_its_own_training(here: Path, tiny: Callable[..., Job]) -> None:
+    """It has no column of another network's evaluation, or of another training's, or with its own data of other data's."""
+    training = tiny()
+    evaluations = {
+        "flipped": evaluation(training, "flipped", inference=Inference(flip=True)),
+        "larger": evaluation(training, "larger", size=48),
+        "denser": evaluation(training, "denser", dilation=4),
+        "other": evaluation(tiny(seed=9), "other", inference=Inference(flip=True)),
+    }
+    columns = {**evaluations, "plain": training}
+    table_cells = [Cell("theirs", name, "trained", (job,), lambda metrics: metrics["f_score"]) for name, job in columns.items()]
+    (here / "my_rows.py").write_text(
+        "from dataclasses import replace\nfrom reproduce.own import *\n"
+        "def rows(published):\n"
+        "    mine = replace(published.data, made=replace(published.data.made, seed=5))\n"
+        "    return [OwnRow('short', 'S', recipe=replace(published.recipe, steps=3)), OwnRow('mine', 'M', data=mine)]\n"
+    )
+    setting = Setting("demo", own=here / "my_rows.py")
+    found = {(cell.row_key, cell.column): cell.jobs[0] for cell in own_cells(setting, table_cells) if cell.column in columns}
+    assert found.keys() == {("short", "plain"), ("short", "flipped"), ("short", "larger"), ("mine", "plain"), ("mine", "flipped")}
+    for (row, column), job in found.items():
+        if column != "plain":
+            assert job.parents == (found[row, "plain"],)
+            assert (job.recipe, job.inference) == (None, evaluations[column].inference)
+    assert found["short", "plain"].recipe.steps == 3  # type: ignore[union-attr]
+    assert found["short", "larger"].data == evaluations["larger"].data
+    assert found["mine", "flipped"].data == found["mine", "plain"].data != training.data
+
+
+def test_data_of_ones_own_is_refused_for_steps_in_parts(tiny: Callable[..., Job]) -> None:
+    expected = "Expected `accumulate` of tiny to be 1 with OwnData, which does not share out a step's batch, but got 2."
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        build_data(tiny(data=OwnData("Data"), accumulate=2))
 
 
 def test_data_that_is_nowhere_leaves_its_row_without_a_number(here: Path) -> None:

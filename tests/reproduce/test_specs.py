@@ -6,13 +6,14 @@ import dataclasses
 import importlib
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import get_type_hints
 
 import pytest
 
 from lightning_modules.recipe import Optimization
 from reproduce import specs
-from reproduce.building import resolve
+from reproduce.building import made_up, resolve
 from reproduce.job import from_plain, to_plain
 from reproduce.papers.njet.specs import Jet
 from reproduce.plugins import kind_of, name_of, plugins
@@ -92,3 +93,14 @@ def test_parts_of_a_recipe_come_back_from_files() -> None:
     recipe = specs.Recipe(5, 2, specs.Adam(0.1), specs.Cosine(0.1, 2), (specs.Group("f", clip=1.0),), ("norms",), 2, 1.0)
     assert from_plain(to_plain(recipe)) == recipe
     assert from_plain(to_plain(dataclasses.replace(recipe, schedule=specs.Poly()))) == dataclasses.replace(recipe, schedule=specs.Poly())
+
+
+def test_a_made_up_set_without_a_kind_lies_in_a_folder_of_its_specs_name(tmp_path: Path) -> None:
+    class Letters(specs.MadeImages):
+        kind = ""
+
+    class Signs(specs.MadeImages):
+        kind = ""
+
+    found = [made_up(kind("mnist", 2, 2), tmp_path).name for kind in (Letters, Signs, specs.MadeImages)]
+    assert found == ["made-Letters-mnist-2-2-0-1", "made-Signs-mnist-2-2-0-1", "made-images-mnist-2-2-0-1"]

@@ -21,7 +21,7 @@ from lightning_modules.segmentation import SemanticSegmentation
 from reproduce import stages
 from reproduce.job import Job, evaluation
 from reproduce.metrics import metric
-from reproduce.specs import CAFFE, VOC, Preprocessing, Start, Weights
+from reproduce.specs import CAFFE, VOC, Inference, Preprocessing, Start, Weights
 from reproduce.store import Run, Store
 from reproduce.table import Cell, measure
 from reproduce.worker import work
@@ -192,12 +192,16 @@ def test_pictures_normalised_as_the_weights_want_them_are_left_alone(tiny: Calla
         Preprocessing("GRB")
 
 
-def test_two_weights_of_one_name_are_refused() -> None:
-    state = network(1).state_dict() | {"old.weight": torch.zeros(4, 3, 3, 3), "old.bias": torch.zeros(4)}
-    with pytest.raises(
-        ValueError, match="Expected `renamed` of the stage from a run to give every weight a name of its own, but got `body"
-    ):
-        stages.fill(network(0), state, Start(SOURCE, renamed=(("old", "body"),)), "a run")
+@pytest.mark.parametrize(
+    ("names", "renamed"), [(("body", "old"), (("old", "body"),)), (("old", "older"), (("old", "body"), ("older", "body")))]
+)
+def test_two_weights_of_one_name_are_refused(names: tuple[str, ...], renamed: tuple[tuple[str, str], ...]) -> None:
+    ours = network(0)
+    state = {name: value for name, value in network(1).state_dict().items() if not name.startswith("body.")}
+    state |= {f"{name}.{part}": getattr(ours.body, part).detach() for name in names for part in ("weight", "bias")}
+    expected = "Expected `renamed` of the stage from a run to give every weight a name of its own, but got `body.weight` twice."
+    with pytest.raises(ValueError, match=f"^{expected}$"):
+        stages.fill(ours, state, Start(SOURCE, renamed=renamed), "a run")
 
 
 def test_files_of_torch_before_zip_archives_are_read(tmp_path: Path) -> None:
@@ -220,6 +224,10 @@ def test_an_evaluation_of_another_split_is_known_by_that_splits_files(tmp_path: 
     other = evaluation(training, "other", train="train", evaluate="val")
     assert other.data == VOC(32, train="train").identified(tmp_path)[0]
     assert other.data.fingerprint != data.fingerprint  # type: ignore[union-attr]
+    nowhere = replace(training, runtime=replace(training.runtime, data_root=str(tmp_path / "none")))
+    assert evaluation(nowhere, "flipped", inference=Inference(flip=True)).data == data
+    unnamed = replace(training, runtime=replace(training.runtime, data_root=""))
+    assert evaluation(unnamed, "other", train="train").data == replace(data, train="train")
 
 
 def lines(run: Run) -> list[dict[str, Any]]:

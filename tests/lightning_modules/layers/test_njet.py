@@ -71,6 +71,22 @@ def test_the_size_follows_sigma_when_told_and_when_loaded() -> None:
     assert layer(half_size_rule="code").size == 7
 
 
+@pytest.mark.parametrize("changes", [0, 1, 2])
+def test_a_copy_follows_its_own_sigma(changes: int) -> None:
+    made, features = layer(), random(1, 4, 9, 9, dtype=torch.float32)
+    for _ in range(changes):
+        with torch.no_grad():
+            made.scale.fill_(1.0)
+    made(features)
+    before, copied = made.size, copy.deepcopy(made)
+    for scale, size in ((math.log2(3.0), 13), (0.5, 7)):
+        with torch.no_grad():
+            copied.scale.fill_(scale)
+        copied(features)
+        made(features)
+        assert (made.size, copied.size) == (before, size)
+
+
 def test_an_optimisers_hook_keeps_the_size_up_to_date() -> None:
     made = layer()
     optimizer = torch.optim.SGD(made.parameters(), lr=1.0)
