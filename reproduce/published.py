@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from decimal import InvalidOperation
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -88,6 +89,7 @@ def load(name: str) -> PublishedTable:
     folder = plugin(paper_id).published
     declared = _toml(folder / "paper.toml")
     entry = declared["tables"][table]
+    _check_keys(entry, ("title", "columns"), f"[tables.{table}] of {folder / 'paper.toml'}")
     columns = tuple(_read(Column, column, f"a column of {table_id} in {folder / 'paper.toml'}") for column in entry["columns"])
     read = [_read(Group, group, f"a group of {table_id} in {folder / 'paper.toml'}") for group in entry.get("groups", [])]
     groups = tuple(replace(group, rows=tuple(group.rows)) for group in read)
@@ -110,10 +112,26 @@ def _read(kind: type[Declared], values: Mapping[str, Any], where: str) -> Declar
 
 
 def _toml(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _parsed(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"Expected {path} to be TOML, but it is not ({error}).") from error
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> dict[str, Any]:
+    """Parse a text once: listing asks for each paper's once a table."""
+    return tomllib.loads(text)
+
+
+def _check_keys(declared: Mapping[str, Any], names: Sequence[str], where: str) -> None:
+    lacking = [f"`{name}`" for name in names if name not in declared]
+    if lacking:
+        raise ValueError(f"Expected {where} to have {', '.join(lacking)}, but it has not.")
 
 
 def _paper(paper_id: str, declared: dict[str, Any]) -> Paper:
+    _check_keys(declared, ("short", "title", "authors", "venue", "year", "tables"), f"the paper.toml of {paper_id}")
     return Paper(
         id=paper_id,
         short=declared["short"],

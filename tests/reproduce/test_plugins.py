@@ -124,6 +124,29 @@ def test_a_wrong_key_of_a_table_is_named(name: str, tmp_path: Path, capsys: pyte
     assert said in line
 
 
+TOMLS = {
+    "no TOML": ("x = [", "some_paper/tables/paper.toml to be TOML, but it is not ("),
+    "no title": (TOML.replace('title = "T"\n', ""), "Expected the paper.toml of some to have `title`, but it has not."),
+    "no columns": (TOML.replace("columns = []\n", ""), "some_paper/tables/paper.toml to have `columns`, but it has not."),
+}
+
+
+@pytest.mark.parametrize("name", TOMLS)
+def test_a_broken_paper_toml_is_one_sentence(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    toml, said = TOMLS[name]
+    assert main(["show", "some.table1", "--paper", str(write_paper(tmp_path / "a", code=CODE, toml=toml))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_table_without_its_csv_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_paper(tmp_path / "a", code=CODE)
+    (folder / "some_paper" / "tables" / "table1.csv").unlink()
+    assert main(["show", "some.table1", "--paper", str(folder)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{folder}/some_paper/tables/table1.csv" in line
+
+
 CODE = (
     "from reproduce.claims import Claim\nfrom reproduce.table import Table\n\n"
     "CLAIM = Claim('c', 'a text', 'section 1', 'a sentence', lambda evidence: evidence.greater(('no', 'a'), ('row', 'a')))\n"
