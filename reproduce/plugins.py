@@ -17,7 +17,6 @@ import importlib.util
 import re
 import sys
 import tomllib
-import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -203,6 +202,8 @@ def kind_of(name: str) -> type:
 
 def blamed(error: BaseException) -> str | None:
     """Return what failed in the code of a paper that is not this suite's own, as one sentence; None where nothing of the kind did."""
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     for found in plugins().values():
         spec = None if found.package.startswith("reproduce.") else importlib.util.find_spec(found.package)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from decimal import InvalidOperation
 from functools import lru_cache
@@ -48,11 +48,12 @@ def resolve(name: str) -> str:
     Raises:
         ValueError: where no such table is known, or several are.
     """
+    id, dot, table = name.partition(".")
+    if dot and id in plugins() and table in paper(id).tables:
+        return name  # of the other papers nothing is read
     known = table_ids()
-    if name in known:
-        return name
-    if "." in name:
-        hint = "" if name.partition(".")[0] in plugins() else "; a paper of a folder is named by --paper"
+    if dot:
+        hint = "" if id in plugins() else "; a paper of a folder is named by --paper"
         raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'{hint}.")
     owners = [paper for paper in papers() if name in paper.tables]
     chosen = owners if len(owners) == 1 else [paper for paper in owners if paper.bare]
@@ -62,13 +63,13 @@ def resolve(name: str) -> str:
     return f"{chosen[0].id}.{name}"
 
 
-def resolve_all(names: Iterable[str]) -> list[str]:
+def resolve_all(names: Sequence[str]) -> list[str]:
     """Turn what a user typed into tables' full names, each once; a paper's name stands for all of its tables.
 
     Raises:
         ValueError: where no such table or paper is known.
     """
-    whole = {paper.id: [f"{paper.id}.{table}" for table in paper.tables] for paper in papers()}
+    whole = {name: [f"{name}.{table}" for table in paper(name).tables] for name in names if name in plugins()}
     return list(dict.fromkeys(id for name in names for id in whole.get(name) or [resolve(name)]))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -118,7 +117,7 @@ class Run:
                 yield False
                 return
             file.truncate(0)
-            file.write(f"{os.getpid()} on {socket.gethostname()}\n".encode())
+            file.write(f"{os.getpid()} on {os.uname().nodename}\n".encode())
             file.flush()
             yield True
 

@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
+from datamodules import layouts
 from datamodules.errors import DataError
-from datamodules.layouts import helen, images, voc
 from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
 
 
@@ -124,7 +124,7 @@ class Helen(Data):
     @property
     def known(self) -> dict[str, int]:
         """What a network has to have."""
-        return {"num_classes": len(helen.CLASSES)}
+        return {"num_classes": len(layouts.helen.CLASSES)}
 
     @property
     def edge(self) -> int:
@@ -134,11 +134,11 @@ class Helen(Data):
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of its classes."""
-        return helen.CLASSES
+        return layouts.helen.CLASSES
 
     def fingerprint_in(self, root: Path) -> str:
         """Identify the faces under a data root."""
-        return helen.find(root).fingerprint()
+        return layouts.helen.find(root).fingerprint()
 
 
 @dataclass(frozen=True)
@@ -176,16 +176,16 @@ class VOC(Data):
     @property
     def known(self) -> dict[str, int]:
         """What a network has to have."""
-        return {"num_classes": len(voc.CLASSES)}
+        return {"num_classes": len(layouts.voc.CLASSES)}
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of its classes."""
-        return voc.CLASSES
+        return layouts.voc.CLASSES
 
     def fingerprint_in(self, root: Path) -> str:
         """Identify the pictures and labels of both splits under a data root."""
-        return voc.find(root, self.train, self.evaluate).fingerprint(self.train, self.evaluate)
+        return layouts.voc.find(root, self.train, self.evaluate).fingerprint(self.train, self.evaluate)
 
 
 @dataclass(frozen=True)
@@ -216,22 +216,22 @@ class Images(Data):
     @property
     def title(self) -> str:
         """Its name, for people."""
-        return images.SETS[self.dataset].title
+        return layouts.images.SETS[self.dataset].title
 
     @property
     def known(self) -> dict[str, int]:
         """What a network has to have."""
-        published = images.SETS[self.dataset]
+        published = layouts.images.SETS[self.dataset]
         return {"num_classes": len(published.classes), "in_channels": published.shape[0]}
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of its classes."""
-        return images.SETS[self.dataset].classes
+        return layouts.images.SETS[self.dataset].classes
 
     def fingerprint_in(self, root: Path) -> str:
         """Identify the pictures under a data root."""
-        return images.find(root, self.dataset).fingerprint()
+        return layouts.images.find(root, self.dataset).fingerprint()
 
     def check(self, where: str) -> None:
         """Refuse a set that there is not, or another one made up for it.
@@ -239,8 +239,8 @@ class Images(Data):
         Raises:
             ValueError: so; the sentence names the row.
         """
-        if self.dataset not in images.SETS:
-            raise ValueError(f"Expected `dataset`{where} to be one of {', '.join(images.SETS)}, but got {self.dataset!r}.")
+        if self.dataset not in layouts.images.SETS:
+            raise ValueError(f"Expected `dataset`{where} to be one of {', '.join(layouts.images.SETS)}, but got {self.dataset!r}.")
         if self.made is not None and self.made.name != self.dataset:
             raise ValueError(f"Expected `made`{where} to have the name of its `dataset`, {self.dataset!r}, but got {self.made.name!r}.")
 
