@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from reproduce.engine import run
-from reproduce.job import Job
-from reproduce.launchers.local import LocalLauncher
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.schedule.engine import run
+from reproduce.schedule.local import LocalLauncher
 from reproduce.specs import Describe
-from reproduce.store import Store
 
 
 def main(count: int) -> None:

@@ -11,12 +11,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import reproduce.engine
-from reproduce.engine import run
-from reproduce.job import Job
+import reproduce.schedule.engine
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
+from reproduce.schedule.engine import run
 from reproduce.specs import Describe
-from reproduce.store import Run, Store
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,7 +37,7 @@ class Instant:
 
 
 def main(count: int) -> None:
-    reproduce.engine.POLL_SECONDS = 0.0
+    reproduce.schedule.engine.POLL_SECONDS = 0.0
     first = Job(Describe(), "nothing", AdaptiveVGG(11, 2))
     # Every other job needs the first one's weights, every tenth one that one's: a graph of three layers.
     jobs = [first]

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from reproduce import plugins
-from reproduce.options import UsageError
+from reproduce.commands.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
 VERBS = ("show", "plan", "predict", "prepare", "runs", "dashboard", "job")

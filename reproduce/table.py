@@ -7,18 +7,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from reproduce.claims import Claim
-from reproduce.job import Job, earlier
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.specs import Runtime
-from reproduce.store import Store, interrupted_reason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from reproduce.verdicts.claims import Claim
+
 PROFILES = ("paper", "small", "demo")
 PRECISIONS = ("32-true", "16-mixed", "bf16-mixed")  # Lightning's names, the default first
 Profile = Literal["paper", "small", "demo"]
-Value = float | list[float] | None
+Kind = Literal["exact", "trained", "timed", "published"]
+Value = float | list[float]  # a cell holds one number, or several
+CellKey = tuple[str, str]  # row_key, column
 
 
 @dataclass(frozen=True)
@@ -62,15 +65,20 @@ class Cell:
 
     row_key: str
     column: str
-    kind: Literal["exact", "trained", "timed", "published"]
+    kind: Kind
     jobs: tuple[Job, ...]
-    value: Callable[[Mapping[str, Any]], Value]
+    value: Callable[[Mapping[str, Any]], Value | None]
     audit: bool = False
     missing: str = ""
     label: str = ""
     caveat: str = ""
     curve: bool = False
     metric: str = ""
+
+
+def nothing(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """Return no cells: what a table has beside its own, unless it says otherwise."""
+    return ()
 
 
 @dataclass(frozen=True)
@@ -84,97 +92,17 @@ class Table:
     cells: Callable[[Setting], Sequence[Cell]]
     claims: tuple[Claim, ...]
     deviations: Callable[[Setting], Sequence[Deviation]]
-    beside: Callable[[Sequence[Cell]], Sequence[Cell]] = lambda cells: ()
+    beside: Callable[[Sequence[Cell]], Sequence[Cell]] = nothing
     figure: Callable[[Setting, Store], Figure | None] | None = None
 
 
-def measure_table(table: Table, cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[dict[str, Any]]:
-    """Return what the store has for cells of a table and for what its json holds beside them.
-
-    Of the latter, what a finished run does not have is left out: the IoU of a class that its pictures lack, say.
-    """
-    beside = measure(table.beside(cells), store, profile, command)
-    return [*measure(cells, store, profile, command), *(line for line in beside if line["state"] != "done" or line["value"] is not None)]
+def metric(name: str, metrics: Mapping[str, Any]) -> Value | None:
+    """Return a metric of a run by its name."""
+    value: Value | None = metrics[name]
+    return value
 
 
-def measure(cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[dict[str, Any]]:
-    """Return what the store has for cells: a line a cell and seed, with the fields that `compare` reads."""
-    lines = []
-    for cell in cells:
-        base: dict[str, Any] = {"row_key": cell.row_key, "row": cell.label, "column": cell.column, "kind": cell.kind}
-        base |= {"audit": cell.audit, "profile": profile}
-        if not cell.jobs and not cell.missing:
-            value = cell.value({})
-            lines.append(
-                base | {"seed": 0, "value": value, "state": "done", "reason": "", "job": "", "data": "", "verified": True, "device": ""}
-            )
-        elif not cell.jobs:
-            lines.append(base | _absent("todo", cell.missing))
-        for job in cell.jobs:
-            lines.append(base | _measured(cell, job, store, command))
-    return lines
-
-
-def _absent(state: str, reason: str, job: Job | None = None) -> dict[str, Any]:
-    return {
-        "seed": job.seed if job else 0, "value": None, "state": state, "reason": reason, "job": job.name if job else "",
-        "data": "", "verified": False, "device": "",
-    }  # fmt: skip
-
-
-def described(data: Mapping[str, Any]) -> str:
-    """Say what was measured on, so that nothing passes for a set that it is not."""
-    if not data:
-        return ""
-    kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}", "own": "{}", "noise": "{}"}
-    return f"{kinds.get(data['status'], '{} (' + data['status'] + ')').format(data['set'])}: {data['detail']}"
-
-
-def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
-    """Whether the data of a run, and of all runs that its weights come from, is what it is called."""
-    if data and data["status"] not in ("verified", "counts", "noise"):
-        return False
-    return not start or "job" not in start or bool(start.get("data") and _vouched(start["data"], start.get("start")))
-
-
-def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
-    """Say on which other set the weights were trained before, that a run starts from; nothing where it is the same."""
-    while start and "job" in start:
-        before = start.get("data") or {}
-        if before and (before["set"], before["status"]) != (data.get("set"), data.get("status")):
-            return f", from weights of {described(before)}"
-        start = start.get("start")
-    return ""
-
-
-def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
-    """Return one seed's part of a row."""
-    run = store.run(job)
-    state, result = run.state, run.result
-    if state != "done" or result is None:
-        stale = next((old.revision for old in earlier(job) if store.run(old).done), None) if state == "todo" else None
-        old = store.outdated(job) if state == "todo" and stale is None else None
-        if stale is not None or old is not None:
-            which = f"revision {stale}" if old is None else f"{old.name}, of an earlier version of this suite"
-            return _absent(state, f"an older result ({which}) is stale: {cell.missing or f'`{command}` gets a new one'}", job)
-        reasons = {
-            "failed": run.error,
-            "running": interrupted_reason(run.progress) if run.progress else "just begun",
-            "interrupted": f"{interrupted_reason(run.progress)}; `{command}` goes on" if run.progress else f"`{command}` goes on",
-            "todo": cell.missing or f"`{command}` gets it",
-        }
-        return _absent(state, reasons[state], job)
-    data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
-    if cell.curve:
-        metrics["curve"] = run.curve
-    try:
-        value = cell.value(metrics)
-    except KeyError as error:  # a network or data of another kind, or a column that names no metric
-        known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
-        return _absent("failed", f"no metric '{error.args[0]}' in the run; it has {known}", job)
-    return {
-        "seed": job.seed, "value": value, "state": "done", "reason": cell.caveat, "job": job.name,
-        "data": described(data) + started_on(data, result.get("start")),
-        "verified": _vouched(data, result.get("start")) and job.start_official and not cell.caveat,
-        "device": result["provenance"]["device"],
-    }  # fmt: skip
+def percent(name: str, metrics: Mapping[str, Any]) -> float | None:
+    """Return a metric from 0 to 1 in percent; None where the run has no number for it."""
+    value: float | None = metrics[name]
+    return None if value is None else 100 * value

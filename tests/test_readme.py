@@ -18,7 +18,7 @@ from lightning_modules.networks.nin import NiN  # noqa: F401
 from lightning_modules.recipe import SGD, Optimization  # noqa: F401
 from reproduce.commands import dashboard, plan, predict, prepare, run, runs
 from reproduce.render import FORMATS
-from reproduce.verdict import Verdict
+from reproduce.verdicts.verdict import Verdict
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -89,7 +89,7 @@ def test_every_link_leads_somewhere() -> None:
 def test_tables_are_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example, word for word, where nothing was run."""
     monkeypatch.chdir(tmp_path)
-    (code,) = (code for code in CODE if "reproduce.results" in code)
+    (code,) = (code for code in CODE if "reproduce.dataframe" in code)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert set(names["frame"]["verdict"]) == {"exact", "not run", "paper inconsistent"}  # type: ignore[index]

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reproduce.commands.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
 from reproduce.commands.show import result
-from reproduce.dashboard import Dashboard, dashboard
-from reproduce.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
+from reproduce.jobs.provenance import package_version
+from reproduce.jobs.store import Store
 from reproduce.plugins import panels, table
-from reproduce.provenance import package_version
-from reproduce.published import load, resolve_all, table_ids
-from reproduce.store import Store
+from reproduce.verdicts.published import load, resolve_all, table_ids
+from reproduce.wandb_.dashboard import Dashboard, dashboard
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
@@ -37,7 +37,7 @@ def main(words: Sequence[str]) -> int:
     check_project(options.wandb_project)
     if not (package_version("wandb") and package_version("wandb-workspaces")):
         raise UsageError("Expected wandb-workspaces to be installed for `dashboard`, but it is not; `pip install wandb wandb-workspaces`.")
-    from reproduce.workspace import serialised, workspace
+    from reproduce.wandb_.workspace import serialised, workspace
 
     made = workspace(_described(options), options.wandb_entity, options.wandb_project)
     if options.dry_run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reproduce.options import Parser
+from reproduce.commands.options import Parser
 
 
 def main(words: Sequence[str]) -> int:
@@ -13,6 +13,6 @@ def main(words: Sequence[str]) -> int:
     parser = Parser(prog="python -m reproduce job", description="Do one prepared job; what a launcher starts.")
     parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a run's folder, with its job.json")
     options = parser.parse_args(words)
-    from reproduce.worker import work
+    from reproduce.worker.process import work
 
     return work(options.folder, cluster=True)

@@ -6,10 +6,10 @@ import argparse
 from dataclasses import replace
 
 from datamodules.errors import DataError
-from reproduce.options import print_lines, setting_from
+from reproduce.commands.options import print_lines, setting_from
+from reproduce.jobs.store import Store
 from reproduce.plugins import plugins, table
-from reproduce.published import load, table_ids
-from reproduce.store import Store
+from reproduce.verdicts.published import load, table_ids
 
 
 def list_tables(options: argparse.Namespace) -> int:

@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reproduce.commands import run
-from reproduce.engine import in_order
-from reproduce.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
-from reproduce.job import Job
-from reproduce.options import Parser, UsageError, chosen_cells, print_lines, setting_from
+from reproduce.commands.options import Parser, UsageError, chosen_cells, print_lines, setting_from
+from reproduce.commands.units import duration, size
+from reproduce.jobs.job import Job, in_order
+from reproduce.jobs.provenance import expected_device
+from reproduce.jobs.store import Store
 from reproduce.plugins import table
-from reproduce.provenance import expected_device
-from reproduce.published import resolve_all, table_ids
-from reproduce.quantities import duration, size
-from reproduce.store import Store
+from reproduce.schedule.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
 from reproduce.table import Cell
+from reproduce.verdicts.published import resolve_all, table_ids
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def main(words: Sequence[str]) -> int:
     forecasts = {job.name: history.forecast(job) for job in ready}
     unknown = [job for job in ready if forecasts[job.name].seconds is None]
     if unknown and not options.no_probe:
-        from reproduce.probe import probe
+        from reproduce.schedule.probe import probe
 
         costs = probe(unknown, launcher, device)
         probed = {job.name: forecast(job, store.run(job), costs[shape(job)], "probe") for job in unknown if shape(job) in costs}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from reproduce.housekeeping import find
-from reproduce.job import Job, from_plain
-from reproduce.options import Parser, UsageError, add_runs_dir
+from reproduce.commands.options import Parser, UsageError, add_runs_dir
+from reproduce.jobs.housekeeping import find
+from reproduce.jobs.job import Job, from_plain
+from reproduce.jobs.store import Run, Store, read_json
 from reproduce.specs import Training
-from reproduce.store import Run, Store, read_json
 
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
 
@@ -33,8 +33,8 @@ def main(words: Sequence[str]) -> int:
     for stem in stems:
         if stems.count(stem) > 1:
             raise UsageError(f"Expected every IMAGE to have a name of its own, but got '{stem}' twice: segment them one by one.")
-    from reproduce.picture import colours_of, mask_png, picture_png, read_picture, side_by_side
-    from reproduce.prediction import load_segmenter
+    from reproduce.figures.overlay import colours_of, mask_png, picture_png, read_picture, side_by_side
+    from reproduce.worker.prediction import load_segmenter
 
     segmenter = load_segmenter(job, run.weights)
     for image in options.images:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from reproduce.options import Parser, UsageError, data_folder
-from reproduce.weights import IMAGENET_VGG16
+from reproduce.commands.options import Parser, UsageError, data_folder
+from reproduce.jobs.weights import IMAGENET_VGG16
 
 BLOCK = 2**20
 TIMEOUT = 60.0  # seconds without a byte

@@ -11,18 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from reproduce.claims import check_claims
 from reproduce.commands.listing import list_tables
+from reproduce.commands.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
 from reproduce.commands.show import add_format, show
-from reproduce.engine import Launcher
-from reproduce.job import Job
-from reproduce.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
+from reproduce.jobs.job import Job, in_order
+from reproduce.jobs.provenance import package_version
+from reproduce.jobs.store import Store
 from reproduce.plugins import table
-from reproduce.provenance import package_version
-from reproduce.published import load, resolve_all
+from reproduce.schedule.engine import Launcher
 from reproduce.specs import Wandb
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.published import load, resolve_all
 
 
 def parser() -> Parser:
@@ -68,7 +68,7 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
 
     Only what trains or evaluates has several devices, and can be stopped halfway.
     """
-    from reproduce.devices import launcher_for
+    from reproduce.schedule.devices import launcher_for
 
     launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
     alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
@@ -109,12 +109,12 @@ def check(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> bool:
     """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once; return whether time ran out."""
-    from reproduce.display import Display
-    from reproduce.engine import in_order, run
-    from reproduce.forecast import History
-    from reproduce.limit import TimeLimit
-    from reproduce.provenance import expected_device
-    from reproduce.ranks import check as check_devices
+    from reproduce.jobs.provenance import expected_device
+    from reproduce.schedule.engine import run
+    from reproduce.schedule.forecast import History
+    from reproduce.schedule.progress import Display
+    from reproduce.schedule.time_limit import TimeLimit
+    from reproduce.worker.ranks import check as check_devices
 
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from reproduce import housekeeping
-from reproduce.options import Parser, UsageError, add_runs_dir, add_wandb, check_project, print_lines
-from reproduce.provenance import package_version
-from reproduce.quantities import duration, size
+from reproduce.commands.options import Parser, UsageError, add_runs_dir, add_wandb, check_project, print_lines
+from reproduce.commands.units import duration, size
+from reproduce.jobs import archive, housekeeping
+from reproduce.jobs.job import Job, in_order
+from reproduce.jobs.provenance import package_version
+from reproduce.jobs.store import Run, Store
+from reproduce.plugins import all_tables
 from reproduce.specs import Wandb
-from reproduce.store import Run, Store
+from reproduce.table import PROFILES, Setting
 
 USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
        python -m reproduce runs remove NAME...            remove runs, by name, its beginning, or pattern ('*-demo-*')
@@ -23,6 +26,20 @@ USAGE = """python -m reproduce runs [list]                    list all runs: sta
        python -m reproduce runs import FILE.tar.gz        take results from another machine
        python -m reproduce runs mirror NAME... [--wandb online] [--wandb-project P]
                                                           mirror runs that ended to wandb, from their files"""
+
+
+def known_jobs() -> Iterator[tuple[str, str, Job]]:
+    """Yield the jobs of every table in every profile, with the table's id and the profile."""
+    for table in all_tables():
+        for profile in PROFILES:
+            # Slugs and revisions are the same on any data.
+            for cell in table.cells(Setting(profile)):  # type: ignore[arg-type]  # PROFILES are Profile's
+                yield from ((table.id, profile, job) for job in in_order(cell.jobs))
+
+
+def revisions() -> dict[str, int]:
+    """Return the revision that each row's method is at now, by the slug of its jobs, in every profile."""
+    return {job.slug: job.revision for _, _, job in known_jobs()}
 
 
 def parser() -> Parser:
@@ -55,7 +72,7 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
 
     if options.names:
         raise UsageError(f"Expected nothing after `runs list`, but got '{options.names[0]}'.")
-    runs, now = store.runs(), housekeeping.revisions()
+    runs, now = store.runs(), revisions()
     lines = Lines("run", "state", "time", "disk", "finished", "device", box=None, header_style="bold")
     spent, used, done = 0.0, 0, 0
     for run in runs:
@@ -79,7 +96,7 @@ def remove(options: argparse.Namespace, store: Store) -> int:
         raise UsageError("Expected NAME, --failed, --stale or --unfinished after `runs remove`, but got none of them.")
     chosen = housekeeping.select(store, options.names) if options.names else store.runs()
     if flagged:
-        now = housekeeping.revisions() if options.stale else {}
+        now = revisions() if options.stale else {}
         unwanted = ("failed",) * options.failed + ("interrupted", "todo") * options.unfinished
         states = [(run, run.state) for run in chosen]
         chosen = [run for run, state in states if state in unwanted or (now and state != "running" and housekeeping.stale(run, now))]
@@ -130,7 +147,7 @@ def export(options: argparse.Namespace, store: Store) -> int:
     ended = [run for run in (housekeeping.select(store, patterns) if patterns else store.runs()) if run.state in ("done", "failed")]
     if not ended:
         raise UsageError(f"Expected runs that ended in {store.root}, but found none of them; nothing is exported.")
-    count = housekeeping.export(ended, target)
+    count = archive.export(ended, target)
     print(f"{count} run{'s' if count != 1 else ''} in {target}, {size(target.stat().st_size)}; weights and checkpoints stay here.")
     return 0
 
@@ -140,7 +157,7 @@ def import_runs(options: argparse.Namespace, store: Store) -> int:
     source = _file(options)
     if not source.is_file() or len(options.names) > 1:
         raise UsageError(f"Expected one FILE.tar.gz that exists after `runs import`, but got {' '.join(options.names)}.")
-    outcomes = housekeeping.import_runs(source, store)
+    outcomes = archive.import_runs(source, store)
     for name, outcome in outcomes.items():
         print(f"{name}: {outcome}")
     added = sum(outcome == "added" for outcome in outcomes.values())
@@ -150,7 +167,7 @@ def import_runs(options: argparse.Namespace, store: Store) -> int:
 
 def mirror(options: argparse.Namespace, store: Store) -> int:
     """Mirror runs that ended to wandb, whole, from their files."""
-    from reproduce.mirror import Mirror
+    from reproduce.wandb_.mirror import Mirror
 
     if not options.names:
         raise UsageError("Expected NAME after `runs mirror`, but got none; `python -m reproduce runs` lists them.")
@@ -158,7 +175,7 @@ def mirror(options: argparse.Namespace, store: Store) -> int:
     if not package_version("wandb"):
         raise UsageError("Expected wandb to be installed for `runs mirror`, but it is not; `pip install wandb` adds it.")
     asked: dict[str, tuple[str, str]] = {}
-    for table, profile, known in housekeeping.known_jobs():
+    for table, profile, known in known_jobs():
         asked.setdefault(known.slug, (table, profile))
     failed = 0
     for run in housekeeping.select(store, options.names):

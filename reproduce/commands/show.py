@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from reproduce.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
+from reproduce.commands.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
+from reproduce.jobs.store import Store
 from reproduce.plugins import table
-from reproduce.published import load, resolve_all, table_ids
-from reproduce.render import FORMATS, ILLUSTRATED, Drawing, Rendered
-from reproduce.store import Store
-from reproduce.table import PRECISIONS, Cell, Setting, Table, measure_table
+from reproduce.render import FORMATS, ILLUSTRATED, ComparedTable, Drawing, Screen, render
+from reproduce.table import PRECISIONS, Cell, Setting, Table
+from reproduce.verdicts.measured import measure_table
+from reproduce.verdicts.published import load, resolve_all, table_ids
 
 
 def add_format(parser: Parser) -> Parser:
@@ -38,27 +39,23 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     """Print tables as one document and return whether every chosen cell has its number, of all seeds."""
     from rich.console import Console
 
-    from reproduce.render import render
-
     console = Console()
     results = [result(options, setting, store, table(id), cells) for id, cells in chosen.items()]
     illustrated = options.format in ILLUSTRATED
     figures = draw(setting, store, chosen) if illustrated else {}
     tables = [replace(rendered, figure=figures.get(rendered.table.id)) for rendered, _ in results]
-    text = render(
-        tables, options.format, width=console.width if console.is_terminal else 110,
-        colour=console.is_terminal, encoding=sys.stdout.encoding or "utf-8",
-    )  # fmt: skip
-    sys.stdout.write(text)
+    width = console.width if console.is_terminal else Screen().width
+    screen = Screen(width, console.is_terminal, sys.stdout.encoding or Screen().encoding)
+    sys.stdout.write(render(tables, options.format, screen))
     if not illustrated:  # a text without figures does not wait for them
         draw(setting, store, chosen)
     return all(complete for _, complete in results)
 
 
-def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[Rendered, bool]:
+def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[ComparedTable, bool]:
     """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
-    from reproduce.claims import check_claims
-    from reproduce.compare import compare
+    from reproduce.verdicts.claims import check_claims
+    from reproduce.verdicts.compare import compare
 
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
@@ -68,20 +65,23 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     runs = f" --runs-dir {shlex.quote(str(options.runs_dir))}" if options.runs_dir != RUNS else ""
     papers = "".join(f" --paper {shlex.quote(folder)}" for folder in options.paper or ())
     command = f"python -m reproduce {table.id} --profile {setting.profile}{seeds}{precision}{rows}{own}{root}{runs}{papers}"
-    measured = measure_table(table, cells, store, setting.profile, command)
+    samples = measure_table(table, cells, store, setting.profile, command)
     published = load(table.id)
-    compared = compare(published, measured, rows={cell.row_key for cell in cells})
-    done = [line for line in measured if line["state"] == "done" and line["job"]]
-    data, device = ("; ".join(dict.fromkeys(line[name] for line in done if line[name])) or "none yet" for name in ("data", "device"))
-    repeated = sorted({line["seed"] for line in done if line["kind"] in ("trained", "timed")})
+    compared = compare(published, samples, rows={cell.row_key for cell in cells})
+    done = [sample for sample in samples if sample.state == "done" and sample.job]
+    data, device = (
+        "; ".join(dict.fromkeys(filter(None, said))) or "none yet"
+        for said in ((sample.data for sample in done), (sample.device for sample in done))
+    )
+    repeated = sorted({sample.seed for sample in done if sample.kind in ("trained", "timed")})
     claims = check_claims(table.claims, published, compared)
     if options.rows:  # the other rows have no number because nobody asked for them
         claims = [claim for claim in claims if claim["holds"] != "not tested"]
-    rendered = Rendered(
+    rendered = ComparedTable(
         published, setting.profile, data, tuple(repeated), device, compared,
         claims, table.deviations(setting),
     )  # fmt: skip
-    complete = all(line["state"] == "done" for line in measured) and not any(cell["verdict"] in ("failed", "not run") for cell in compared)
+    complete = all(sample.state == "done" for sample in samples) and not any(cell.verdict in ("failed", "not run") for cell in compared)
     return rendered, complete
 
 

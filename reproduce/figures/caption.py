@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reproduce.job import Job
-from reproduce.render.rendered import measured_on
-from reproduce.store import Store
-from reproduce.table import described
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
+from reproduce.verdicts.measured import described, measured_on
 
 
 def caption(profile: str, jobs: Iterable[Job], store: Store) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from lightning_modules.example import Example
+from reproduce.figures.overlay import Colour, Pixels
 from reproduce.figures.style import CM, LARGE, LINE, PAGE, wrap, write_footer
-from reproduce.picture import Colour, Example, Pixels
 
 IGNORED, NEUTRAL = 255, (205, 205, 205)  # a grey that is no class's
 MARGIN, GAP = 0.2 * CM, 0.08 * CM
@@ -41,13 +42,13 @@ class Board:
     @property
     def occurring(self) -> list[int]:
         """The classes that any mask of it has."""
-        found = set().union(*(np.unique(mask).tolist() for example in self.examples for mask in example.masks))
+        found = set().union(*(np.unique(mask).tolist() for example in self.examples for mask in example.masks.values()))
         return sorted(index for index in found if index != IGNORED)
 
     @property
     def ignores(self) -> bool:
         """Whether any pixel is of no class."""
-        return any((mask == IGNORED).any() for example in self.examples for mask in example.masks)
+        return any((mask == IGNORED).any() for example in self.examples for mask in example.masks.values())
 
 
 def segmentations(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
@@ -85,7 +86,7 @@ def _widths(board: Board) -> float:
 
 def _rows(board: Board) -> list[float]:
     """Return the height of each row."""
-    shapes = [example.picture.shape for example in board.examples]
+    shapes = [example.image.shape for example in board.examples]
     return [_widths(board) * min(TALLEST, shape[0] / shape[1]) for shape in shapes]
 
 
@@ -110,7 +111,7 @@ def _draw(figure: Figure, board: Board, top: float) -> None:
         figure.text((MARGIN + index * (column + GAP) + column / 2) / width, (top + GAP) / height, name, ha="center", va="bottom")
     for example, tall in zip(board.examples, _rows(board), strict=True):
         top -= tall + GAP
-        shown = [example.picture, *(coloured(mask, board.colours) for mask in example.masks)]
+        shown = [example.image, *(coloured(mask, board.colours) for mask in example.masks.values())]
         for index, pixels in enumerate(shown):
             axes = figure.add_axes(((MARGIN + index * (column + GAP)) / width, (top + GAP) / height, column / width, tall / height))
             axes.imshow(pixels, interpolation="nearest" if index else "antialiased")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
-from reproduce.store import write_atomically
+from reproduce.jobs.store import write_atomically
 
 CM = 1 / 2.54  # inches
 COLUMN, PAGE = 8.5 * CM, 17.5 * CM  # widths of a column and of a page of a paper

@@ -1,60 +1,54 @@
-"""Compared tables as text: for a terminal, for GitHub, for a browser, for a paper, for machines."""
+"""Compared tables as text. A format is a module here, of the same name, with a function `render`."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from reproduce.render.rendered import Deviation, Drawing, Rendered
+from reproduce.render.content import ComparedTable, Drawing
 
 FORMATS = ("terminal", "md", "html", "tex", "csv", "json")
 ILLUSTRATED = ("md", "html", "tex")  # formats that show a table's figure
 
-__all__ = ["FORMATS", "ILLUSTRATED", "Deviation", "Drawing", "Rendered", "render"]
+__all__ = ["FORMATS", "ILLUSTRATED", "ComparedTable", "Drawing", "Screen", "render"]
 
 
-def render(tables: Sequence[Rendered], format: str, *, width: int = 110, colour: bool = False, encoding: str = "utf-8") -> str:
+@dataclass(frozen=True)
+class Screen:
+    """Where a text is shown.
+
+    Args:
+        width: in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
+        colour: whether the terminal shows colour.
+        encoding: that the text is written in. Signs that it lacks are replaced.
+    """
+
+    width: int = 110
+    colour: bool = False
+    encoding: str = "utf-8"
+
+
+def render(tables: Sequence[ComparedTable], format: str, screen: Screen = Screen()) -> str:
     """Turn tables into one text; pure.
 
     Args:
         tables: at least one, each with everything that is said of it.
         format: one of `FORMATS`.
-        width: of the terminal in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
-        colour: whether the terminal shows colour.
-        encoding: what the text has to be written in; outside Unicode, the signs beyond ASCII are replaced.
+        screen: where the text is shown.
 
     Returns:
         The text, with a line end at its end.
 
     Raises:
-        ValueError: where the format is unknown.
+        ValueError: the format is unknown.
     """
-    if format == "terminal":
-        from reproduce.render.terminal import terminal
-
-        text = terminal(tables, width=width, colour=colour)
-    elif format == "md":
-        from reproduce.render.markdown import markdown
-
-        text = markdown(tables)
-    elif format == "html":
-        from reproduce.render.page import page
-
-        return page(tables).encode(encoding, "xmlcharrefreplace").decode(encoding)
-    elif format == "tex":
-        from reproduce.render.latex import latex
-
-        text = latex(tables)
-    elif format == "csv":
-        from reproduce.render.machine import lines
-
-        text = lines(tables)
-    elif format == "json":
-        from reproduce.render.machine import machine
-
-        text = machine(tables)
-    else:
+    if format not in FORMATS:
         raise ValueError(f"Expected `format` to be one of {', '.join(FORMATS)}, but got '{format}'.")
-    if encoding.lower().replace("-", "").startswith("utf"):
+    text: str = importlib.import_module(f"{__name__}.{format}").render(tables, screen)
+    if format == "html":  # it can name any sign in any encoding
+        return text.encode(screen.encoding, "xmlcharrefreplace").decode(screen.encoding)
+    if screen.encoding.lower().replace("-", "").startswith("utf"):
         return text
     # Replacements of equal width, so that the columns stay in line.
-    return text.replace("± ", "+-").replace("─", "-").encode(encoding, "replace").decode(encoding)
+    return text.replace("± ", "+-").replace("─", "-").encode(screen.encoding, "replace").decode(screen.encoding)

@@ -12,10 +12,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from reproduce.render.rendered import Body, Line, body, header, tested
+from reproduce.render.content import Body, RenderedCell, body, header, tested
 
 if TYPE_CHECKING:
-    from reproduce.render.rendered import Rendered
+    from reproduce.render import Screen
+    from reproduce.render.content import ComparedTable
 
 HEADINGS = {
     "quantity": "quantity",
@@ -43,21 +44,20 @@ STYLES = {
 }
 
 
-def terminal(tables: Sequence[Rendered], *, width: int, colour: bool) -> str:
+def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
     """Lay tables out for a terminal.
 
     Args:
         tables: one after another, a blank line apart.
-        width: in characters.
-        colour: whether to write the terminal's colour codes.
+        screen: with its width, and whether to write colour codes.
 
     Returns:
         The text; without colour it holds no control codes and no blanks at the ends of lines.
     """
-    return "\n".join(_table(rendered, width, colour) for rendered in tables)
+    return "\n".join(_table(rendered, screen.width, screen.colour) for rendered in tables)
 
 
-def _table(rendered: Rendered, width: int, colour: bool) -> str:
+def _table(rendered: ComparedTable, width: int, colour: bool) -> str:
     file = io.StringIO()
     # The height is set because rich ignores the width alone where TERM is dumb.
     console = Console(file=file, width=width, height=25, force_terminal=colour, force_jupyter=False, highlight=False, legacy_windows=False)
@@ -100,7 +100,7 @@ def _layout(width: int, content: Body) -> _Layout:
     widths = [max(map(len, column)) for column in zip(headings, *texts, strict=True)]
     gap = 2 if width >= WIDE else 1
     room = width - sum(widths) - gap * len(widths)
-    longest = max((len(block.label) for section in content.sections for block in section.blocks), default=MIN_LABEL)
+    longest = max((len(row.label) for group in content.groups for row in group.rows), default=MIN_LABEL)
     if room >= min(MIN_LABEL, longest):
         return _Layout(content.columns, widths, min(room, longest), gap)
     # The verdict may wrap, the numbers may not.
@@ -114,15 +114,15 @@ def _print_cells(console: Console, content: Body) -> None:
     console.print()
     _print_block(console, layout, Text("row"), [[Text(HEADINGS[column]) for column in content.columns]])
     console.print("─" * layout.width, no_wrap=True)
-    for section in content.sections:
-        if section.title:
-            console.print(Text(section.title, style="bold"))
-        for block in section.blocks:
-            texts = [texts for line in block.lines for texts in _texts(line, content.columns)]
+    for group in content.groups:
+        if group.title:
+            console.print(Text(group.title, style="bold"))
+        for row in group.rows:
+            texts = [texts for line in row.cells for texts in _texts(line, content.columns)]
             if layout.label:
-                _print_block(console, layout, Text(block.label), texts)
+                _print_block(console, layout, Text(row.label), texts)
                 continue
-            console.print(Text(block.label, style="italic"))
+            console.print(Text(row.label, style="italic"))
             for line in texts:
                 _print_block(console, layout, Text(), [line])
         console.print()
@@ -139,7 +139,7 @@ def _print_block(console: Console, layout: _Layout, label: Text, lines: Sequence
     console.print(grid)
 
 
-def _texts(line: Line, columns: Sequence[str]) -> list[list[Text]]:
+def _texts(line: RenderedCell, columns: Sequence[str]) -> list[list[Text]]:
     style = STYLES.get(line.verdict, "dim")
     return [
         [Text(text, style=style if column in ("verdict", "state") else "") for column, text in zip(columns, texts, strict=True)]
@@ -147,7 +147,7 @@ def _texts(line: Line, columns: Sequence[str]) -> list[list[Text]]:
     ]
 
 
-def _claims(console: Console, rendered: Rendered) -> None:
+def _claims(console: Console, rendered: ComparedTable) -> None:
     title, claims = tested(rendered)
     if not claims:
         return

@@ -70,7 +70,7 @@ class Describe(Measurement):
     """Compute a network's sizes on `meta` tensors, for pictures C H W of `shape` where they depend on it."""
 
     shape: tuple[int, ...] = ()
-    target = "reproduce.training:describe"
+    target = "reproduce.worker.training:describe"
     does = "computes sizes"
 
 
@@ -80,6 +80,6 @@ class Speed(Measurement):
 
     against: Network
     shape: tuple[int, ...]
-    target = "reproduce.speed:speed"
+    target = "reproduce.worker.speed:speed"
     does = "times training steps"
     exclusive = True

@@ -9,7 +9,7 @@ from lightning_modules.recipe import SAME_COST, SGD, Adam, Constant, Cosine, Gro
 from reproduce.specs.plain import NOT_IDENTITY
 
 if TYPE_CHECKING:
-    from reproduce.job import Job
+    from reproduce.jobs.job import Job
 
 
 @dataclass(frozen=True)

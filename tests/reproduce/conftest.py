@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.njet.specs import Jet, ToyCNN
 from reproduce.specs import SGD, Classification, Group, Helen, Images, MadeFaces, MadeImages, Recipe, Runtime, Segmentation, Steps
-from reproduce.store import Store
 
 
 @pytest.fixture(scope="session")

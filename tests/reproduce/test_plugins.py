@@ -13,10 +13,10 @@ import pytest
 
 from reproduce import plugins
 from reproduce.cli import main
-from reproduce.job import from_plain
+from reproduce.dataframe import results
+from reproduce.jobs.job import from_plain
 from reproduce.plugins import Plugin
-from reproduce.published import resolve, resolve_all, table_ids
-from reproduce.results import results
+from reproduce.verdicts.published import resolve, resolve_all, table_ids
 
 ENTRY = '[project.entry-points."reproduce.papers"]\n'
 TOML = 'short = "S"\ntitle = "T"\nauthors = ["A"]\nvenue = "V"\nyear = 2026\n[tables.table1]\ntitle = "One"\ncolumns = []\n'
@@ -148,7 +148,7 @@ def test_a_table_without_its_csv_is_one_sentence(tmp_path: Path, capsys: pytest.
 
 
 CODE = (
-    "from reproduce.claims import Claim\nfrom reproduce.table import Table\n\n"
+    "from reproduce.verdicts.claims import Claim\nfrom reproduce.table import Table\n\n"
     "CLAIM = Claim('c', 'a text', 'section 1', 'a sentence', lambda evidence: evidence.greater(('no', 'a'), ('row', 'a')))\n"
     "TABLES = (Table('some.table1', lambda setting: (), (CLAIM,), lambda setting: ()),)\n"
 )

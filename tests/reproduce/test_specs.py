@@ -13,10 +13,10 @@ import pytest
 
 from lightning_modules.recipe import Optimization
 from reproduce import specs
-from reproduce.building import made_up, resolve
-from reproduce.job import from_plain, to_plain
+from reproduce.jobs.job import from_plain, to_plain
 from reproduce.papers.njet.specs import Jet
 from reproduce.plugins import kind_of, name_of, plugins
+from reproduce.worker.building import made_up, resolve
 
 # What a target takes and its spec does not have: what the job gives.
 OF_A_DATAMODULE = {"root", "batch_size", "steps", "seed", "cache", "workers", "progress"}

@@ -9,15 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lightning_modules.layers.receptive_field import inflated_size
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, all_of
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.specs import SGD, Constant
-from reproduce.store import Store
 from reproduce.table import Cell, Deviation, Profile, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, all_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

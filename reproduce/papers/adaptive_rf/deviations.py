@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reproduce.jobs.weights import IMAGENET_VGG16
 from reproduce.papers.adaptive_rf import helen, voc
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.common import voc as scenes
 from reproduce.papers.common.deviations import listed
 from reproduce.papers.common.starts import random_start
 from reproduce.table import Deviation, Setting
-from reproduce.weights import IMAGENET_VGG16
 
 # Where the paper is silent or contradicts itself, in every profile.
 METHOD = {

@@ -9,18 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datamodules.errors import DataError
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, maximum
-from reproduce.findings import Finding, all_of, any_of
-from reproduce.job import Job
-from reproduce.metrics import metric
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import table1, table2
 from reproduce.papers.adaptive_rf.deviations import helen_deviations, voc_deviations
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.values import FACTOR, factor_range, highest_factor, lowest_factor
 from reproduce.papers.common.curves import curves, together
-from reproduce.store import Store
-from reproduce.table import Cell, Deviation, Setting, Table
+from reproduce.table import Cell, Deviation, Setting, Table, metric
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, maximum
+from reproduce.verdicts.logic import Finding, all_of, any_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

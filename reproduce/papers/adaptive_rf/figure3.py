@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datamodules.layouts import helen, voc
-from reproduce.claims import Claim
-from reproduce.findings import all_of, not_
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import figure2
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.specs import Network
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.logic import all_of, not_
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,9 +80,9 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
 def board(part: Part, jobs: Sequence[Job], store: Store) -> Board:
     """Segment one data set's pictures by each network."""
+    from reproduce.figures.overlay import colours_of
     from reproduce.figures.segmentations import Board
-    from reproduce.picture import colours_of
-    from reproduce.prediction import examples
+    from reproduce.worker.prediction import examples
 
     titles = [title(job.network) for job in jobs]
     return Board(part.name, ("truth", *titles), examples(jobs, store, part.pictures), part.classes, colours_of(part.classes))

@@ -9,13 +9,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from reproduce.claims import Claim
-from reproduce.findings import all_of
-from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import SCALES, STRIDES, training_jobs
 from reproduce.papers.common.starts import random_start
-from reproduce.table import Cell, Deviation, Setting, Table, Value
+from reproduce.table import Cell, Deviation, Setting, Table, Value, metric
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.logic import all_of
 
 DILATIONS = (2, 8, 12)  # initial ones, of table 1
 GRADIENTS = {"equation-11": "equation 11", "true": "true"}  # a row's key, and the network's argument
@@ -23,7 +22,7 @@ SEEDS = 3  # at least: one says nothing about where f ends
 SHARES = ("inflation", "interpolation")
 
 
-def _share(name: str, over: Callable[[list[float]], float], metrics: Mapping[str, Any]) -> Value:
+def _share(name: str, over: Callable[[list[float]], float], metrics: Mapping[str, Any]) -> Value | None:
     """Return what a layer's share of the gradient of f was over the training."""
     values = [value for line in metrics["curve"] if (value := line.get(f"trajectory/gradient_{name}")) is not None and math.isfinite(value)]
     return over(values) if len(values) > 1 else None

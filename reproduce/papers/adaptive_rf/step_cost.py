@@ -11,14 +11,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_modules.layers.inflation import InflationFactor
-from reproduce import building, training
-from reproduce.callbacks import FiniteLoss, Progress
-from reproduce.job import Job
-from reproduce.mirror import Mirror
+from reproduce.jobs.job import Job
+from reproduce.jobs.provenance import peak_memory, reset_peak_memory
+from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf.specs import StepCost
-from reproduce.provenance import peak_memory, reset_peak_memory
 from reproduce.specs import Segmentation
-from reproduce.store import Run, Store
+from reproduce.wandb_.mirror import Mirror
+from reproduce.worker import building, training
+from reproduce.worker.callbacks import FiniteLoss, Progress
 
 
 class Stopwatch(Callback):

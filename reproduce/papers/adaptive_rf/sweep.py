@@ -7,15 +7,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from reproduce.job import Job
-from reproduce.metrics import metric
+from reproduce.jobs.job import Job
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.values import by_section_3_3, learned_receptive_field
 from reproduce.papers.common.starts import random_start
 from reproduce.papers.common.trainings import Trainings
-from reproduce.published import load
 from reproduce.specs import Describe, Network
-from reproduce.table import Cell, Setting
+from reproduce.table import Cell, Setting, metric
+from reproduce.verdicts.published import load
 
 
 def plain(network: AdaptiveVGG, dilation: int) -> AdaptiveVGG:

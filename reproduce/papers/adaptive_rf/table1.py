@@ -8,15 +8,14 @@ from functools import partial
 from typing import Any
 
 from datamodules.layouts import helen
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, Maximum, maximum
-from reproduce.findings import Finding, all_of, not_
-from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, training_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.values import class_f
-from reproduce.table import Cell, Setting, Table
+from reproduce.table import Cell, Setting, Table, metric
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, Maximum, maximum
+from reproduce.verdicts.logic import Finding, all_of, not_
 
 BASELINES = (2, 4, 6, 8, 10, 12, 14)
 # Row, initial dilation, and whether f begins to move late (10,000 of 55,000 iterations).

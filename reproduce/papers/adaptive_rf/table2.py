@@ -8,14 +8,13 @@ from functools import partial
 from typing import Any
 
 from datamodules.layouts import voc as layout
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, Maximum, maximum
-from reproduce.findings import Finding, all_of, not_
-from reproduce.metrics import percent
 from reproduce.papers.adaptive_rf.deviations import voc_deviations
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells, plain
 from reproduce.papers.adaptive_rf.voc import KERNEL_SIZE, PAPER, REVISION, training_jobs
-from reproduce.table import Cell, Setting, Table, Value
+from reproduce.table import Cell, Setting, Table, Value, percent
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, Maximum, maximum
+from reproduce.verdicts.logic import Finding, all_of, not_
 
 BASELINES = (4, 6, 8, 10, 12, 14, 16, 18, 20)
 MODIFIED = (4, 6, 16, 18, 20)
@@ -36,7 +35,7 @@ def cells(setting: Setting) -> list[Cell]:
     ]
 
 
-def _class_iou(index: int, metrics: Mapping[str, Any]) -> Value:
+def _class_iou(index: int, metrics: Mapping[str, Any]) -> Value | None:
     matrix = metrics["confusion"]
     union = sum(matrix[index]) + sum(row[index] for row in matrix) - matrix[index][index]
     return 100 * matrix[index][index] / union if union else None

@@ -6,15 +6,14 @@ from functools import partial
 from itertools import combinations, pairwise
 
 from datamodules.layouts import helen
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, Truth, all_of
-from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import KERNEL_SIZE, PAPER, REVISION, multi_path, multi_path_jobs
 from reproduce.papers.adaptive_rf.sweep import baseline_cells, modified_cells
 from reproduce.papers.adaptive_rf.table1 import beside
-from reproduce.table import Cell, Deviation, Setting, Table
+from reproduce.table import Cell, Deviation, Setting, Table, metric
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, Truth, all_of
 
 BASELINES = {"bipath": (4, 6), "tripath": (4, 6, 8)}  # dilations; section 4.3.2
 INITIAL = 8  # dilation of every path that learns its receptive field; section 4.3.2

@@ -5,15 +5,14 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, maximum
-from reproduce.findings import Finding, all_of
-from reproduce.metrics import metric
 from reproduce.papers.adaptive_rf.deviations import helen_deviations
 from reproduce.papers.adaptive_rf.helen import training_jobs
 from reproduce.papers.adaptive_rf.table1 import BASELINES
 from reproduce.papers.common.starts import random_start
-from reproduce.table import Cell, Deviation, Setting, Table
+from reproduce.table import Cell, Deviation, Setting, Table, metric
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, maximum
+from reproduce.verdicts.logic import Finding, all_of
 
 QUOTED = ("liu-9", "smith-16", "liu-10")
 INITIAL = 8  # dilation; section 4.3.3

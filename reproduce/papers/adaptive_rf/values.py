@@ -11,19 +11,19 @@ from reproduce.table import Value
 FACTOR = "trajectory/f"  # in metrics.jsonl
 
 
-def by_section_3_3(extent: int, factor: Value) -> Value:
+def by_section_3_3(extent: int, factor: Value | None) -> Value | None:
     """Return fc6's receptive field in the paper's network on an f, or on that of every path; `extent` is its kernel's, in cells."""
     if isinstance(factor, list):
         return [float(inflated_receptive_field(each, extent)) for each in factor]
     return None if factor is None else float(inflated_receptive_field(factor, extent))
 
 
-def learned_receptive_field(extent: int, metrics: Mapping[str, Any]) -> Value:
+def learned_receptive_field(extent: int, metrics: Mapping[str, Any]) -> Value | None:
     """Return the same on the f learned here."""
     return by_section_3_3(extent, metrics["f"])
 
 
-def class_f(index: int, metrics: Mapping[str, Any]) -> Value:
+def class_f(index: int, metrics: Mapping[str, Any]) -> Value | None:
     """Return a class's own F, from the confusion matrix."""
     matrix = metrics["confusion"]
     total = sum(matrix[index]) + sum(row[index] for row in matrix)
@@ -35,17 +35,17 @@ def settled_factors(until: int, metrics: Mapping[str, Any]) -> list[float]:
     return [line[FACTOR] for line in metrics["curve"] if FACTOR in line and until / 2 <= line["step"] < until]
 
 
-def lowest_factor(until: int, metrics: Mapping[str, Any]) -> Value:
+def lowest_factor(until: int, metrics: Mapping[str, Any]) -> Value | None:
     """Return the lowest of them, or None where the training has not come so far."""
     return min(settled_factors(until, metrics), default=None)
 
 
-def highest_factor(until: int, metrics: Mapping[str, Any]) -> Value:
+def highest_factor(until: int, metrics: Mapping[str, Any]) -> Value | None:
     """Return the highest of them."""
     return max(settled_factors(until, metrics), default=None)
 
 
-def factor_range(until: int, metrics: Mapping[str, Any]) -> Value:
+def factor_range(until: int, metrics: Mapping[str, Any]) -> Value | None:
     """Return between how much they lie."""
     factors = settled_factors(until, metrics)
     return max(factors) - min(factors) if factors else None

@@ -6,16 +6,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from reproduce.metrics import metric, percent
 from reproduce.papers.common.trainings import Trainings
-from reproduce.printed import Column
-from reproduce.published import load
-from reproduce.table import Cell, Setting, Value
+from reproduce.table import Cell, Setting, Value, metric, percent
+from reproduce.verdicts.printed import Column
+from reproduce.verdicts.published import load
 
 Jobs = Callable[[Setting, str, str], Trainings | None]
 
 
-def value_of(column: Column) -> Callable[[Any], Value]:
+def value_of(column: Column) -> Callable[[Any], Value | None]:
     """Return what a column takes from a run's metrics: in percent where its unit says so.
 
     Raises:

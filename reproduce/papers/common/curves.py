@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from reproduce.job import Job
-from reproduce.store import Store
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 
 
 def curves(jobs: Iterable[Job], store: Store, name: str) -> dict[Job, dict[int, float]]:

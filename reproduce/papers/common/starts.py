@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from reproduce.jobs.weights import IMAGENET_VGG16
 from reproduce.specs import Start
 from reproduce.table import Setting
-from reproduce.weights import IMAGENET_VGG16
 
 
 def imagenet_vgg16(setting: Setting, fresh: tuple[str, ...]) -> Start | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from reproduce.job import Job
+from reproduce.jobs.job import Job
 from reproduce.specs import Data, Network, Recipe, Start, Training
 from reproduce.table import Profile, Setting
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from functools import partial
 
 from datamodules.layouts.cifar import CIFAR10
-from reproduce.job import Job
-from reproduce.metrics import metric, percent
+from reproduce.jobs.job import Job
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.specs import Published
 from reproduce.papers.njet.trainings import REVISION
 from reproduce.specs import Describe
-from reproduce.table import Cell, Setting
+from reproduce.table import Cell, Setting, metric, percent
 
 
 def accuracy(row: str, column: str, trainings: Trainings) -> Cell:

@@ -8,14 +8,14 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, all_of, any_of
+from reproduce.jobs.store import Store
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.sigmas import NETWORKS, trainings
 from reproduce.papers.njet.trainings import NIN, training_jobs
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table, Value
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, all_of, any_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,16 +8,16 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, all_of
+from reproduce.jobs.store import Store
 from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import accuracy, learned
 from reproduce.papers.njet.deviations import toy_deviations
 from reproduce.papers.njet.toys import FIGURE_5, TOY, TOY_JET, toy_jobs
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table, Value
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, all_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

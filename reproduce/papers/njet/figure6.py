@@ -6,16 +6,16 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, difference, maximum, spread
-from reproduce.findings import Finding
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet import cells as made
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.trainings import NIN, training_jobs
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, difference, maximum, spread
+from reproduce.verdicts.logic import Finding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

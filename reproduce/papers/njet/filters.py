@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lightning_modules.layers.njet import NJetConv2d
-from reproduce.building import build_network
-from reproduce.job import Job
-from reproduce.prediction import load
+from reproduce.jobs.job import Job
+from reproduce.worker.building import build_network
+from reproduce.worker.prediction import load
 
 Filter = NDArray[np.float32]
 

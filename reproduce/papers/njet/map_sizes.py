@@ -8,14 +8,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from datamodules.layouts.cifar import CIFAR10
-from reproduce.claims import Claim
-from reproduce.metrics import metric
+from reproduce.jobs.store import Store
 from reproduce.papers.njet.cells import learned, sizes
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.specs import Published
 from reproduce.papers.njet.trainings import ALL_CNN, NIN, NJET_ALL_CNN, NJET_NIN, training_jobs
-from reproduce.store import Store
-from reproduce.table import Cell, Setting, Table, Value
+from reproduce.table import Cell, Setting, Table, Value, metric
+from reproduce.verdicts.claims import Claim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reproduce.jobs.store import Store
 from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import learned
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.specs import Published
 from reproduce.papers.njet.trainings import NJET_ALL_CNN, NJET_EFFICIENTNET, NJET_NIN, NJET_RESNET_32, NJET_RESNET_110, training_jobs
-from reproduce.store import Store
 from reproduce.table import Cell, Setting, Table
 
 if TYPE_CHECKING:

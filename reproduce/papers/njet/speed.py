@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 from datamodules.layouts.cifar import CIFAR10
-from reproduce.claims import Claim
-from reproduce.job import Job
+from reproduce.jobs.job import Job
 from reproduce.papers.njet.specs import NiN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, REVISION, SCALES, shrunk, training_jobs
 from reproduce.specs import SGD, Recipe, Speed, Start
 from reproduce.table import Cell, Deviation, Setting, Table, Value
+from reproduce.verdicts.claims import Claim
 
 ROUNDS = 9  # steps of either network, in turn
 Metrics = Mapping[str, Any]

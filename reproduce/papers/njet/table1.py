@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, maximum, spread
-from reproduce.findings import Finding, all_of
 from reproduce.papers.njet.cells import accuracy
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.trainings import JET, NIN, R, training_jobs
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, maximum, spread
+from reproduce.verdicts.logic import Finding, all_of
 
 SIGMAS = (0.5, 1.0, 2.0)
 COLUMNS = {"baseline": (True, None), "safe": (False, R)}  # whether the poolings stay, and r

@@ -6,15 +6,15 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, all_of
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import accuracy
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.speed import ratio, speed_jobs, step_seconds
 from reproduce.papers.njet.trainings import JET, NJET_NIN, R, training_jobs
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, all_of
 
 RS = (2.0, 4.0, 6.0)
 

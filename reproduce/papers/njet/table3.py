@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence
-from reproduce.findings import Finding, all_of
 from reproduce.papers.common.cells import plain_cells
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.trainings import CODE_JET, NIN, NJET_NIN, training_jobs
 from reproduce.table import Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence
+from reproduce.verdicts.logic import Finding, all_of
 
 SETS = ("cifar10", "cifar100", "svhn")
 COMPARABLE = 1.0  # points of accuracy

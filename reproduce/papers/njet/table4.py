@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, difference
-from reproduce.findings import Finding, all_of
 from reproduce.papers.common.cells import plain_cells
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import sizes
@@ -26,6 +23,9 @@ from reproduce.papers.njet.trainings import (
     training_jobs,
 )
 from reproduce.table import Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, difference
+from reproduce.verdicts.logic import Finding, all_of
 
 SETS = ("cifar10", "cifar100")
 PAIRS: dict[str, tuple[Published, Published]] = {

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from reproduce.claims import Claim
-from reproduce.evidence import Evidence, difference, maximum, spread
-from reproduce.findings import Finding, all_of
 from reproduce.papers.njet.cells import accuracy
 from reproduce.papers.njet.deviations import toy_deviations
 from reproduce.papers.njet.toys import TABLE_5, TOY, TOY_JET, toy_jobs
 from reproduce.papers.njet.trainings import R
 from reproduce.table import Cell, Setting, Table
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.evidence import Evidence, difference, maximum, spread
+from reproduce.verdicts.logic import Finding, all_of
 
 LAYERS = (2, 4)
 SIZES = {"x1": 1.0, "x4": 4.0}  # by column: how many times the edge of MNIST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reproduce.job import Job
+from reproduce.jobs.job import Job
 from reproduce.papers.common.trainings import Trainings, seeded
 from reproduce.papers.njet.specs import Jet, ToyCNN
 from reproduce.papers.njet.trainings import REVISION, pictures

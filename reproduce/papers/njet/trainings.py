@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from reproduce.job import Job
+from reproduce.jobs.job import Job
 from reproduce.papers.common.trainings import Trainings, seeded
 from reproduce.papers.njet.specs import AllCNN, CIFARResNet, EfficientNetB0, Jet, NiN, Published
 from reproduce.specs import SGD, Classification, Images, MadeImages, Recipe, Steps

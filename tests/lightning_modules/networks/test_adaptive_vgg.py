@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
-from reproduce.published import load
+from reproduce.verdicts.published import load
 
 PRINTED = {
     int(cell.row_key.removeprefix("baseline-")): cell.value

@@ -1,7 +1,7 @@
 """A made-up paper on the periods of waves: it brings a task, a network with a learned quantity, data, a stage, evaluations, a figure."""
 
 from outside_paper.table1 import TABLE
-from reproduce.dashboard import Curves, Section
+from reproduce.wandb_.dashboard import Curves, Section
 
 TABLES = (TABLE,)
 PANELS = (Section("Waves", (Curves("mean absolute error", r"(val|test)/mae"),)),)

@@ -7,15 +7,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from outside_paper.specs import RATE, Brightened, EnvelopeNet, PeriodRegression, Waves
-from reproduce.claims import Claim
-from reproduce.job import Job, evaluation
+from reproduce.jobs.job import Job, evaluation
+from reproduce.jobs.store import Store
 from reproduce.papers.common.cells import plain_cells
 from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.deviations import listed
 from reproduce.papers.common.trainings import Scale, Trainings, trainings
 from reproduce.specs import SGD, Cosine, Group, Recipe, Start
-from reproduce.store import Store
 from reproduce.table import Deviation, Profile, Setting, Table
+from reproduce.verdicts.claims import Claim
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
+from lightning_modules.example import Example
+from reproduce.figures.overlay import voc_colours
 from reproduce.figures.segmentations import NEUTRAL, Board, coloured, segmentations
 from reproduce.figures.style import PAGE, styled
-from reproduce.picture import Example, voc_colours
 
 COLOURS = voc_colours(4)
 TRUTH = np.array([[0, 1, 1, 255], [0, 1, 1, 255]], np.uint8)
 GUESS = np.array([[0, 0, 1, 3], [0, 1, 1, 1]], np.uint8)
 PICTURE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
 NAMES = ("background", "one", "two", "three")
-BOARD = Board("VOC", ("truth", "baseline,\ndilation 4"), [Example(PICTURE, [TRUTH, GUESS])] * 2, NAMES, COLOURS)
+BOARD = Board(
+    "VOC", ("truth", "baseline,\ndilation 4"), [Example(PICTURE, masks={"ground truth": TRUTH, "baseline": GUESS})] * 2, NAMES, COLOURS
+)
 
 
 def test_pixels_have_their_classes_colours_and_ignored_ones_are_grey() -> None:
@@ -45,7 +48,7 @@ def test_rows_are_pictures_and_columns_networks() -> None:
 
 
 def test_the_legend_has_the_classes_that_occur_and_only_those() -> None:
-    without = Board("Helen", ("truth",), [Example(PICTURE, [np.zeros((2, 4), np.uint8)])], NAMES, COLOURS)
+    without = Board("Helen", ("truth",), [Example(PICTURE, masks={"ground truth": np.zeros((2, 4), np.uint8)})], NAMES, COLOURS)
     with styled():
         figure = segmentations([BOARD, without], [])
     legends = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
@@ -53,7 +56,9 @@ def test_the_legend_has_the_classes_that_occur_and_only_those() -> None:
 
 
 def test_a_tall_picture_keeps_its_shape_and_takes_no_page() -> None:
-    tall = Board("VOC", ("truth",), [Example(np.zeros((90, 30, 3), np.uint8), [np.zeros((90, 30), np.uint8)])], NAMES, COLOURS)
+    tall = Board(
+        "VOC", ("truth",), [Example(np.zeros((90, 30, 3), np.uint8), masks={"ground truth": np.zeros((90, 30), np.uint8)})], NAMES, COLOURS
+    )
     with styled():
         figure = segmentations([tall], [])
         figure.draw_without_rendering()

@@ -10,17 +10,18 @@ import pytest
 import torch
 
 from lightning_modules.layers.inflation import inflate
-from reproduce.building import build_network
-from reproduce.claims import check_claims
-from reproduce.compare import compare
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.cost import CELLS, CLAIMS, FACTORS, cells_ratio, cost_jobs, fit, samples
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
 from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.plugins import table
-from reproduce.published import load
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure
+from reproduce.table import PROFILES, Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
+from reproduce.worker.building import build_network
 
 TABLE = table("adaptive_rf.cost")
 SETTING = Setting("demo", seeds=3)
@@ -89,7 +90,7 @@ def test_a_line_in_f_squared_is_found() -> None:
 
 
 def test_cells_are_medians_ratios_and_the_fit(compared: Any) -> None:
-    value = {(cell["row_key"], cell["column"]): cell["mean"] for cell in compared}
+    value = {(cell.row_key, cell.column): cell.mean for cell in compared}
     assert value["f-2", "seconds"] == pytest.approx(1.01 * 9)
     assert value["f-2", "seconds_lower_quartile"] == pytest.approx(1.01 * 9 - 0.1)
     assert value["f-2", "seconds_upper_quartile"] == pytest.approx(1.01 * 9 + 0.1)
@@ -100,7 +101,7 @@ def test_cells_are_medians_ratios_and_the_fit(compared: Any) -> None:
     assert value["fit", "time_constant"] == pytest.approx(1.01)
     assert value["fit", "memory_slope"] == pytest.approx(50.5)
     assert value["fit", "time_r2"] == pytest.approx(1)
-    assert {cell["verdict"] for cell in compared} == {"unpublished"}
+    assert {cell.verdict for cell in compared} == {"unpublished"}
 
 
 def test_the_claims_are_tested_on_ours_alone(compared: Any) -> None:

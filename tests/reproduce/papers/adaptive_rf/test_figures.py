@@ -11,19 +11,20 @@ import pytest
 
 from datamodules.errors import DataError
 from datamodules.synthetic import write_helen
-from reproduce import prediction
-from reproduce.claims import check_claims
+from lightning_modules.example import Example
 from reproduce.cli import main
-from reproduce.compare import compare
 from reproduce.figures.style import styled
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf import figure2, figure3, table1, table2
 from reproduce.papers.adaptive_rf.values import factor_range, highest_factor, lowest_factor
-from reproduce.picture import Example
 from reproduce.plugins import table
-from reproduce.published import load
-from reproduce.store import Run, Store
-from reproduce.table import Setting, measure
+from reproduce.table import Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
+from reproduce.worker import prediction
 
 DEMO = Setting("demo", seeds=2)
 FIGURES = ("adaptive_rf.figure2", "adaptive_rf.figure3")
@@ -117,7 +118,7 @@ def pictures(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     def examples(jobs: list[Job], store: Store, number: int) -> list[Example]:
         asked.append([job.slug for job in jobs])
         mask = np.array([[0, 1], [10, 255]], np.uint8)
-        return [Example(np.zeros((2, 2, 3), np.uint8), [mask] * (1 + len(jobs)))] * number
+        return [Example(np.zeros((2, 2, 3), np.uint8), masks={str(index): mask for index in range(1 + len(jobs))})] * number
 
     monkeypatch.setattr(prediction, "examples", examples)
     return asked
@@ -163,7 +164,7 @@ def test_claims_are_tested_on_the_curves(store: Store, values: dict[str, float],
             finish(store, job, {4: 9.0, first // 2 + 1: low, first - 1: high, first + 1: 9.0}, 9.0)
     published = load("adaptive_rf.figure2")
     compared = compare(published, measure(figure2.cells(setting), store, "demo", "run"))
-    assert {cell["verdict"] for cell in compared} == {"unpublished"}
+    assert {cell.verdict for cell in compared} == {"unpublished"}
     results = {result["id"]: result for result in check_claims(figure2.CLAIMS, published, compared)}
     assert {result["printed"] for result in results.values()} == {"not tested"}
     assert {id: result["holds"] for id, result in results.items()} == {

@@ -6,18 +6,18 @@ import json
 import math
 import statistics
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from reproduce.claims import check_claims
-from reproduce.compare import compare
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.gradient import CLAIMS, DILATIONS, TABLE, cells
 from reproduce.papers.adaptive_rf.helen import training_jobs
-from reproduce.published import load
-from reproduce.store import Store
-from reproduce.table import Setting, measure
+from reproduce.table import Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import ComparedCell, compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
 
 DEMO = Setting("demo")
 
@@ -49,7 +49,7 @@ def finished(store: Store, job: Job, factor: float, shares: list[float]) -> None
 
 
 @pytest.fixture
-def compared(tmp_path: Path) -> list[dict[str, Any]]:
+def compared(tmp_path: Path) -> list[ComparedCell]:
     """All runs done: f ends at the initial dilation over 10 and a little more a seed."""
     store = Store(tmp_path)
     for cell in cells(DEMO):
@@ -59,12 +59,12 @@ def compared(tmp_path: Path) -> list[dict[str, Any]]:
     return compare(load(TABLE.id), measure(cells(DEMO), store, "demo", "run"))
 
 
-def test_shares_are_averaged_over_a_training_and_then_over_seeds(compared: list[dict[str, Any]]) -> None:
-    values = {(cell["row_key"], cell["column"]): cell for cell in compared}
-    assert values["true-8", "inflation"]["values"] == [2.0, 3.0, 4.0]
-    assert values["true-8", "inflation"]["std"] == 1.0
-    assert values["true-8", "interpolation"]["mean"] == -3.0
-    assert values["true-8", "inflation_spread"]["mean"] == pytest.approx(statistics.stdev([1.0, 3.0]))
+def test_shares_are_averaged_over_a_training_and_then_over_seeds(compared: list[ComparedCell]) -> None:
+    values = {cell.key: cell for cell in compared}
+    assert values["true-8", "inflation"].values == [2.0, 3.0, 4.0]
+    assert values["true-8", "inflation"].std == 1.0
+    assert values["true-8", "interpolation"].mean == -3.0
+    assert values["true-8", "inflation_spread"].mean == pytest.approx(statistics.stdev([1.0, 3.0]))
 
 
 def test_a_share_that_overflowed_is_left_out(tmp_path: Path) -> None:
@@ -72,10 +72,10 @@ def test_a_share_that_overflowed_is_left_out(tmp_path: Path) -> None:
     store = Store(tmp_path)
     (cell,) = (cell for cell in cells(DEMO) if (cell.row_key, cell.column) == ("true-2", "inflation"))
     finished(store, cell.jobs[0], 1.0, [math.inf, 2.0, 4.0])
-    assert measure([cell], store, "demo", "run")[0]["value"] == 3.0
+    assert measure([cell], store, "demo", "run")[0].value == 3.0
 
 
-def test_claims_are_decided_on_ours_alone(compared: list[dict[str, Any]]) -> None:
+def test_claims_are_decided_on_ours_alone(compared: list[ComparedCell]) -> None:
     results = {result["id"]: result for result in check_claims(CLAIMS, load(TABLE.id), compared)}
     assert {result["printed"] for result in results.values()} == {"not tested"}
     assert results["larger-start-greater-f"]["holds"] == "yes"

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules.layers.receptive_field import inflated_size
-from reproduce.forecast import shape
-from reproduce.job import Job, from_plain, to_plain
-from reproduce.launchers.local import LocalLauncher
+from reproduce.jobs.job import Job, from_plain, to_plain
+from reproduce.jobs.provenance import expected_device, peak_memory, reset_peak_memory
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import step_cost
 from reproduce.papers.adaptive_rf.specs import StepCost
-from reproduce.probe import probe
-from reproduce.provenance import expected_device, peak_memory, reset_peak_memory
+from reproduce.schedule.forecast import shape
+from reproduce.schedule.local import LocalLauncher
+from reproduce.schedule.probe import probe
 from reproduce.specs import Network, Segmentation
-from reproduce.store import Store
-from reproduce.worker import work
+from reproduce.worker.process import work
 
 SWEEP = StepCost((0.5, 1.0, 2.0), rounds=2)
 CELLS = 10  # of the tiny network's pool5: 40 pixels at a stride of 4

@@ -10,18 +10,19 @@ import pytest
 import torch
 
 from datamodules.synthetic import write_helen
-from reproduce.building import build_network
-from reproduce.claims import check_claims
-from reproduce.compare import compare
+from reproduce.jobs.store import Store
+from reproduce.jobs.weights import _sha256
 from reproduce.papers.adaptive_rf.helen import FACTOR_RATE, PAPER, SCALES, training_jobs
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
 from reproduce.papers.adaptive_rf.table1 import CLAIMS
 from reproduce.plugins import all_tables, table
-from reproduce.published import load, table_ids
 from reproduce.specs import SGD, Helen, Segmentation
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure
-from reproduce.weights import _sha256
+from reproduce.table import PROFILES, Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load, table_ids
+from reproduce.worker.building import build_network
 
 
 def test_every_published_table_is_mapped_and_every_mapped_one_published() -> None:
@@ -112,7 +113,7 @@ def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:
 def test_the_audit_finds_the_one_inconsistent_receptive_field(tmp_path: Path) -> None:
     published = load("adaptive_rf.table1")
     cells = compare(published, measure(table("adaptive_rf.table1").cells(Setting("demo")), Store(tmp_path), "demo", "run"))
-    verdicts = {cell["row_key"]: cell["verdict"] for cell in cells if cell["column"] == "rf_fc6" and cell["row_key"].startswith("modified")}
+    verdicts = {cell.row_key: cell.verdict for cell in cells if cell.column == "rf_fc6" and cell.row_key.startswith("modified")}
     assert verdicts.pop("modified-10") == "paper inconsistent"
     assert set(verdicts.values()) == {"exact"}
 

@@ -9,15 +9,16 @@ import pytest
 import torch
 
 from datamodules.synthetic_voc import write_voc
-from reproduce.building import build_network
-from reproduce.claims import check_claims
-from reproduce.compare import compare
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.table2 import CLAIMS, TABLE, cells
 from reproduce.papers.adaptive_rf.voc import MILESTONES, PAPER, SCALES, smaller_steps, training_jobs
-from reproduce.published import load
 from reproduce.specs import SGD, Segmentation, Steps
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure, measure_table
+from reproduce.table import PROFILES, Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure, measure_table
+from reproduce.verdicts.published import load
+from reproduce.worker.building import build_network
 
 
 def test_the_paper_profile_is_the_published_recipe() -> None:
@@ -98,7 +99,7 @@ def test_claims_and_audit_on_the_printed_numbers(tmp_path: Path) -> None:
         "large-shrink": "yes",
         "dilation-12-best": "no",  # 65.540 against dilation 10's 65.580
     }
-    verdicts = {cell["row_key"]: cell["verdict"] for cell in compared if cell["column"] == "rf_fc6"}
+    verdicts = {cell.row_key: cell.verdict for cell in compared if cell.column == "rf_fc6"}
     assert {row for row, verdict in verdicts.items() if verdict == "paper inconsistent"} == {"modified-4", "modified-6"}
     assert {verdicts[f"modified-{dilation}"] for dilation in (16, 18, 20)} == {"exact"}
 
@@ -113,7 +114,7 @@ def test_a_class_that_no_picture_has_is_no_failure(tmp_path: Path) -> None:
     data = {"status": "synthetic", "set": "VOC", "detail": "some"}
     store.prepare(job).finish({"metrics": metrics, "confusion": matrix, "data": data, "provenance": {"device": "a processor"}})
     chosen = [cell for cell in cells(setting) if cell.row_key == "baseline-8"]
-    found = {line["column"]: line["value"] for line in measure_table(TABLE, chosen, store, "demo", "run") if line["state"] == "done"}
+    found = {line.column: line.value for line in measure_table(TABLE, chosen, store, "demo", "run") if line.state == "done"}
     assert found["mean_iou"] == 50
     assert found["iou_class_bird"] == 50
     assert found["iou_class_background"] == pytest.approx(100 * 50 / 60)

@@ -9,19 +9,20 @@ import pytest
 import torch
 
 from datamodules.layouts import helen
-from reproduce.building import build_network
-from reproduce.claims import check_claims
-from reproduce.compare import compare
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.helen import PAPER, multi_path
 from reproduce.papers.adaptive_rf.specs import MultiPathVGG
 from reproduce.papers.adaptive_rf.table3 import CLAIMS, LABEL_SETS
 from reproduce.plugins import table
-from reproduce.published import load
 from reproduce.specs import Describe, Helen, Segmentation
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure
-from reproduce.worker import work
+from reproduce.table import PROFILES, Setting
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
+from reproduce.worker.building import build_network
+from reproduce.worker.process import work
 
 TABLE = table("adaptive_rf.table3")
 
@@ -106,8 +107,8 @@ def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:
 def test_the_printed_receptive_fields_follow_from_the_printed_f(tmp_path: Path) -> None:
     published = load(TABLE.id)
     cells = compare(published, measure(TABLE.cells(Setting("demo")), Store(tmp_path), "demo", "run"))
-    audited = [cell for cell in cells if cell["column"] == "rf_fc6" and cell["row_key"].startswith("modified")]
-    assert [(cell["mean"], cell["verdict"]) for cell in audited] == [([268, 372], "exact"), ([340, 396, 396], "exact")]
+    audited = [cell for cell in cells if cell.column == "rf_fc6" and cell.row_key.startswith("modified")]
+    assert [(cell.mean, cell.verdict) for cell in audited] == [([268, 372], "exact"), ([340, 396, 396], "exact")]
 
 
 def test_deviations_name_what_section_3_leaves_open() -> None:

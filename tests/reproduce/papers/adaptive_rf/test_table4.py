@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from reproduce.claims import ClaimResult, check_claims
-from reproduce.compare import compare
+from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.table4 import CLAIMS
 from reproduce.plugins import table
-from reproduce.published import load
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, measure
+from reproduce.table import PROFILES, Setting
+from reproduce.verdicts.claims import ClaimResult, check_claims
+from reproduce.verdicts.compare import compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
+from reproduce.verdicts.verdict import Verdict
 
 TABLE = table("adaptive_rf.table4")
 
@@ -29,16 +32,17 @@ def test_its_jobs_are_table_1s(profile: str) -> None:
 def checked(tmp_path: Path, verdict: str, score: float) -> dict[str, ClaimResult]:
     """Test the claims as if ours had been measured with three seeds."""
     published = load(TABLE.id)
-    cells = compare(published, measure(TABLE.cells(Setting("demo")), Store(tmp_path), "demo", "run"))
-    (ours,) = (cell for cell in cells if cell["row_key"] == "ours")
-    ours |= {"mean": score, "std": 0.001, "n": 3, "verdict": verdict}
+    cells = [
+        replace(cell, mean=score, std=0.001, n=3, verdict=Verdict(verdict)) if cell.row_key == "ours" else cell
+        for cell in compare(published, measure(TABLE.cells(Setting("demo")), Store(tmp_path), "demo", "run"))
+    ]
     return {result["id"]: result for result in check_claims(CLAIMS, published, cells)}
 
 
 def test_quoted_rows_are_published_only(tmp_path: Path) -> None:
     published = load(TABLE.id)
     cells = compare(published, measure(TABLE.cells(Setting("demo")), Store(tmp_path), "demo", "run"))
-    assert [cell["verdict"] for cell in cells] == ["published only"] * 3 + ["not run"] * 29
+    assert [cell.verdict for cell in cells] == ["published only"] * 3 + ["not run"] * 29
 
 
 def test_claims_on_the_printed_numbers(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from reproduce import weights
-from reproduce.building import build_network
-from reproduce.job import Job
+from reproduce.jobs import weights
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
+from reproduce.jobs.weights import IMAGENET_VGG16
 from reproduce.papers.adaptive_rf import helen, voc
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG, MultiPathVGG
 from reproduce.papers.common import cells
@@ -22,11 +23,10 @@ from reproduce.papers.common.deviations import listed
 from reproduce.papers.common.starts import imagenet_vgg16, random_start
 from reproduce.papers.common.trainings import Trainings, seeded, trainings
 from reproduce.papers.common.voc import SCENES, made_up
-from reproduce.published import Column, Paper, PublishedCell, PublishedTable
 from reproduce.specs import SGD, VOC, Recipe, Segmentation, Start
-from reproduce.store import Store
 from reproduce.table import PROFILES, Deviation, Setting
-from reproduce.weights import IMAGENET_VGG16
+from reproduce.verdicts.published import Column, Paper, PublishedCell, PublishedTable
+from reproduce.worker.building import build_network
 
 # A made-up paper.
 

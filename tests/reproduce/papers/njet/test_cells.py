@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.njet import speed, table4
 from reproduce.papers.njet.cells import sizes
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.specs import CIFARResNet, ToyCNN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, SCALES
 from reproduce.plugins import tables
-from reproduce.store import Store
 from reproduce.table import PROFILES, Cell, Setting, Table
-from reproduce.worker import work
+from reproduce.worker.process import work
 
 NJET: dict[str, Table] = tables("njet")
 PAPER = Setting("paper")

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from reproduce.claims import Claim, check_claims
-from reproduce.evidence import Evidence, Quantity
 from reproduce.plugins import tables
-from reproduce.published import load
+from reproduce.verdicts.claims import Claim, check_claims
+from reproduce.verdicts.evidence import Estimate, Evidence
+from reproduce.verdicts.published import load
 
 Numbers = Mapping[tuple[str, str], float]
 CLAIMS: dict[tuple[str, str], Claim] = {
@@ -134,7 +134,7 @@ def truth(key: tuple[str, str], numbers: Numbers, error: float | None = 0.0) -> 
     """What a claim's test says of numbers, which have to be cells of its table."""
     cells = load(f"njet.{key[0]}").by_key
     assert numbers.keys() <= cells.keys()
-    quantities: dict[tuple[str, str], Quantity | None] = {cell: Quantity(float(numbers.get(cell, 90.0)), error) for cell in cells}
+    quantities: dict[tuple[str, str], Estimate | None] = {cell: Estimate(float(numbers.get(cell, 90.0)), error) for cell in cells}
     return str(CLAIMS[key].test(Evidence(quantities)).truth)
 
 

@@ -13,17 +13,17 @@ import pytest
 from matplotlib.figure import Figure
 from safetensors.torch import save_model
 
-from reproduce.building import build_network
 from reproduce.figures.style import styled
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Run, Store
 from reproduce.papers.njet import figure5, figure6, figure12, map_sizes, sigmas
 from reproduce.papers.njet.filters import large_filters
 from reproduce.papers.njet.specs import Jet, NiN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, training_jobs
 from reproduce.plugins import table, tables
 from reproduce.specs import Describe
-from reproduce.store import Run, Store
 from reproduce.table import Setting
+from reproduce.worker.building import build_network
 
 DEMO = Setting("demo", seeds=2)
 FIGURES = ("figure5", "figure6", "figure7", "figure8", "figure12", "sigmas")

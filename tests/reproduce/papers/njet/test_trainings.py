@@ -11,15 +11,16 @@ import torch
 
 from datamodules.layouts.images import SETS
 from datamodules.synthetic_images import write_images
-from reproduce.building import build_network
-from reproduce.job import Job
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Store
 from reproduce.papers.njet import sigmas, table2, table3, table4, trainings
 from reproduce.papers.njet.specs import Jet, NiN, ToyCNN
 from reproduce.papers.njet.trainings import CLASSES, NIN, shrunk
 from reproduce.plugins import tables
 from reproduce.specs import SGD, Classification, Images, Speed, Start, Steps
-from reproduce.store import Store
-from reproduce.table import PROFILES, Setting, Table, measure
+from reproduce.table import PROFILES, Setting, Table
+from reproduce.verdicts.measured import measure
+from reproduce.worker.building import build_network
 
 NJET: dict[str, Table] = tables("njet")
 PAPER = Setting("paper")
@@ -188,7 +189,7 @@ def test_with_digits_alone_digits_are_trained_on_and_the_rest_says_what_it_needs
         assert cell.missing.startswith(f"{title} is missing: {tmp_path}")
         assert f", from the page of {title}," in cell.missing
     line = measure(table3.TABLE.cells(setting)[:1], Store(tmp_path / "runs"), "small", "run")[0]
-    assert (line["state"], line["reason"]) == ("todo", table3.TABLE.cells(setting)[0].missing)
+    assert (line.state, line.reason) == ("todo", table3.TABLE.cells(setting)[0].missing)
     nowhere = {cell.missing for cell in NJET["njet.table5"].cells(Setting("small"))}
     assert nowhere == {"needs MNIST: name the folder of the data sets by --data-root or REPRODUCE_DATA"}
 

@@ -1,0 +1,1 @@
+from .dataframe import results as results

@@ -1,0 +1,55 @@
+"""Tables as DataFrames, for notebooks and papers of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reproduce import plugins
+from reproduce.jobs.store import Store
+from reproduce.table import PROFILES, Profile, Setting
+from reproduce.verdicts.compare import CELL_FIELDS, compare
+from reproduce.verdicts.measured import measure_table
+from reproduce.verdicts.published import load
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def results(
+    table: str,
+    profile: Profile = "demo",
+    *,
+    data_root: str | Path | None = None,
+    seeds: int = 1,
+    runs_dir: str | Path = "runs",
+    papers: Iterable[str | Path] = (),
+) -> pd.DataFrame:
+    """Return the cells of a table, measured next to published, from stored runs; nothing is run.
+
+    Args:
+        table: `table1` or `paper.table1`.
+        profile: as on the command line.
+        data_root: folder of the data sets; the demo needs none.
+        seeds: runs of each training.
+        runs_dir: where runs are kept.
+        papers: folders of papers, beside the installed ones.
+
+    Returns:
+        A line a cell, with the keys of the json's cells as columns; numbers as floats, several in one cell as lists.
+
+    Raises:
+        ValueError: there is no such table, or no such profile.
+        DataError: the data root lacks the table's data set.
+    """
+    import pandas as pd
+
+    if profile not in PROFILES:
+        raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
+    plugins.add(papers)
+    published = load(table)
+    setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
+    mapped = plugins.table(published.id)
+    samples = measure_table(mapped, mapped.cells(setting), Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
+    return pd.DataFrame(compare(published, samples), columns=list(CELL_FIELDS))

@@ -1,0 +1,275 @@
+"""What every format shows: the header, the cells as formatted lines in the paper's order, and the notes under them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reproduce.verdicts.compare import NOT_PRINTED
+from reproduce.verdicts.measured import measured_on
+
+if TYPE_CHECKING:
+    from reproduce.table import Deviation, Value
+    from reproduce.verdicts.claims import ClaimResult
+    from reproduce.verdicts.compare import ComparedCell
+    from reproduce.verdicts.printed import PublishedTable
+
+OWN_ROWS = "Rows beside the paper's"
+VERDICTS_WITH_TOLERANCE = ("within", "outside")
+# Of a line; where the paper prints no number of a table, all that is left to say of a cell is what became of its runs.
+COLUMNS = ("quantity", "published", "reproduced", "difference", "verdict")
+COLUMNS_UNPRINTED = ("quantity", "reproduced", "state")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure's PNG file, named as seen from the working directory, and its SVG, as text."""
+
+    png: Path
+    svg: str
+
+
+@dataclass(frozen=True)
+class ComparedTable:
+    """A compared table with everything that is said of it; `data`, `seeds` and `device` say in words what was run."""
+
+    table: PublishedTable
+    profile: str
+    data: str
+    seeds: tuple[int, ...]
+    device: str
+    cells: Sequence[ComparedCell]
+    claims: Sequence[ClaimResult] = ()
+    deviations: Sequence[Deviation] = ()
+    figure: Drawing | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.profile and self.data):
+            raise ValueError(f"Expected `profile` and `data` to say what was run, but got '{self.profile}' and '{self.data}'.")
+
+
+@dataclass(frozen=True)
+class RenderedCell:
+    """One cell, formatted, with a text for every number that the paper's table has in it.
+
+    `verdict` is empty where there is none to be shown; `note` numbers its reason, 0 where it has none.
+    """
+
+    quantity: str
+    published: tuple[str, ...]
+    reproduced: tuple[str, ...]
+    difference: tuple[str, ...]
+    tolerance: tuple[str, ...]
+    verdict: str
+    note: int
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The verdict with its tolerance and the mark of its note."""
+        first, *rest = self.tolerance or ("",)
+        mark = f"[{self.note}]" if self.note else ""
+        return (" ".join(part for part in (self.verdict, first, mark) if part), *rest)
+
+    def texts(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
+        """The texts of columns, a line for every number."""
+        texts = {"quantity": (self.quantity,), "published": self.published, "reproduced": self.reproduced}
+        texts |= {"difference": self.difference, "verdict": self.judged, "state": self.judged}
+        return list(zip_longest(*(texts[column] for column in columns), fillvalue=""))
+
+
+@dataclass(frozen=True)
+class RenderedRow:
+    """One row of the table with its lines."""
+
+    label: str
+    cells: tuple[RenderedCell, ...]
+
+
+@dataclass(frozen=True)
+class RenderedGroup:
+    """Rows under one heading."""
+
+    title: str
+    rows: tuple[RenderedRow, ...]
+
+
+@dataclass(frozen=True)
+class Body:
+    """The cells as text, and the columns that have something to say.
+
+    Args:
+        groups: the cells, group by group.
+        columns: some of `COLUMNS` or of `COLUMNS_UNPRINTED`.
+        notes: in the order of their numbers.
+        counts: of verdicts, the most frequent first, with the cells that only the json holds.
+        hidden: how many those are.
+    """
+
+    groups: tuple[RenderedGroup, ...]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
+    counts: tuple[tuple[str, int], ...]
+    hidden: int
+
+    @property
+    def lines(self) -> list[RenderedCell]:
+        """All lines, in order."""
+        return [line for group in self.groups for row in group.rows for line in row.cells]
+
+    @property
+    def counted(self) -> str:
+        """How many cells there are, and where to find those that are not shown."""
+        rest = f" ({self.hidden} of them in the json only)" if self.hidden else ""
+        total = sum(count for _, count in self.counts)
+        return f"{total} cell{'s' if total != 1 else ''}{rest}"
+
+    @property
+    def summary(self) -> str:
+        """The counts as one line."""
+        return f"{self.counted}: {', '.join(f'{count} {verdict}' for verdict, count in self.counts)}."
+
+
+@dataclass(frozen=True)
+class TestedClaim:
+    """A claim, its result on each kind of number, and a sentence on each why."""
+
+    id: str
+    text: str
+    results: tuple[tuple[str, str], ...]
+    because: tuple[str, ...]
+
+
+def body(rendered: ComparedTable) -> Body:
+    """Format the cells of a table, group by group.
+
+    Equal reasons share one numbered note. Scores that the paper's table lacks stay out of its rows; a user's own rows are shown whole.
+    Where the paper prints no number of the table, which its title says, no cell says so again.
+
+    Args:
+        rendered: the table.
+
+    Returns:
+        What every format shows.
+    """
+    table = rendered.table
+    titles = {row: group.title for group in table.groups for row in group.rows}
+    shown = [cell for cell in rendered.cells if cell.row_key not in table.rows or table.column(cell.column)]
+    notes = [note for note in dict.fromkeys(_note(table, cell) for cell in shown) if note]
+    found: dict[str, dict[str, list[RenderedCell]]] = {}
+    labels: dict[str, str] = {}
+    for cell in shown:
+        key, note = cell.row_key, _note(table, cell)
+        title = titles.get(key, "" if key in table.rows else OWN_ROWS)
+        labels[key] = cell.row
+        line = _line(table, cell, notes.index(note) + 1 if note else 0)
+        found.setdefault(title, {}).setdefault(key, []).append(line)
+    eventful = any(_verdict(table, cell) or _note(table, cell) for cell in shown)
+    groups = {title: tuple(RenderedRow(labels[key], tuple(lines)) for key, lines in rows.items()) for title, rows in found.items()}
+    return Body(
+        tuple(RenderedGroup(title, rows) for title, rows in groups.items()),
+        COLUMNS if table.prints else COLUMNS_UNPRINTED if eventful else COLUMNS_UNPRINTED[:-1],
+        tuple(notes),
+        tuple(Counter(_verdict(table, cell) or "measured" for cell in rendered.cells).most_common()),
+        len(rendered.cells) - len(shown),
+    )
+
+
+def tested(rendered: ComparedTable) -> tuple[str, list[TestedClaim]]:
+    """Say what became of the paper's claims.
+
+    Args:
+        rendered: the table.
+
+    Returns:
+        A title and the claims; where the paper prints no number of the table, they are tested on ours alone.
+    """
+    everywhere = rendered.table.prints
+    first = 0 if everywhere else 1
+    claims = []
+    for claim in rendered.claims:
+        printed, _, ours = claim["reason"].partition(" Ours: ")
+        results, because = (("printed", claim["printed"]), ("ours", claim["holds"])), (printed, f"Ours: {ours}")
+        claims.append(TestedClaim(claim["id"], claim["text"], results[first:], because[first:]))
+    return f"The paper's claims, tested on {'the printed numbers and on ours' if everywhere else 'our numbers'}", claims
+
+
+def header(rendered: ComparedTable) -> tuple[str, str, str]:
+    """Say which table this is, whose, and on what it was measured.
+
+    Args:
+        rendered: the table.
+
+    Returns:
+        Three lines.
+    """
+    paper = rendered.table.paper
+    return (
+        f"{rendered.table.id}: {rendered.table.heading}",
+        f"{paper.short}, {paper.title}, {paper.venue} {paper.year}",
+        measured_on(rendered.profile, rendered.data, rendered.seeds, rendered.device),
+    )
+
+
+def _verdict(table: PublishedTable, cell: ComparedCell) -> str:
+    """Return what is to be said of a cell; where the paper prints no number of the table, `unpublished` says nothing."""
+    verdict = str(cell.verdict)
+    return "" if verdict == "unpublished" and not table.prints else verdict
+
+
+def _note(table: PublishedTable, cell: ComparedCell) -> str:
+    """Return what a cell's note says; of a verdict that is not shown only what became of some of its runs."""
+    reason = cell.reason
+    if _verdict(table, cell):
+        return reason
+    printed = table.by_key.get(cell.key)
+    return reason.removeprefix(printed.note if printed else NOT_PRINTED).removeprefix("; ")
+
+
+def _line(table: PublishedTable, cell: ComparedCell, note: int) -> RenderedCell:
+    key = cell.key
+    digits = table.digits(*key)
+    unit = "" if cell.unit == "1" else f" {cell.unit}"
+    several = cell.n > 1 and cell.kind != "exact"
+    finer = digits + 1 if several else digits
+    printed = table.by_key.get(key)
+    verdict = _verdict(table, cell)
+    tolerance = cell.tolerance if verdict in VERDICTS_WITH_TOLERANCE else None
+    return RenderedCell(
+        quantity=table.label(*key),
+        published=tuple(f"{number}{unit}" for number in (printed.shown if printed else ())) or ("-",),
+        reproduced=_reproduced(cell, finer, unit),
+        difference=tuple(_signed(number, finer) for number in _list(cell.difference)) or ("-",),
+        tolerance=tuple(f"± {number:.{finer}f}" for number in _list(tolerance)),
+        verdict=verdict,
+        note=note,
+    )
+
+
+def _reproduced(cell: ComparedCell, digits: int, unit: str) -> tuple[str, ...]:
+    means, deviations = _list(cell.mean), _list(cell.std)
+    if not means:  # nothing, or lists of different lengths, which have no mean
+        return tuple(_plain(value, digits) for value in cell.values) or ("-",)
+    shown = [f"{mean:.{digits}f}" for mean in means]
+    if deviations:
+        shown = [f"{mean} ± {deviation:.{digits}f}" for mean, deviation in zip(shown, deviations, strict=True)]
+    seeds = "" if cell.kind == "exact" else f" ({cell.n})"
+    return tuple(f"{number}{unit}{seeds}" for number in shown)
+
+
+def _plain(value: Value, digits: int) -> str:
+    return ", ".join(f"{number:.{digits}f}" for number in _list(value))
+
+
+def _signed(number: float, digits: int) -> str:
+    text = f"{number:+.{digits}f}"
+    return text[1:] if float(text) == 0 else text
+
+
+def _list(value: Value | None) -> list[float]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]

@@ -1,0 +1,45 @@
+"""Tables' cells as csv, a line a cell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from reproduce.render.json import clean
+from reproduce.verdicts.compare import CELL_FIELDS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from reproduce.render import Screen
+    from reproduce.render.content import ComparedTable
+
+
+def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
+    """Write tables' cells as csv, one line a cell.
+
+    Args:
+        tables: one or several.
+        screen: not asked.
+
+    Returns:
+        One header and the cells: the json's fields after the table's name and the profile. Members of a list are separated by
+        semicolons, those of a list within a list by commas.
+    """
+    first, *rest = map(_frame, tables)
+    return "".join(frame.to_csv(index=False, header=frame is first, lineterminator="\n") for frame in (first, *rest))
+
+
+def _frame(rendered: ComparedTable) -> pd.DataFrame:
+    import pandas as pd  # here, because it takes longer to import than the other formats to write
+
+    base = {"table": rendered.table.id, "profile": rendered.profile}
+    lines = [base | {field: _flat(getattr(cell, field)) for field in CELL_FIELDS} for cell in rendered.cells]
+    return pd.DataFrame(lines, columns=[*base, *CELL_FIELDS], dtype=object)
+
+
+def _flat(value: Any) -> Any:
+    value = clean(value)
+    if not isinstance(value, list):
+        return value
+    return "; ".join(", ".join(map(str, member)) if isinstance(member, list) else str(member) for member in value)

@@ -1,0 +1,51 @@
+"""This machine: a queue over its processor or its GPUs, a process a job."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from reproduce.worker.process import work_with_log
+
+
+class LocalLauncher:
+    """Start jobs from a fork server that has imported, and only imported, torch and Lightning: later jobs start at once.
+
+    Args:
+        slots: jobs at a time.
+        gpus: what CUDA_VISIBLE_DEVICES is for the jobs of each slot; empty where none computes.
+    """
+
+    def __init__(self, slots: int, gpus: Sequence[str] = ()) -> None:
+        self.slots = slots
+        self.processes: dict[str, BaseProcess] = {}
+        self.gpus = [gpus[slot % len(gpus)] if gpus else "" for slot in range(slots)]
+        self.held: dict[str, str] = {}
+        self.context = multiprocessing.get_context("forkserver")
+        self.context.set_forkserver_preload(["reproduce.worker.training", "reproduce.jobs.provenance"])
+
+    def submit(self, folder: Path) -> None:
+        """Start the job of a run folder."""
+        self.held[folder.name] = self.gpus.pop(0)
+        process = self.context.Process(target=work_with_log, args=(folder, self.held[folder.name]), name=folder.name)
+        process.start()
+        self.processes[folder.name] = process
+
+    def active(self) -> set[str]:
+        """Return the names of the runs whose processes live."""
+        for name, process in list(self.processes.items()):
+            if not process.is_alive():
+                process.join()
+                del self.processes[name]
+                self.gpus.append(self.held.pop(name))
+        return set(self.processes)
+
+    def stop(self) -> None:
+        """Ask all jobs to end, with a checkpoint, and wait."""
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.join(timeout=60)
+            process.kill()

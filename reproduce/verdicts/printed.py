@@ -1,0 +1,164 @@
+"""What a paper prints: its tables with their columns, rows and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Literal
+
+from reproduce.table import Value
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One paper: its folder's name, what a header shows of it, and the names of its tables."""
+
+    id: str
+    short: str
+    title: str
+    authors: tuple[str, ...]
+    venue: str
+    year: int
+    tables: tuple[str, ...]
+    bare: bool = False  # whether its tables may be named without it, where another paper has one of that name too
+
+
+@dataclass(frozen=True)
+class Column:
+    """One quantity of a table.
+
+    Args:
+        key: in the CSV.
+        label: for people.
+        unit: of its numbers.
+        digits: shown behind the point.
+        tolerance: declared by this suite; it decides where fewer than three seeds were run.
+        tolerance_reason: for people.
+        metric: of a run's result, where a cell is just that; a share from 0 to 1 is shown in percent where the unit says so.
+        kind: of its cells, where `metric` is given.
+    """
+
+    key: str
+    label: str
+    unit: str
+    digits: int
+    tolerance: float | None = None
+    tolerance_reason: str = ""
+    metric: str = ""
+    kind: Literal["exact", "trained", "timed"] = "trained"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under one heading; `labels` renames columns inside it."""
+
+    title: str
+    rows: tuple[str, ...]
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PublishedCell:
+    """One printed number, as printed: `91.16`, or `91.16±0.12` with its standard deviation.
+
+    Several numbers in one cell are separated by commas (so no thousands separators).
+    """
+
+    row_key: str
+    row: str
+    column: str
+    unit: str
+    printed: str
+    source: str
+    note: str
+
+    @property
+    def value(self) -> Value | None:
+        """The number or the list of numbers, or None where nothing is printed."""
+        return _plain([float(number) for number, _ in self._parts])
+
+    @property
+    def std(self) -> Value | None:
+        """The printed standard deviation or deviations, or None where none is printed."""
+        return _plain([float(std) for _, std in self._parts]) if "±" in self.printed else None
+
+    @property
+    def digits(self) -> int | None:
+        """Digits after the decimal point, the most of a list, or None where nothing is printed."""
+        return max((max(0, -int(Decimal(number).as_tuple().exponent)) for number, _ in self._parts), default=None)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The numbers as printed, one by one, with blanks around `±`."""
+        return tuple(" ± ".join(part for part in parts if part) for parts in self._parts)
+
+    @property
+    def _parts(self) -> list[tuple[str, str]]:
+        """Each printed number and its standard deviation, as printed."""
+        parts = (part.partition("±") for part in self.printed.split(",") if self.printed)
+        return [(number.strip(), std.strip()) for number, _, std in parts]
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """One published table in the paper's order."""
+
+    id: str
+    paper: Paper
+    title: str
+    columns: tuple[Column, ...]
+    groups: tuple[Group, ...]
+    cells: tuple[PublishedCell, ...]
+    own: bool = False  # whether it is a comparison of this suite's own, of which the paper prints nothing
+
+    @cached_property
+    def prints(self) -> bool:
+        """Whether the paper prints any of its numbers."""
+        return any(cell.printed for cell in self.cells)
+
+    @property
+    def nature(self) -> str:
+        """What it is, where it is not a table of printed numbers; else nothing."""
+        if self.own:
+            return "a comparison of our own"
+        drawn = self.id.partition(".")[2].startswith("figure")
+        return "" if self.prints else "a figure: the paper prints no numbers" if drawn else "its printed numbers were not found"
+
+    @property
+    def heading(self) -> str:
+        """The title, with what it is where it is not a table of printed numbers."""
+        return f"{self.title} ({self.nature})" if self.nature else self.title
+
+    @cached_property
+    def by_key(self) -> dict[tuple[str, str], PublishedCell]:
+        """The cells by (row_key, column)."""
+        return {(cell.row_key, cell.column): cell for cell in self.cells}
+
+    @cached_property
+    def rows(self) -> dict[str, str]:
+        """Row labels by row_key, in the paper's order."""
+        return {cell.row_key: cell.row for cell in self.cells}
+
+    def column(self, key: str) -> Column | None:
+        """The column of that key, or None where the table has none."""
+        return next((column for column in self.columns if column.key == key), None)
+
+    def label(self, row_key: str, column: str) -> str:
+        """The label of a column in that row: its group's name for it, else the column's, else the key itself."""
+        for group in self.groups:
+            if row_key in group.rows and column in group.labels:
+                return group.labels[column]
+        known = self.column(column)
+        return known.label if known else column
+
+    def digits(self, row_key: str, column: str) -> int:
+        """Digits to show: those printed in the cell, or the column's where they are more ("about 2"); 4 of an unknown column."""
+        cell, known = self.by_key.get((row_key, column)), self.column(column)
+        printed = cell.digits if cell is not None else None
+        return max(printed or 0, known.digits if known else 0 if printed is not None else 4)
+
+
+def _plain(numbers: list[float]) -> Value | None:
+    return numbers if len(numbers) > 1 else next(iter(numbers), None)

@@ -1,0 +1,139 @@
+"""A job's own process: `python -m reproduce job RUN_DIR`."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from datamodules.errors import DataError
+from reproduce import plugins
+from reproduce.jobs.job import Job, from_plain
+from reproduce.jobs.store import Run, Store, read_json, write_atomically
+from reproduce.wandb_.mirror import Mirror
+from reproduce.worker import ranks
+
+
+def work(folder: Path, cluster: bool = False) -> int:
+    """Do the job of a run folder, unless it is done or another process does it; return an exit code.
+
+    Args:
+        folder: holds `job.json`.
+        cluster: whether this process may be one of the job's ranks, started by srun, torchrun or the like.
+    """
+    run = Run(folder)
+    plain = read_json(folder / "job.json")
+    if plain is None:
+        raise ValueError(f"Expected a run folder with a job.json, but got {folder}.")
+    try:
+        plugins.add((plain.get("runtime") or {}).get("papers") or ())
+        job: Job = from_plain(plain)
+    except (ValueError, LookupError, TypeError) as error:
+        run.fail(_said(error), traceback.format_exc())
+        raise
+    rank = ranks.launched(job.runtime) if cluster else None
+    if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
+        return 0 if run.done else _work(job, run, rank, (0, 0.0))
+    for _ in range(20):  # whoever only looks at the lock holds it for an instant
+        with run.lock() as mine:
+            if mine:
+                return 0 if run.done else _work(job, run, rank, _begin(run))
+        time.sleep(0.05)
+    if rank is None:
+        return 0
+    # An exit code by which the cluster ends the ranks that wait for this one.
+    print(f"Expected to be the only one to do {run.name}, but another process holds its lock.", file=sys.stderr)
+    return 1
+
+
+def _begin(run: Run) -> tuple[int, float]:
+    """Count an attempt, and return how many there were before and the seconds that they took, as far as their progress tells."""
+    (run.folder / "error.json").unlink(missing_ok=True)
+    attempts_file, progress = run.folder / "attempts.json", run.folder / "progress.json"
+    before = read_json(attempts_file) or {}
+    seconds: float = before.get("seconds", 0.0)
+    if before and progress.exists():
+        seconds += max(0.0, progress.stat().st_mtime - before.get("begun", time.time()))
+    attempts: int = before.get("attempts", 0)
+    write_atomically(attempts_file, json.dumps({"attempts": attempts + 1, "begun": time.time(), "seconds": seconds}))
+    return attempts, seconds
+
+
+def _work(job: Job, run: Run, rank: int | None, before: tuple[int, float]) -> int:
+    """Do a job as `rank`, or start its ranks here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and asks for an end by SIGTERM
+    perform = partial(_perform, job, run, time.time(), before)
+    if rank is not None or job.runtime.world == 1:
+        return perform(rank or 0)
+    import reproduce.worker.training  # noqa: F401  # imported once, before the ranks are forked
+
+    failed = ranks.start(perform, job.runtime)
+    if any(code < 0 for code in failed):
+        print(f"A rank was ended by signal {-min(failed)}, and the others with it.", flush=True)
+        (run.folder / "error.json").unlink(missing_ok=True)  # another rank may have failed for want of it
+    return 1 if failed else 0
+
+
+def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank: int) -> int:
+    """Do a job, or one rank's part of it."""
+    mirror = Mirror(job, run, on=rank == 0)
+    try:
+        import torch
+
+        from reproduce.jobs.provenance import provenance
+
+        if job.runtime.threads:
+            torch.set_num_threads(job.runtime.threads)
+        ranks.check(job)
+        result = _work_of(job)(job, run, Store(run.folder.parent), mirror)
+        ranks.leave()
+        if result is not None and rank == 0:
+            origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
+            run.finish({"job": job.name} | result | {"provenance": origin})
+            shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
+    except Exception as error:
+        message = _said(error)
+        print(traceback.format_exc(), flush=True)
+        if not run.error:  # the first rank that fails says why: the others then fail because they miss it
+            run.fail(message, traceback.format_exc())
+        return 1
+    finally:
+        mirror.end()  # after the result, which waits for nobody
+    return 0
+
+
+def _said(error: Exception) -> str:
+    """Return what went wrong: a sentence, ours or the system's, as it is, anything else with its kind and its place."""
+    message = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
+    if message.startswith("Expected") or isinstance(error, DataError | OSError):
+        return message
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__}: {message or 'no reason given'} ({frames[-1].filename}, line {frames[-1].lineno})"
+
+
+def _work_of(job: Job) -> Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]:
+    """Return what does a job: its own function where it measures, else the training and evaluation of its LightningModule."""
+    from reproduce.worker.building import resolve
+    from reproduce.worker.training import train
+
+    return train if job.evaluates else resolve(job.task)
+
+
+def work_with_log(folder: Path, gpus: str = "") -> None:
+    """Do the job on the named GPUs, if any, with what it prints going to the run's `log.txt`, and end the process."""
+    if gpus:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    code = work(folder)
+    sys.stdout.flush()
+    os._exit(code)  # nothing is left to be done: skip torch's and the interpreter's long way down

@@ -1,0 +1,77 @@
+"""What a training step of one network costs beside that of another, in a job's own process."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch.nn import functional
+
+from lightning_modules import protocol
+from lightning_modules.optimization import optimizer_of
+from lightning_modules.recipe import Optimization
+from reproduce import specs
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Run, Store
+from reproduce.wandb_.mirror import Mirror
+from reproduce.worker import stages
+from reproduce.worker.building import build_network, recipe_of
+from reproduce.worker.callbacks import Progress
+
+WARM = 2  # steps of each network before the first that counts
+
+
+def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
+    """Time training steps of a job's network and of the one it is held against, in turn, so that whatever slows one slows the other.
+
+    A step is forward, loss, backward and SGD at a learning rate of zero, on noise: what is in a picture changes no cost. The recipe's
+    steps are the rounds. An interrupted job begins anew: what is compared is measured in one process.
+    """
+    recipe, runtime, task = recipe_of(job), job.runtime, job.task
+    assert isinstance(task, specs.Speed)
+    pl.seed_everything(job.seed, verbose=False)
+    device = torch.device(runtime.accelerator)
+    networks = [build_network(spec) for spec in (job.network, task.against)]
+    stages.take(job, networks[0], store)
+    for network in networks:
+        network.to(device).train()
+        protocol.after_step(network)
+    image = torch.randn(recipe.batch_size, *task.shape, device=device)
+    label = torch.randint(_classes(job), (recipe.batch_size,), device=device)
+    optimizers = [optimizer_of(network, Optimization(recipe.optimizer)) for network in networks]
+    seconds: list[list[float]] = [[], []]
+    progress, rounds = Progress(run.folder / "progress.json", recipe.steps), runtime.probe or recipe.steps
+    for index in range(WARM + rounds):
+        for network, optimizer, found in zip(networks, optimizers, seconds, strict=True):
+            begun = _now(runtime.accelerator)
+            with torch.autocast(device.type, _half(job.precision), enabled=job.precision != "32-true"):
+                loss = functional.cross_entropy(network(image).float(), label)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            optimizer.zero_grad()
+            found.append(_now(runtime.accelerator) - begun)
+        progress.write("speed", step=max(0, index - WARM + 1))
+    counted = [found[WARM:] for found in seconds]
+    metrics = {"seconds": counted, "threads": torch.get_num_threads(), "batch_size": recipe.batch_size}
+    # For whoever plans, a step is a round.
+    data = {"status": "noise", "set": "noise", "detail": f"{recipe.batch_size} pictures of {task.shape[1]} x {task.shape[2]} pixels"}
+    return {"metrics": metrics, "data": data, "timing": {"steps": rounds, "step_seconds": sum(map(sum, counted)) / rounds}}
+
+
+def _classes(job: Job) -> int:
+    classes = getattr(job.network, "num_classes", None)
+    if classes is None:
+        raise ValueError(f"Expected a network with `num_classes` in the job {job.slug}, but got {type(job.network).__name__}.")
+    return int(classes)
+
+
+def _half(precision: str) -> torch.dtype:
+    return torch.float16 if precision.startswith("16") else torch.bfloat16
+
+
+def _now(accelerator: str) -> float:
+    if accelerator == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()

@@ -1,0 +1,203 @@
+"""Stages: the weights that a job starts from, another job's or a file's, and what is said of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from lightning_modules import protocol
+from reproduce.jobs.job import Job
+from reproduce.jobs.store import Run, Store
+from reproduce.specs import IMAGENET, Preprocessing, Start, Weights
+from reproduce.worker.checkpoints import latest_checkpoint
+
+State = Mapping[str, Tensor]
+
+
+def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
+    """Give a network the weights that its job starts from, and say which; None where it starts from random ones, as in a probe.
+
+    Raises:
+        ValueError: they cannot be had, or are not those of such a network.
+    """
+    start = job.start
+    if start is None or job.runtime.probe:
+        return None
+    source = start.source
+    if isinstance(source, Job):
+        state, record = _of_job(source, store, job)
+    else:
+        state, record = _of_file(source, Path(job.runtime.data_root), network)
+    fresh = fill(network, state, start, record.get("job") or record["file"])
+    return record | {
+        "fresh": fresh,
+        "unused": list(start.unused),
+        "renamed": [list(pair) for pair in start.renamed],
+        "frozen": list(start.frozen),
+    }
+
+
+def fill(network: nn.Module, state: State, start: Start, source: str) -> list[str]:
+    """Fill a network with weights, and return the names of what it did not take.
+
+    Args:
+        network: that is to have them.
+        state: by the source's names.
+        start: which are fresh, unused, renamed.
+        source: its name, for people.
+
+    Raises:
+        ValueError: something is missing, left over or of another shape, or a name that the stage gives means nothing.
+    """
+    own = network.state_dict()
+    kept = {name: value for name, value in state.items() if not _within(name, start.unused)}
+    taken = {_renamed(name, start.renamed): value for name, value in kept.items()}
+    if len(taken) < len(kept):
+        targets = [_renamed(name, start.renamed) for name in kept]
+        twice = next(name for name in targets if targets.count(name) > 1)
+        raise ValueError(f"Expected `renamed` of the stage from {source} to give every weight a name of its own, but got `{twice}` twice.")
+    fresh = sorted(name for name in own if _within(name, start.fresh))
+    taken = {name: value for name, value in taken.items() if name not in fresh}
+    # Of tensors that share their memory a file of safetensors has one.
+    there = {own[name].data_ptr() for name in taken if name in own}
+    missing = [name for name in own if name not in taken and name not in fresh and own[name].data_ptr() not in there]
+    left = [name for name in taken if name not in own]
+    if missing or left:
+        said = [f"{_listed(names)} {what}" for names, what in ((missing, "missing"), (left, "left over")) if names]
+        raise ValueError(
+            f"Expected the weights of {source} to be those of {type(network).__name__}, but {' and '.join(said)}; "
+            "name them in the stage's `fresh`, `unused` or `renamed`."
+        )
+    for name, value in taken.items():
+        if own[name].shape != value.shape:
+            raise ValueError(
+                f"Expected `{name}` of {source} to have the network's shape {tuple(own[name].shape)}, but got {tuple(value.shape)}; "
+                "name it in the stage's `fresh` where it is to be learned anew."
+            )
+    for field, names, known in (("fresh", start.fresh, own), ("unused", start.unused, state)):
+        for name in names:
+            if not any(_within(each, (name,)) for each in known):
+                raise ValueError(f"Expected `{field}` of the stage from {source} to name weights that there are, but got '{name}'.")
+    network.load_state_dict(taken, strict=False)
+    return fresh
+
+
+def unfinished(job: Job, store: Store) -> bool:
+    """Whether what a job starts from is not done: it was stopped on the way, or started so itself."""
+    return any(not store.run(parent).done for parent in job.parents)
+
+
+def preprocessing(job: Job, data: Any) -> Callable[[Tensor], Tensor] | None:
+    """Return how pictures are brought to a network whose first weights saw them otherwise than the data has them, or None.
+
+    Args:
+        job: whose start says it.
+        data: the datamodule; `mean` and `std`, of values from 0 to 1, say how it normalises, ImageNet's where it has none.
+    """
+    weights = job.weights
+    if weights is None or weights.preprocessing == _of_data(data):
+        return None
+    return partial(_seen, _of_data(data), weights.preprocessing)
+
+
+def _seen(source: Preprocessing, target: Preprocessing, image: Tensor) -> Tensor:
+    """Bring pictures B 3 H W from one preprocessing to another."""
+    (mean, std), (less, over) = (
+        (image.new_tensor(each.mean).view(-1, 1, 1), image.new_tensor(each.std).view(-1, 1, 1)) for each in (source, target)
+    )
+    pixels = image * std + mean
+    pixels = pixels.flip(1) if source.order != target.order else pixels
+    return (pixels - less) / over
+
+
+def _of_data(data: Any) -> Preprocessing:
+    mean, std = getattr(data, "mean", None), getattr(data, "std", None)
+    if mean is None or std is None:
+        return IMAGENET
+    return Preprocessing("RGB", tuple(255 * value for value in mean), tuple(255 * value for value in std))
+
+
+def _of_job(source: Job, store: Store, job: Job) -> tuple[State, dict[str, Any]]:
+    run = store.run(source)
+    if not run.done:
+        return _of_checkpoint(run, job)
+    if not run.weights.exists():  # as after `runs import`
+        raise FileNotFoundError(f"Expected the weights of {source.name} in {run.weights}, but got none; `runs rerun` it to have them.")
+    result = run.result or {}
+    record = {"job": source.name, "data": result.get("data"), "start": result.get("start")}
+    return read(run.weights), record
+
+
+def _of_checkpoint(run: Run, job: Job) -> tuple[State, dict[str, Any]]:
+    """Return the weights of a training that was stopped on the way: to try a stage, not to have a result of it."""
+    path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after else None
+    if path is None:
+        raise FileNotFoundError(f"Expected {run.name}, which {job.slug} starts from, to be done, but it is {run.state}; run it first.")
+    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    prefix = "network."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}, {
+        "job": run.name,
+        "unfinished": True,
+    }
+
+
+def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[State, dict[str, Any]]:
+    path = data_root / "weights" / source.name
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise FileNotFoundError(f"Expected start weights in {path}, but they cannot be read ({error.strerror}).") from error
+    if digest != source.sha256:
+        raise ValueError(f"Expected {path} to be as it was when the job was made, but it has changed: run the table again.")
+    state = protocol.start_weights(network, read(path), source.layout)
+    record = {"file": source.name, "sha256": source.sha256, "layout": source.layout, "verified": source.verified}
+    return state, record | {"preprocessing": dataclasses.asdict(source.preprocessing)}
+
+
+def read(path: Path) -> State:
+    """Read a file of weights, of safetensors or saved by torch.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:  # older files, torchvision's VGG-16 among them, are no zip archives, which alone can be mapped
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of whatever kind: pickle, zip, mmap, safetensors
+        raise ValueError(
+            f"Expected {path} to be weights saved by torch or safetensors, but it cannot be read; get the file again."
+        ) from error
+    found = state.get("state_dict", state) if isinstance(state, dict) else state
+    if not isinstance(found, dict) or not all(isinstance(value, Tensor) for value in found.values()):
+        raise ValueError(f"Expected {path} to hold tensors by name, but it holds something else; get the file again.")
+    return found
+
+
+def _within(name: str, paths: Iterable[str]) -> bool:
+    return any(name == path or name.startswith(f"{path}.") for path in paths)
+
+
+def _renamed(name: str, pairs: Sequence[tuple[str, str]]) -> str:
+    for source, target in pairs:
+        if _within(name, (source,)):
+            return target + name[len(source) :]
+    return name
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"{shown} {'is' if len(names) == 1 else 'are'}"

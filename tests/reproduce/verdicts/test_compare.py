@@ -1,0 +1,121 @@
+import math
+from typing import Any
+
+import pytest
+
+from reproduce.verdicts.compare import ComparedCell, compare
+from reproduce.verdicts.measured import Sample
+from reproduce.verdicts.published import PublishedTable, load
+
+ROWS = ["baseline-4"]
+
+
+@pytest.fixture(scope="module")
+def table() -> PublishedTable:
+    return load("table1")
+
+
+def line(value: Any = None, *, seed: int = 0, **changes: Any) -> Sample:
+    fields: dict[str, Any] = {
+        "row_key": "baseline-4",
+        "column": "f_score",
+        "kind": "trained",
+        "profile": "paper",
+        "state": "todo" if value is None else "done",
+        "seed": seed,
+        "value": value,
+        "job": f"job-{seed}",
+        "data": "Helen",
+        "verified": True,
+        "device": "1 GPU",
+    }
+    return Sample(**fields | changes)
+
+
+def receptive_field(value: float = 308.0) -> Sample:
+    return line(value, column="rf_fc6", kind="exact", data="", job="rf")
+
+
+def score(table: PublishedTable, *lines: Sample) -> ComparedCell:
+    return next(cell for cell in compare(table, [receptive_field(), *lines], rows=ROWS) if cell.column == "f_score")
+
+
+def test_a_cell_has_the_fields_of_the_json(table: PublishedTable) -> None:
+    cell = score(table, line(0.9, seed=0), line(0.902, seed=2), line(0.901, seed=1))
+    assert cell.row == "Baseline, dilation 4"
+    assert (cell.published, cell.values, cell.mean, cell.std, cell.n) == (0.9012, [0.9, 0.901, 0.902], 0.901, 0.001, 3)
+    assert (cell.seeds, cell.published_std) == ([0, 1, 2], None)
+    assert cell.difference == -0.0002
+    assert (cell.verdict, cell.data, cell.device) == ("within", "Helen", "1 GPU")
+    assert cell.jobs == ["job-0", "job-1", "job-2"]
+
+
+def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
+    cell = score(table, line(0.9))
+    assert (cell.std, cell.n, cell.tolerance) == (None, 1, 0.01)
+
+
+def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
+    cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
+    assert (cell.n, cell.mean, cell.verdict, cell.seeds) == (1, 0.9, "within", [0])
+    assert cell.reason.endswith("seed 1: failed: out of memory; seed 2: running: step 7")
+    assert cell.jobs == ["job-0", "job-1", "job-2"]
+
+
+def test_a_result_that_is_not_finite_is_a_failure(table: PublishedTable) -> None:
+    cell = score(table, line(math.nan))
+    assert (cell.verdict, cell.mean, cell.reason) == ("failed", None, "ended without a finite number")
+
+
+def test_unfinished_values_do_not_count(table: PublishedTable) -> None:
+    cell = score(table, line(0.5, state="interrupted", reason="2 of 55,000 steps"))
+    assert (cell.verdict, cell.values, cell.mean) == ("not run", [], None)
+    assert cell.reason == "interrupted: 2 of 55,000 steps"
+
+
+def test_equal_reasons_of_several_seeds_are_said_once(table: PublishedTable) -> None:
+    lines = [line(seed=seed, state="failed", reason="out of memory") for seed in (0, 1)]
+    assert score(table, *lines).reason == "failed: out of memory"
+    assert score(table, *lines, line(0.9, seed=2)).reason.endswith("seeds 0, 1: failed: out of memory")
+
+
+def test_one_unverified_seed_makes_the_cell_not_comparable(table: PublishedTable) -> None:
+    cell = score(table, line(0.9), line(0.9, seed=1, verified=False))
+    assert cell.verdict == "not comparable"
+
+
+def test_rows_come_in_the_papers_order_and_own_rows_last(table: PublishedTable) -> None:
+    own = line(0.95, row_key="mine", row="My own network")
+    extra = line(0.93, column="f_score_skin")
+    cells = compare(table, [own, extra, line(0.9), receptive_field()], rows=["baseline-4", "mine"])
+    assert [(cell.row_key, cell.column) for cell in cells] == [
+        ("baseline-4", "rf_fc6"),
+        ("baseline-4", "f_score"),
+        ("baseline-4", "f_score_skin"),
+        ("mine", "f_score"),
+    ]
+    assert [cell.verdict for cell in cells[2:]] == ["unpublished", "unpublished"]
+    assert cells[3].row == "My own network"
+
+
+def test_lists_keep_their_numbers(table: PublishedTable) -> None:
+    lists = [line([3.0, 1.0], seed=0, column="fs"), line([4.0, 1.0], seed=1, column="fs")]
+    cell = compare(table, [receptive_field(), line(0.9), *lists], rows=ROWS)[2]
+    assert (cell.values, cell.mean) == ([[3.0, 1.0], [4.0, 1.0]], [3.5, 1.0])
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([line(0.9)], r"one for every cell, but got none for \[\('baseline-4', 'rf_fc6'\)\]"),
+        ([receptive_field(), line(0.9, profile="demo")], "of one profile, but got demo, paper"),
+    ],
+)
+def test_flawed_input_is_refused(table: PublishedTable, lines: list[Sample], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        compare(table, lines, rows=ROWS)
+
+
+def test_a_number_without_its_data_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`profile` and `data` of \('baseline-4', 'f_score'\) to say what its number was measured on"):
+        line(0.9, data="")
