@@ -89,7 +89,7 @@ def test_every_link_leads_somewhere() -> None:
 def test_tables_are_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The example, word for word, where nothing was run."""
     monkeypatch.chdir(tmp_path)
-    (code,) = (code for code in CODE if "reproduce.dataframe" in code)
+    (code,) = (code for code in CODE if "import results" in code)
     names: dict[str, object] = {}
     exec(compile(code, "README.md", "exec"), names)
     assert set(names["frame"]["verdict"]) == {"exact", "not run", "paper inconsistent"}  # type: ignore[index]

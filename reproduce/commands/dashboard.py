@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reproduce import wandb_
 from reproduce.commands.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
 from reproduce.commands.show import result
 from reproduce.jobs.provenance import package_version
 from reproduce.jobs.store import Store
 from reproduce.plugins import panels, table
+from reproduce.render import render
 from reproduce.verdicts.published import load, resolve_all, table_ids
 from reproduce.wandb_.dashboard import Dashboard, dashboard
 
@@ -37,16 +39,14 @@ def main(words: Sequence[str]) -> int:
     check_project(options.wandb_project)
     if not (package_version("wandb") and package_version("wandb-workspaces")):
         raise UsageError("Expected wandb-workspaces to be installed for `dashboard`, but it is not; `pip install wandb wandb-workspaces`.")
-    from reproduce.wandb_.workspace import serialised, workspace
-
-    made = workspace(_described(options), options.wandb_entity, options.wandb_project)
+    made = wandb_.workspace.workspace(_described(options), options.wandb_entity, options.wandb_project)
     if options.dry_run:
-        print(serialised(made))
+        print(wandb_.workspace.serialised(made))
     elif options.output is None:
         print(_uploaded(made))
     else:
         try:
-            options.output.write_text(serialised(made) + "\n")
+            options.output.write_text(wandb_.workspace.serialised(made) + "\n")
         except OSError as error:
             raise UsageError(f"Expected --output to be a file that can be written, but got {options.output} ({error.strerror}).") from error
         print(f"{options.output}: {len(made.sections)} sections; without --output it goes to wandb.")
@@ -54,8 +54,6 @@ def main(words: Sequence[str]) -> int:
 
 
 def _described(options: argparse.Namespace) -> Dashboard:
-    from reproduce.render import render
-
     setting, store = setting_from(options), Store(options.runs_dir)
     ids = resolve_all(options.tables)
     tables, jobs = [], []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reproduce import worker
 from reproduce.commands.options import Parser
 
 
@@ -13,6 +14,4 @@ def main(words: Sequence[str]) -> int:
     parser = Parser(prog="python -m reproduce job", description="Do one prepared job; what a launcher starts.")
     parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a run's folder, with its job.json")
     options = parser.parse_args(words)
-    from reproduce.worker.process import work
-
-    return work(options.folder, cluster=True)
+    return worker.process.work(options.folder, cluster=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from reproduce import schedule
 from reproduce.commands import run
 from reproduce.commands.options import Parser, UsageError, chosen_cells, print_lines, setting_from
 from reproduce.commands.units import duration, size
@@ -61,9 +62,7 @@ def main(words: Sequence[str]) -> int:
     forecasts = {job.name: history.forecast(job) for job in ready}
     unknown = [job for job in ready if forecasts[job.name].seconds is None]
     if unknown and not options.no_probe:
-        from reproduce.schedule.probe import probe
-
-        costs = probe(unknown, launcher, device)
+        costs = schedule.probe.probe(unknown, launcher, device)
         probed = {job.name: forecast(job, store.run(job), costs[shape(job)], "probe") for job in unknown if shape(job) in costs}
         forecasts |= probed
     _show(Plan(jobs, missing, states, forecasts, launcher.slots))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from reproduce import figures, worker
 from reproduce.commands.options import Parser, UsageError, add_runs_dir
 from reproduce.jobs.housekeeping import find
 from reproduce.jobs.job import Job, from_plain
@@ -33,23 +34,21 @@ def main(words: Sequence[str]) -> int:
     for stem in stems:
         if stems.count(stem) > 1:
             raise UsageError(f"Expected every IMAGE to have a name of its own, but got '{stem}' twice: segment them one by one.")
-    from reproduce.figures.overlay import colours_of, mask_png, picture_png, read_picture, side_by_side
-    from reproduce.worker.prediction import load_segmenter
-
-    segmenter = load_segmenter(job, run.weights)
+    segmenter = worker.prediction.load_segmenter(job, run.weights)
     for image in options.images:
-        picture = read_picture(image)
+        picture = figures.overlay.read_picture(image)
         height, width = picture.shape[:2]
         inner = segmenter.shown(height, width)
         mask = segmenter(picture)
         unlike = job.data.seen if job.data is not None else ""
         shown = f"seen at {inner[1]} x {inner[0]} pixels{f', {unlike}' if unlike else ''}"
-        board = side_by_side(picture, mask, segmenter.classes, (run.name, shown))
+        board = figures.overlay.side_by_side(picture, mask, segmenter.classes, (run.name, shown))
         written = options.output / f"{image.stem}-{run.name}.png"
         try:
             options.output.mkdir(parents=True, exist_ok=True)
-            written.write_bytes(picture_png(board))
-            written.with_name(f"{written.stem}-mask.png").write_bytes(mask_png(mask, colours_of(segmenter.classes)))
+            written.write_bytes(figures.overlay.picture_png(board))
+            colours = figures.overlay.colours_of(segmenter.classes)
+            written.with_name(f"{written.stem}-mask.png").write_bytes(figures.overlay.mask_png(mask, colours))
         except OSError as error:
             raise UsageError(
                 f"Expected --output to be a folder that can be written, but got {options.output} ({error.strerror})."

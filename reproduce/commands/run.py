@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reproduce import schedule, worker
 from reproduce.commands.listing import list_tables
 from reproduce.commands.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
 from reproduce.commands.show import add_format, show
 from reproduce.jobs.job import Job, in_order
-from reproduce.jobs.provenance import package_version
+from reproduce.jobs.provenance import expected_device, package_version
 from reproduce.jobs.store import Store
 from reproduce.plugins import table
 from reproduce.schedule.engine import Launcher
@@ -68,9 +69,7 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
 
     Only what trains or evaluates has several devices, and can be stopped halfway.
     """
-    from reproduce.schedule.devices import launcher_for
-
-    launcher, shared = launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
+    launcher, shared = schedule.devices.launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
     alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
     together = alone | {"devices": shared.devices, "num_nodes": shared.num_nodes, "stop_after": options.stop_after or 0}
     return launcher, [job.with_runtime(lambda each: together if each.evaluates else alone) for job in jobs]
@@ -109,13 +108,6 @@ def check(options: argparse.Namespace) -> None:
 
 def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> bool:
     """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once; return whether time ran out."""
-    from reproduce.jobs.provenance import expected_device
-    from reproduce.schedule.engine import run
-    from reproduce.schedule.forecast import History
-    from reproduce.schedule.progress import Display
-    from reproduce.schedule.time_limit import TimeLimit
-    from reproduce.worker.ranks import check as check_devices
-
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
     jobs = wanted(options, setting, chosen)
@@ -124,14 +116,14 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
     launcher, jobs = placed(options, jobs)
     for job in in_order(jobs, lambda job: store.run(job).done):
         if not store.run(job).done:
-            check_devices(job)
+            worker.ranks.check(job)
     _make(options.runs_dir)
     limit = None
     if options.max_hours is not None:
-        history = History(store, expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads))
-        limit = TimeLimit(options.max_hours * 3600, lambda job: history.forecast(job).seconds)
-    with Display(store, ", ".join(table.id for table in tables)) as display:
-        statuses = run(jobs, store, launcher, display.watch, limit)
+        history = schedule.forecast.History(store, expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads))
+        limit = schedule.time_limit.TimeLimit(options.max_hours * 3600, lambda job: history.forecast(job).seconds)
+    with schedule.progress.Display(store, ", ".join(table.id for table in tables)) as display:
+        statuses = schedule.engine.run(jobs, store, launcher, display.watch, limit)
     return limit is not None and limit.used and any(status.phase == "stopped" for status in statuses)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from reproduce import wandb_
 from reproduce.commands.options import Parser, UsageError, add_runs_dir, add_wandb, check_project, print_lines
 from reproduce.commands.units import duration, size
 from reproduce.jobs import archive, housekeeping
@@ -167,8 +168,6 @@ def import_runs(options: argparse.Namespace, store: Store) -> int:
 
 def mirror(options: argparse.Namespace, store: Store) -> int:
     """Mirror runs that ended to wandb, whole, from their files."""
-    from reproduce.wandb_.mirror import Mirror
-
     if not options.names:
         raise UsageError("Expected NAME after `runs mirror`, but got none; `python -m reproduce runs` lists them.")
     check_project(options.wandb_project)
@@ -184,7 +183,7 @@ def mirror(options: argparse.Namespace, store: Store) -> int:
             print(f"{run.name}: skipped, it is {run.state}")
             continue
         wandb = Wandb(options.wandb, options.wandb_project, *asked.get(job.slug, ("", "")))
-        mirrored = Mirror(replace(job, runtime=replace(job.runtime, wandb=wandb)), run)
+        mirrored = wandb_.mirror.Mirror(replace(job, runtime=replace(job.runtime, wandb=wandb)), run)
         mirrored.end()
         failed += not mirrored.on
         print(f"{run.name}: {'mirrored' if mirrored.on else 'not mirrored'}")

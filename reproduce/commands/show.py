@@ -8,11 +8,14 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from reproduce import figures
 from reproduce.commands.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
 from reproduce.jobs.store import Store
 from reproduce.plugins import table
 from reproduce.render import FORMATS, ILLUSTRATED, ComparedTable, Drawing, Screen, render
 from reproduce.table import PRECISIONS, Cell, Setting, Table
+from reproduce.verdicts.claims import check_claims
+from reproduce.verdicts.compare import compare
 from reproduce.verdicts.measured import measure_table
 from reproduce.verdicts.published import load, resolve_all, table_ids
 
@@ -42,8 +45,8 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     console = Console()
     results = [result(options, setting, store, table(id), cells) for id, cells in chosen.items()]
     illustrated = options.format in ILLUSTRATED
-    figures = draw(setting, store, chosen) if illustrated else {}
-    tables = [replace(rendered, figure=figures.get(rendered.table.id)) for rendered, _ in results]
+    drawn = draw(setting, store, chosen) if illustrated else {}
+    tables = [replace(rendered, figure=drawn.get(rendered.table.id)) for rendered, _ in results]
     width = console.width if console.is_terminal else Screen().width
     screen = Screen(width, console.is_terminal, sys.stdout.encoding or Screen().encoding)
     sys.stdout.write(render(tables, options.format, screen))
@@ -54,9 +57,6 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
 
 def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[ComparedTable, bool]:
     """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
-    from reproduce.verdicts.claims import check_claims
-    from reproduce.verdicts.compare import compare
-
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
@@ -93,18 +93,16 @@ def draw(setting: Setting, store: Store, ids: Iterable[str]) -> dict[str, Drawin
 
 def _draw(setting: Setting, store: Store, table: Table) -> Drawing | None:
     """Draw a table's figure from its finished runs, and say on stderr where it is."""
-    from reproduce.figures.style import save, styled
-
     assert table.figure is not None
     folder = store.root / "figures"
-    with styled():
+    with figures.style.styled():
         figure = table.figure(setting, store)
         if figure is None:
             print(f"{table.id}: no figure yet, for none of the runs that it is drawn from is done.", file=sys.stderr)
             return None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            png, svg = save(figure, folder / f"{table.id}-{setting.profile}")
+            png, svg = figures.style.save(figure, folder / f"{table.id}-{setting.profile}")
         except OSError as error:
             raise UsageError(f"Expected to write figures into {folder}, but it cannot be written ({error.strerror}).") from error
     print(f"{table.id}: figure {png} and {svg}", file=sys.stderr)

@@ -33,7 +33,7 @@ class Accuracies:
     unsubsampled: Sequence[float]
 
 
-def accuracy(title: str, shown: Sequence[Accuracies], notes: Sequence[str]) -> Figure:
+def draw(title: str, shown: Sequence[Accuracies], notes: Sequence[str]) -> Figure:
     """Draw what each choice of filter sizes scores with subsampling and without, and by how much that differs.
 
     Source: Pintea et al. 2021, figure 6.

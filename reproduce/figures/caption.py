@@ -9,7 +9,7 @@ from reproduce.jobs.store import Store
 from reproduce.verdicts.measured import described, measured_on
 
 
-def caption(profile: str, jobs: Iterable[Job], store: Store) -> str:
+def of(profile: str, jobs: Iterable[Job], store: Store) -> str:
     """Say on what finished jobs were measured, as a table's header does."""
     jobs = list(jobs)
     results = [store.run(job).result or {} for job in jobs]

@@ -40,7 +40,7 @@ class MapSizes:
             raise ValueError(f"Expected `learned` to have the baseline's {len(self.baseline)} layers for every seed, but got {counts}.")
 
 
-def map_sizes(shown: Sequence[MapSizes], notes: Sequence[str]) -> Figure:
+def draw(shown: Sequence[MapSizes], notes: Sequence[str]) -> Figure:
     """Draw the height of feature maps against the layer: steps are hard-coded, points are learned, the mean over seeds.
 
     Source: Pintea et al. 2021, figures 7 and 8.
@@ -53,11 +53,11 @@ def map_sizes(shown: Sequence[MapSizes], notes: Sequence[str]) -> Figure:
         notes = [BANDS, *notes]
     figure, column = panels([sizes.title for sizes in shown], notes, height=HEIGHT, left=LEFT, right=RIGHT)
     for axes, sizes in zip(column, shown, strict=True):
-        _draw(axes, sizes)
+        _draw_axes(axes, sizes)
     return figure
 
 
-def _draw(axes: Axes, sizes: MapSizes) -> None:
+def _draw_axes(axes: Axes, sizes: MapSizes) -> None:
     layers = range(1, len(sizes.baseline) + 1)
     axes.stairs(sizes.baseline, np.arange(len(layers) + 1) + 0.5, baseline=None, color=VERMILION, linewidth=1.0, label="hard-coded")
     draw_seeds(axes, layers, sizes.learned, color=BLUE, marker="o", markersize=3, label="learned")

@@ -51,7 +51,7 @@ class Board:
         return any((mask == IGNORED).any() for example in self.examples for mask in example.masks.values())
 
 
-def segmentations(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
+def draw(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
     """Draw pictures beside their labels and what networks make of them, a board a data set, each with a legend of the classes it shows.
 
     Source: Wei et al. 2017, figure 3.
@@ -65,7 +65,7 @@ def segmentations(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
     figure = Figure(figsize=(PAGE, height))
     top = height
     for board in boards:
-        _draw(figure, board, top)
+        _draw_board(figure, board, top)
         top -= _height(board)
     write_footer(figure, footer, MARGIN)
     return figure
@@ -102,7 +102,7 @@ def _height(board: Board) -> float:
     return LINE * 2 + TITLE + sum(height + GAP for height in _rows(board)) + (_legend_lines(board) + 1) * LINE
 
 
-def _draw(figure: Figure, board: Board, top: float) -> None:
+def _draw_board(figure: Figure, board: Board, top: float) -> None:
     width, height = figure.get_size_inches()
     column = _widths(board)
     figure.text(MARGIN / width, (top - 1.5 * LINE) / height, board.title, size=LARGE, fontweight="bold", va="center")

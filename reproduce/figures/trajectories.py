@@ -65,7 +65,7 @@ class Panel:
         return len(self.lines) > MOST_LABELS
 
 
-def trajectories(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
+def draw(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
     """Draw learned numbers against the training step: a line the mean over seeds, a band from the lowest to the highest.
 
     Source: Wei et al. 2017, figure 2; Pintea et al. 2021, figure 5b.
@@ -81,11 +81,11 @@ def trajectories(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
         notes = [BANDS + f" Of more than {MOST_LABELS} lines: means alone." * (True in crowded), *notes]
     figure, column = panels([panel.title for panel in shown], notes, height=HEIGHT, left=LEFT, right=RIGHT)
     for axes, panel in zip(column, shown, strict=True):
-        _draw(axes, panel)
+        _draw_axes(axes, panel)
     return figure
 
 
-def _draw(axes: Axes, panel: Panel) -> None:
+def _draw_axes(axes: Axes, panel: Panel) -> None:
     ranks = sorted({line.rank for line in panel.lines})
     ordered = mpl.colormaps["viridis"](np.linspace(0, 0.82, len(ranks)))  # told apart by the colour-blind and in grey
     colours = [ordered[ranks.index(line.rank)] for line in panel.lines]

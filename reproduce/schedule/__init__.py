@@ -1,1 +1,5 @@
 """When and where jobs run: the engine, its launchers and their devices, time limits, forecasts, progress on the terminal."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

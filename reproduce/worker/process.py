@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from datamodules.errors import DataError
-from reproduce import plugins
+from reproduce import plugins, worker
 from reproduce.jobs.job import Job, from_plain
+from reproduce.jobs.provenance import provenance
 from reproduce.jobs.store import Run, Store, read_json, write_atomically
 from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import ranks
@@ -73,8 +74,7 @@ def _work(job: Job, run: Run, rank: int | None, before: tuple[int, float]) -> in
     perform = partial(_perform, job, run, time.time(), before)
     if rank is not None or job.runtime.world == 1:
         return perform(rank or 0)
-    import reproduce.worker.training  # noqa: F401  # imported once, before the ranks are forked
-
+    _ = worker.training  # imported once, before the ranks are forked
     failed = ranks.start(perform, job.runtime)
     if any(code < 0 for code in failed):
         print(f"A rank was ended by signal {-min(failed)}, and the others with it.", flush=True)
@@ -87,8 +87,6 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
     mirror = Mirror(job, run, on=rank == 0)
     try:
         import torch
-
-        from reproduce.jobs.provenance import provenance
 
         if job.runtime.threads:
             torch.set_num_threads(job.runtime.threads)
@@ -121,10 +119,7 @@ def _said(error: Exception) -> str:
 
 def _work_of(job: Job) -> Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]:
     """Return what does a job: its own function where it measures, else the training and evaluation of its LightningModule."""
-    from reproduce.worker.building import resolve
-    from reproduce.worker.training import train
-
-    return train if job.evaluates else resolve(job.task)
+    return worker.training.train if job.evaluates else worker.building.resolve(job.task)
 
 
 def work_with_log(folder: Path, gpus: str = "") -> None:

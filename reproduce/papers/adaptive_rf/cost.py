@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lightning_modules.layers.receptive_field import inflated_size
+from reproduce import figures
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.helen import SCALES, training_jobs
@@ -128,11 +129,10 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     seconds, memory = samples(setting, store)
     if not seconds:
         return None
-    from reproduce.figures.caption import caption
     from reproduce.papers.adaptive_rf.drawing import cost
 
     jobs, _ = cost_jobs(setting)
-    return cost(seconds, memory, [caption(setting.profile, [job for job in jobs if store.run(job).done], store)])
+    return cost(seconds, memory, [figures.caption.of(setting.profile, [job for job in jobs if store.run(job).done], store)])
 
 
 def _grows(column: str, evidence: Evidence) -> Finding:

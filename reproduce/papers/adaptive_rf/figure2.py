@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from datamodules.errors import DataError
+from reproduce import figures
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import table1, table2
@@ -24,7 +25,6 @@ from reproduce.verdicts.logic import Finding, all_of, any_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from reproduce.figures.trajectories import Trajectory
 
 # Below this f, section 3.3's formula gives an initial dilation of 2 (a kernel of 7 cells) the receptive field of the best baseline,
 # dilation 4 (13 cells, 308 pixels): (7 + 1) / f exceeds 12.
@@ -93,17 +93,17 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     jobs = [job for networks in found.values() for seeds in networks for job in seeds]
     if not jobs:
         return None
-    from reproduce.figures.caption import caption
-    from reproduce.figures.trajectories import Panel, trajectories
 
     panels = [
-        Panel(name, [trajectory(seeds) for seeds in networks if seeds], "inflation factor f", "initial\ndilation", start=1.0)
+        figures.trajectories.Panel(
+            name, [trajectory(seeds) for seeds in networks if seeds], "inflation factor f", "initial\ndilation", start=1.0
+        )
         for name, networks in found.items()
         if any(networks)
     ]
     starts = sorted({start for job in jobs if (start := begins(job))})
     notes = [f"*, dashed: f moves from step {start:,} on." for start in starts]
-    return trajectories(panels, [*notes, caption(setting.profile, jobs, store)])
+    return figures.trajectories.draw(panels, [*notes, figures.caption.of(setting.profile, jobs, store)])
 
 
 def begins(job: Job) -> int:
@@ -111,15 +111,13 @@ def begins(job: Job) -> int:
     return (job.recipe.group("f").start or 0) if job.recipe else 0
 
 
-def trajectory(seeds: dict[Job, dict[int, float]]) -> Trajectory:
+def trajectory(seeds: dict[Job, dict[int, float]]) -> figures.trajectories.Trajectory:
     """Bring a network's seeds to the steps that all of them logged."""
-    from reproduce.figures.trajectories import Trajectory
-
     job = next(iter(seeds))
     assert isinstance(job.network, AdaptiveVGG)
     dilation, late = job.network.dilation, begins(job) > 0
     steps, values = together(seeds.values())
-    return Trajectory(f"{dilation}{'*' * late}", dilation, steps, values, dashed=late)
+    return figures.trajectories.Trajectory(f"{dilation}{'*' * late}", dilation, steps, values, dashed=late)
 
 
 def _wider_on_voc(evidence: Evidence) -> Finding:

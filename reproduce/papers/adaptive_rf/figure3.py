@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from datamodules.layouts import helen, voc
+from reproduce import figures, worker
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import figure2
@@ -18,8 +19,6 @@ from reproduce.verdicts.logic import all_of, not_
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from reproduce.figures.segmentations import Board
 
 
 @dataclass(frozen=True)
@@ -70,22 +69,22 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     done = [(part, jobs) for part, jobs in done if jobs]
     if not done:
         return None
-    from reproduce.figures.caption import caption
-    from reproduce.figures.segmentations import segmentations
 
     boards = [board(part, jobs, store) for part, jobs in done]
-    said = caption(setting.profile, [job for _, jobs in done for job in jobs], store)
-    return segmentations(boards, ["Pictures: evenly spaced in the list of the split that is evaluated.", said])
+    said = figures.caption.of(setting.profile, [job for _, jobs in done for job in jobs], store)
+    return figures.segmentations.draw(boards, ["Pictures: evenly spaced in the list of the split that is evaluated.", said])
 
 
-def board(part: Part, jobs: Sequence[Job], store: Store) -> Board:
+def board(part: Part, jobs: Sequence[Job], store: Store) -> figures.segmentations.Board:
     """Segment one data set's pictures by each network."""
-    from reproduce.figures.overlay import colours_of
-    from reproduce.figures.segmentations import Board
-    from reproduce.worker.prediction import examples
-
     titles = [title(job.network) for job in jobs]
-    return Board(part.name, ("truth", *titles), examples(jobs, store, part.pictures), part.classes, colours_of(part.classes))
+    return figures.segmentations.Board(
+        part.name,
+        ("truth", *titles),
+        worker.prediction.examples(jobs, store, part.pictures),
+        part.classes,
+        figures.overlay.colours_of(part.classes),
+    )
 
 
 def title(network: Network) -> str:

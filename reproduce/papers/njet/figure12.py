@@ -8,6 +8,7 @@ from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from reproduce import figures
 from reproduce.jobs.store import Store
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.sigmas import NETWORKS, trainings
@@ -53,7 +54,6 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     plain, jet = (each[0][0] for each in (training_jobs(setting, "nin", NIN), trainings(setting, "njet-nin")))
     if not all(store.run(job).done and store.run(job).weights.exists() for job in (plain, jet)):
         return None
-    from reproduce.figures.caption import caption
     from reproduce.papers.njet.drawing import LayerFilters, filters
     from reproduce.papers.njet.filters import large_filters
 
@@ -62,7 +62,10 @@ def figure(setting: Setting, store: Store) -> Figure | None:
         LayerFilters(f"layer {index}", sigma, fixed, learned)
         for index, ((_, fixed), (sigma, learned)) in enumerate(zip(*halves, strict=True), 1)
     ]
-    notes = [f"NiN: of each layer the first {FILTERS} filters, on its first channel.", caption(setting.profile, [plain, jet], store)]
+    notes = [
+        f"NiN: of each layer the first {FILTERS} filters, on its first channel.",
+        figures.caption.of(setting.profile, [plain, jet], store),
+    ]
     return filters(layers, notes)
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from reproduce import figures
 from reproduce.jobs.store import Store
 from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
@@ -58,12 +59,12 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     jobs = [job for seeds in found.values() for job in seeds]
     if not jobs:
         return None
-    from reproduce.figures.caption import caption
-    from reproduce.figures.trajectories import Panel, Trajectory, trajectories
 
-    lines = [Trajectory(f"{resized:g}x", resized, *together(seeds.values())) for resized, seeds in found.items() if seeds]
-    panel = Panel("Resized MNIST", lines, "sigma in pixels", "resized", start=TOY_JET.sigma)
-    return trajectories([panel], [caption(setting.profile, jobs, store)])
+    lines = [
+        figures.trajectories.Trajectory(f"{resized:g}x", resized, *together(seeds.values())) for resized, seeds in found.items() if seeds
+    ]
+    panel = figures.trajectories.Panel("Resized MNIST", lines, "sigma in pixels", "resized", start=TOY_JET.sigma)
+    return figures.trajectories.draw([panel], [figures.caption.of(setting.profile, jobs, store)])
 
 
 def _follows(evidence: Evidence) -> Finding:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reproduce import figures
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Store
 from reproduce.papers.common.trainings import Trainings
@@ -45,10 +46,7 @@ def _name(sizes: tuple[int, ...]) -> str:
 
 def figure(setting: Setting, store: Store) -> Figure | None:
     """Draw both accuracies of every choice."""
-    from reproduce.figures.accuracy import Accuracies, accuracy
-    from reproduce.figures.caption import caption
-
-    shown: list[Accuracies] = []
+    shown: list[figures.accuracy.Accuracies] = []
     done: list[Job] = []
     for sizes in SIZES:
         found: list[list[float]] = []
@@ -56,8 +54,8 @@ def figure(setting: Setting, store: Store) -> Figure | None:
             results = {job: result for job in trainings(setting, sizes, pooling)[0] if (result := store.run(job).result)}
             done += results
             found.append([100 * result["metrics"]["accuracy"] for result in results.values()])
-        shown.append(Accuracies(", ".join(map(str, sizes)), *found))
-    return accuracy("NiN on CIFAR-10", shown, [caption(setting.profile, done, store)]) if done else None
+        shown.append(figures.accuracy.Accuracies(", ".join(map(str, sizes)), *found))
+    return figures.accuracy.draw("NiN on CIFAR-10", shown, [figures.caption.of(setting.profile, done, store)]) if done else None
 
 
 def _small_affected(evidence: Evidence) -> Finding:

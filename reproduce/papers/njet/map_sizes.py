@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from datamodules.layouts.cifar import CIFAR10
+from reproduce import figures
 from reproduce.jobs.store import Store
 from reproduce.papers.njet.cells import learned, sizes
 from reproduce.papers.njet.deviations import cifar_deviations
@@ -46,10 +47,10 @@ def _figure(name: str, title: str, plain: Published, jet: Published, setting: Se
     ]
     if not all(results):
         return None
-    from reproduce.figures.caption import caption
-    from reproduce.figures.map_sizes import MapSizes, map_sizes
 
-    return map_sizes([MapSizes(title, results[0][0], results[1])], [caption(setting.profile, jobs, store)])
+    return figures.map_sizes.draw(
+        [figures.map_sizes.MapSizes(title, results[0][0], results[1])], [figures.caption.of(setting.profile, jobs, store)]
+    )
 
 
 def table(number: int, name: str, title: str, plain: Published, jet: Published, claims: tuple[Claim, ...] = ()) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from reproduce import figures
 from reproduce.jobs.store import Store
 from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
@@ -38,9 +39,6 @@ def cells(setting: Setting) -> list[Cell]:
 
 def figure(setting: Setting, store: Store) -> Figure | None:
     """Draw every layer's sigma against the training step, a panel a network."""
-    from reproduce.figures.caption import caption
-    from reproduce.figures.trajectories import Panel, Trajectory, trajectories
-
     panels, done = [], []
     for row, (title, network) in NETWORKS.items():
         jobs = [job for job in trainings(setting, row)[0] if store.run(job).done]
@@ -50,11 +48,11 @@ def figure(setting: Setting, store: Store) -> Figure | None:
         lines = []
         layer = 1
         while found := curves(jobs, store, f"trajectory/sigma_{layer}"):
-            lines.append(Trajectory(str(layer), layer, *together(found.values())))
+            lines.append(figures.trajectories.Trajectory(str(layer), layer, *together(found.values())))
             layer += 1
         assert network.jet is not None
-        panels.append(Panel(title, lines, "sigma in pixels", "layer", start=network.jet.sigma))
-    return trajectories(panels, [caption(setting.profile, done, store)]) if panels else None
+        panels.append(figures.trajectories.Panel(title, lines, "sigma in pixels", "layer", start=network.jet.sigma))
+    return figures.trajectories.draw(panels, [figures.caption.of(setting.profile, done, store)]) if panels else None
 
 
 TABLE = Table("njet.sigmas", cells, (), partial(cifar_deviations, "sigmas"), figure=figure)

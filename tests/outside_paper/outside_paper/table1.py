@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from outside_paper.specs import RATE, Brightened, EnvelopeNet, PeriodRegression, Waves
+from reproduce import figures
 from reproduce.jobs.job import Job, evaluation
 from reproduce.jobs.store import Store
 from reproduce.papers.common.cells import plain_cells
@@ -59,11 +60,10 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     found = curves(done[0] if done else (), store, f"trajectory/{RATE.name}")
     if not found:
         return None
-    from reproduce.figures.caption import caption
-    from reproduce.figures.trajectories import Panel, Trajectory, trajectories
-
-    panel = Panel("Waves", [Trajectory("coarse", 0, *together(found.values()))], RATE.axis, "stage", start=RATE.start)
-    return trajectories([panel], [caption(setting.profile, found, store)])
+    panel = figures.trajectories.Panel(
+        "Waves", [figures.trajectories.Trajectory("coarse", 0, *together(found.values()))], RATE.axis, "stage", start=RATE.start
+    )
+    return figures.trajectories.draw([panel], [figures.caption.of(setting.profile, found, store)])
 
 
 def deviations(setting: Setting) -> list[Deviation]:

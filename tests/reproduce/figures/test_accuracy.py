@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 
-from reproduce.figures.accuracy import APART, Accuracies, accuracy
+from reproduce.figures.accuracy import APART, Accuracies, draw
 from reproduce.figures.style import COLUMN, styled
 
 SHOWN = [
@@ -26,7 +26,7 @@ def drawn(axes: Axes) -> dict[str, list[tuple[float, float]]]:
 
 def test_points_are_means_and_bars_reach_from_the_lowest_to_the_highest() -> None:
     with styled():
-        (axes,) = accuracy("NiN on CIFAR-10", SHOWN, []).axes
+        (axes,) = draw("NiN on CIFAR-10", SHOWN, []).axes
     points = drawn(axes)
     assert list(points) == ["subsampled", "not subsampled"]
     assert np.array(points["subsampled"]) == pytest.approx(np.array([(0 - APART, 89.0), (1 - APART, 90.0), (2 - APART, 89.25)]))
@@ -39,7 +39,7 @@ def test_points_are_means_and_bars_reach_from_the_lowest_to_the_highest() -> Non
 
 def test_both_points_of_a_choice_are_tied_and_their_difference_is_written() -> None:
     with styled():
-        (axes,) = accuracy("NiN on CIFAR-10", SHOWN, []).axes
+        (axes,) = draw("NiN on CIFAR-10", SHOWN, []).axes
     ties = [line.get_ydata() for line in axes.lines if line.get_label() == "_change"]
     assert np.array(ties) == pytest.approx(np.array([(89.0, 84.1666667), (90.0, 91.25)]))
     assert [text.get_text() for text in axes.texts] == ["−4.8", "+1.2"]  # of 7, 7, 7 one is unknown
@@ -48,7 +48,7 @@ def test_both_points_of_a_choice_are_tied_and_their_difference_is_written() -> N
 def test_notes_say_what_points_and_numbers_are() -> None:
     def said(shown: list[Accuracies]) -> str:
         with styled():
-            return " ".join(accuracy("NiN", shown, ["profile demo"]).texts[0].get_text().split())
+            return " ".join(draw("NiN", shown, ["profile demo"]).texts[0].get_text().split())
 
     numbers = "Numbers: accuracy without subsampling minus accuracy with it, in percentage points."
     assert said(SHOWN) == f"{numbers} Points: means over seeds; bars: from the lowest to the highest. profile demo"
@@ -58,7 +58,7 @@ def test_notes_say_what_points_and_numbers_are() -> None:
 @pytest.mark.parametrize("shown", [SHOWN, SHOWN[:1], [Accuracies(f"{k}, {k}, {k}", [90, 90.4], [70.0, 79.9]) for k in (3, 5, 7, 9, 11)]])
 def test_nothing_overlaps_or_is_cut_off(shown: list[Accuracies]) -> None:
     with styled():
-        figure = accuracy("NiN on CIFAR-10", shown, ["profile demo"])
+        figure = draw("NiN on CIFAR-10", shown, ["profile demo"])
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     (axes,) = figure.axes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from reproduce.figures.map_sizes import MapSizes, map_sizes
+from reproduce.figures.map_sizes import MapSizes, draw
 from reproduce.figures.panels import BANDS
 from reproduce.figures.style import COLUMN, styled
 
@@ -14,7 +14,7 @@ DEEP = MapSizes("ResNet-32", [32] * 11 + [16] * 10 + [8] * 10, [[33.0] * 31])
 
 def test_steps_points_and_bands_are_the_sizes() -> None:
     with styled():
-        (axes,) = map_sizes([NIN], ["profile demo"]).axes
+        (axes,) = draw([NIN], ["profile demo"]).axes
     (steps,) = axes.patches
     values, edges, _ = steps.get_data()
     assert list(values) == [32, 16, 8]
@@ -32,7 +32,7 @@ def test_steps_points_and_bands_are_the_sizes() -> None:
 
 def test_a_panel_a_network_and_nothing_is_cut_off() -> None:
     with styled():
-        figure = map_sizes([NIN, DEEP], ["profile demo"])
+        figure = draw([NIN, DEEP], ["profile demo"])
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     assert [axes.get_title("left") for axes in figure.axes] == ["NiN", "ResNet-32"]
@@ -47,7 +47,7 @@ def test_a_panel_a_network_and_nothing_is_cut_off() -> None:
 
 def test_one_seed_has_no_band() -> None:
     with styled():
-        figure = map_sizes([DEEP], ["profile demo"])
+        figure = draw([DEEP], ["profile demo"])
     assert not figure.axes[0].collections
     assert figure.texts[0].get_text() == "profile demo"
     assert figure.axes[0].get_ylim() == pytest.approx((0, 1.1 * 33))  # higher than the baseline's

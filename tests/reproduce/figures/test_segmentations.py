@@ -6,7 +6,7 @@ import numpy as np
 
 from lightning_modules.example import Example
 from reproduce.figures.overlay import voc_colours
-from reproduce.figures.segmentations import NEUTRAL, Board, coloured, segmentations
+from reproduce.figures.segmentations import NEUTRAL, Board, coloured, draw
 from reproduce.figures.style import PAGE, styled
 
 COLOURS = voc_colours(4)
@@ -28,7 +28,7 @@ def test_pixels_have_their_classes_colours_and_ignored_ones_are_grey() -> None:
 
 def test_rows_are_pictures_and_columns_networks() -> None:
     with styled():
-        figure = segmentations([BOARD], ["profile demo | data: made up"])
+        figure = draw([BOARD], ["profile demo | data: made up"])
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     shown = [np.asarray(axes.images[0].get_array()) for axes in figure.axes]
@@ -50,7 +50,7 @@ def test_rows_are_pictures_and_columns_networks() -> None:
 def test_the_legend_has_the_classes_that_occur_and_only_those() -> None:
     without = Board("Helen", ("truth",), [Example(PICTURE, masks={"ground truth": np.zeros((2, 4), np.uint8)})], NAMES, COLOURS)
     with styled():
-        figure = segmentations([BOARD, without], [])
+        figure = draw([BOARD, without], [])
     legends = [[text.get_text() for text in legend.get_texts()] for legend in figure.legends]
     assert legends == [["background", "one", "three", "ignored"], ["background"]]
 
@@ -60,7 +60,7 @@ def test_a_tall_picture_keeps_its_shape_and_takes_no_page() -> None:
         "VOC", ("truth",), [Example(np.zeros((90, 30, 3), np.uint8), masks={"ground truth": np.zeros((90, 30), np.uint8)})], NAMES, COLOURS
     )
     with styled():
-        figure = segmentations([tall], [])
+        figure = draw([tall], [])
         figure.draw_without_rendering()
     box = figure.axes[0].get_window_extent()
     assert box.height <= box.width * 3.01

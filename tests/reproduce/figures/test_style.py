@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from reproduce.figures.style import COLUMN, save, styled, wrap
-from reproduce.figures.trajectories import Panel, Trajectory, trajectories
+from reproduce.figures.trajectories import Panel, Trajectory
+from reproduce.figures.trajectories import draw as trajectories
 
 
 def draw() -> Figure:

@@ -7,7 +7,7 @@ import pytest
 
 from reproduce.figures.panels import BANDS
 from reproduce.figures.style import COLUMN, SMALL, styled
-from reproduce.figures.trajectories import Panel, Trajectory, spread, trajectories
+from reproduce.figures.trajectories import Panel, Trajectory, draw, spread
 
 STEPS = [4, 9, 14]
 ONE = Trajectory("2", 2, STEPS, [[1.0, 0.9, 0.8]])
@@ -21,7 +21,7 @@ def panel(title: str, lines: list[Trajectory]) -> Panel:
 
 def test_the_lines_are_the_curves_and_the_bands_their_ranges() -> None:
     with styled():
-        figure = trajectories([panel("Helen", [ONE, LATE, SEVERAL])], ["profile demo"])
+        figure = draw([panel("Helen", [ONE, LATE, SEVERAL])], ["profile demo"])
     (axes,) = figure.axes
     assert axes.get_ylabel() == "inflation factor f"
     lines = {line.get_label(): line for line in axes.lines if line.get_label() != "_tie"}
@@ -40,7 +40,7 @@ def test_the_lines_are_the_curves_and_the_bands_their_ranges() -> None:
 
 def test_the_late_line_is_dashed_in_the_colour_of_its_dilation() -> None:
     with styled():
-        (axes,) = trajectories([panel("Helen", [ONE, LATE, SEVERAL])], []).axes
+        (axes,) = draw([panel("Helen", [ONE, LATE, SEVERAL])], []).axes
     lines = {line.get_label(): line for line in axes.lines}
     assert [lines[label].get_linestyle() for label in ("2", "2*", "8")] == ["-", "--", "-"]
     assert tuple(lines["2"].get_color()) == tuple(lines["2*"].get_color()) != tuple(lines["8"].get_color())
@@ -48,8 +48,8 @@ def test_the_late_line_is_dashed_in_the_colour_of_its_dilation() -> None:
 
 def test_labels_say_how_many_seeds_only_where_that_differs() -> None:
     with styled():
-        mixed = trajectories([panel("Helen", [ONE, SEVERAL])], []).axes[0]
-        alike = trajectories([panel("Helen", [ONE, LATE])], []).axes[0]
+        mixed = draw([panel("Helen", [ONE, SEVERAL])], []).axes[0]
+        alike = draw([panel("Helen", [ONE, LATE])], []).axes[0]
     assert {text.get_text() for text in mixed.texts} == {"2 (n=1)", "8 (n=3)", "initial\ndilation"}
     assert {text.get_text() for text in alike.texts} == {"2", "2*", "initial\ndilation"}
 
@@ -57,7 +57,7 @@ def test_labels_say_how_many_seeds_only_where_that_differs() -> None:
 def test_a_panel_a_data_set_and_the_notes_under_them_as_wide_as_a_column() -> None:
     notes = ["profile demo | data: made up | seeds: 0, 1, 2 | device: a processor with a name that is long enough for two lines"]
     with styled():
-        figure = trajectories([panel("Helen", [SEVERAL]), panel("VOC", [ONE])], notes)
+        figure = draw([panel("Helen", [SEVERAL]), panel("VOC", [ONE])], notes)
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     assert [axes.get_title("left") for axes in figure.axes] == ["Helen", "VOC"]
@@ -81,7 +81,7 @@ def layers(count: int, seeds: int) -> Panel:
 
 def test_more_lines_than_labels_fit_have_a_bar_of_colours() -> None:
     with styled():
-        figure = trajectories([layers(31, 2)], ["profile demo"])
+        figure = draw([layers(31, 2)], ["profile demo"])
         figure.draw_without_rendering()
     (axes,) = figure.axes
     (bar,) = axes.child_axes
@@ -100,7 +100,7 @@ def test_more_lines_than_labels_fit_have_a_bar_of_colours() -> None:
 
 def test_a_panel_without_a_common_start_has_no_line_there() -> None:
     with styled():
-        (axes,) = trajectories([layers(3, 1)], []).axes
+        (axes,) = draw([layers(3, 1)], []).axes
     assert [line.get_label() for line in axes.lines if line.get_label() != "_tie"] == ["3", "2", "1"]
     low, high = axes.get_ylim()
     assert 0.0 < low < 0.1
@@ -118,7 +118,7 @@ def test_a_panel_without_a_common_start_has_no_line_there() -> None:
 )
 def test_what_lines_and_bands_are_is_said_where_there_are_several_seeds(shown: list[Panel], said: str) -> None:
     with styled():
-        figure = trajectories(shown, [])
+        figure = draw(shown, [])
     assert " ".join(figure.texts[0].get_text().split()) == said
     assert [len(axes.collections) for axes in figure.axes] == [
         0 if panel.crowded or len(panel.lines[0].values) == 1 else len(panel.lines) for panel in shown
@@ -128,7 +128,7 @@ def test_what_lines_and_bands_are_is_said_where_there_are_several_seeds(shown: l
 def test_lines_that_never_move_have_a_height() -> None:
     flat = Panel("MNIST", [Trajectory("1×", 1.0, [0, 9], [[2.0, 2.0]])], "σ in pixels", "resized")
     with styled():
-        (axes,) = trajectories([flat], []).axes
+        (axes,) = draw([flat], []).axes
     assert axes.get_ylim() == pytest.approx((1.9, 2.1))
 
 
@@ -137,7 +137,7 @@ def test_nothing_is_cut_off_however_far_f_moves(scale: float) -> None:
     """A narrow range has tick labels of many digits."""
     lines = [Trajectory(str(dilation), dilation, [0, 1], [[1.0, 1.0 + scale * end]]) for dilation, end in ((2, -0.7), (20, 0.9))]
     with styled():
-        figure = trajectories([panel("VOC", lines)], ["profile demo"])
+        figure = draw([panel("VOC", lines)], ["profile demo"])
         figure.draw_without_rendering()
         inside = figure.get_tightbbox()
     assert inside.x0 > 0

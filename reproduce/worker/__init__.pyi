@@ -1,0 +1,9 @@
+from . import building as building
+from . import callbacks as callbacks
+from . import checkpoints as checkpoints
+from . import prediction as prediction
+from . import process as process
+from . import ranks as ranks
+from . import speed as speed
+from . import stages as stages
+from . import training as training
