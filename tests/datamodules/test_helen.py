@@ -237,8 +237,3 @@ def test_missing_data_and_missing_setup(tmp_path: Path, data_root: Path) -> None
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match="set `cache` to a folder"):
         HelenDataModule(data_root, cache=tmp_path / "file").prepare_data()
-
-
-def test_the_package_has_no_other_names() -> None:
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        datamodules.Nothing  # noqa: B018
