@@ -11,10 +11,10 @@ from datamodules.layouts.image_set import File, ImageSet, Pictures, Version
 
 
 def read(part: tuple[File, ...]) -> Pictures:
-    """Read one file: `X`, H W 3 N, and `y`, N 1, whose 1 to 9 are digits and whose 10 is the digit 0.
+    """Read a file: `X`, H W 3 N, and `y`, N 1, in which 1 to 9 are digits and 10 is the digit 0.
 
     Raises:
-        DataError: it cannot be read, or holds other things.
+        DataError: the file cannot be read, or has other content.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -24,7 +24,7 @@ def read(part: tuple[File, ...]) -> Pictures:
     try:
         content = loadmat(io.BytesIO(data), variable_names=["X", "y"])
         images, labels = content["X"], content["y"]
-    except Exception as error:  # SciPy raises a dozen kinds on broken files, zlib's and struct's own among them
+    except Exception as error:  # on broken files SciPy raises a dozen types, also of zlib and struct
         raise file.error("is cut short or is no MATLAB file with `X` and `y`") from error
     if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype != np.uint8:
         raise file.error("has no `X` of H x W x 3 x N bytes")
@@ -36,7 +36,8 @@ def read(part: tuple[File, ...]) -> Pictures:
     return Pictures(np.ascontiguousarray(images.transpose(3, 2, 0, 1)), labels[:, 0] % 10)
 
 
-# Not in paper (Pintea et al. 2021): the normalisation; that of the training pictures. The 531,131 easier ones of `extra` are left out.
+# Not in paper (Pintea et al. 2021): mean and standard deviation, which are those of the training pictures. The 531,131 easier pictures of
+# `extra` are not used.
 SVHN = ImageSet(
     title="SVHN",
     classes=tuple("0123456789"),

@@ -56,5 +56,5 @@ def test_broken_labels_are_named(copy: Path, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be(voc_root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="set `cache` to a folder"):
+    with pytest.raises(DataError, match="set `cache` to another folder"):
         sbd.decode(find(voc_root), tmp_path / "file")
