@@ -56,7 +56,7 @@ def _records(file: File, labels: int) -> Pictures:
 
     data = file.content()
     if not data or len(data) % (labels + _VALUES):
-        raise file.error(f"has {len(data)} bytes, which is no multiple of the {labels + _VALUES} of one picture")
+        raise file.error(f"has {len(data)} bytes, which is not a multiple of the {labels + _VALUES} of one picture")
     rows = np.frombuffer(data, np.uint8).reshape(-1, labels + _VALUES)
     return Pictures(rows[:, labels:].reshape(-1, *_SHAPE), rows[:, labels - 1])
 
@@ -78,7 +78,7 @@ def read_pickle(part: tuple[File, ...]) -> Pictures:
     except Refused as error:
         raise file.error(f"asks for {error}, which is neither an array nor a plain type, and was refused") from error
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
-        raise file.error("is cut short or is no pickle of arrays and plain types") from error
+        raise file.error("is cut short or is not a pickle of arrays and plain types") from error
     fields = content if isinstance(content, dict) else {}
     data, labels = fields.get("data"), next((fields[name] for name in _LABELS if name in fields), None)
     pixels = data.values if isinstance(data, _Array) else None

@@ -60,7 +60,7 @@ def read_jpeg(path: Path, owner: str, remedy: str) -> NDArray[np.uint8]:
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels: NDArray[np.uint8] | None = None if cut or not data else cv2.imdecode(buffer(data), flags=flags)
     if pixels is None:
-        raise DataError(f"The picture {path} is cut short or is no JPEG; {remedy}.")
+        raise DataError(f"The picture {path} is cut short or is not a JPEG; {remedy}.")
     return pixels
 
 

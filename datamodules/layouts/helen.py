@@ -182,7 +182,7 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
         # Like a JPEG, a PNG without its end chunk may still decode in part.
         pixels = cv2.imdecode(files.buffer(data), flags=cv2.IMREAD_GRAYSCALE) if b"IEND" in data[-64:] else None
         if pixels is None:
-            raise DataError(f"The label map {path} is cut short or is no PNG; {_replace(path)}.")
+            raise DataError(f"The label map {path} is cut short or is not a PNG; {_replace(path)}.")
         if pixels.shape != (height, width):
             found = f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise DataError(f"The label map {path} is {found} pixels where its picture is {width} x {height}; {_replace(path)}.")

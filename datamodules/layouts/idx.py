@@ -40,7 +40,7 @@ def read_idx(file: File, dimensions: int) -> NDArray[np.uint8]:
     data = file.content()
     head = 4 + 4 * dimensions
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) < head:
-        raise file.error(f"is no idx file of bytes whose number of dimensions is {dimensions}")
+        raise file.error(f"is not an idx file of bytes whose number of dimensions is {dimensions}")
     shape = [int(edge) for edge in np.frombuffer(data[4:head], ">u4")]
     values = np.frombuffer(data, np.uint8, offset=head)
     if values.size != np.prod(shape, dtype=object):

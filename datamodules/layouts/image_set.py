@@ -61,7 +61,7 @@ class File:
         try:
             return gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            raise self.error("is cut short or is no gzip file") from error
+            raise self.error("is cut short or is not a gzip file") from error
 
     def error(self, problem: str) -> DataError:
         """Return the error about this file; in its message `problem` follows the path."""
@@ -207,7 +207,7 @@ class ImageLayout:
             raise part[-1].error(f"holds {len(labels)} labels for {len(images)} pictures")
         if labels.min() < 0 or labels.max() >= number:
             strange = int(labels[(labels < 0) | (labels >= number)][0])
-            raise part[-1].error(f"has the label {strange}, which is no class (0 to {number - 1})")
+            raise part[-1].error(f"has the label {strange}, which is not a class (0 to {number - 1})")
         return Pictures(images, labels)
 
 

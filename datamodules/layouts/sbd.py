@@ -35,7 +35,7 @@ def read_mat(path: Path) -> NDArray[np.uint8]:
     try:
         labels = loadmat(path)["GTcls"][0]["Segmentation"][0]
     except Exception as error:  # on broken files SciPy raises a dozen types, also of zlib and struct
-        raise DataError(f"The labels {path} are cut short or are no MATLAB file with `GTcls.Segmentation`; {remedy}.") from error
+        raise DataError(f"The labels {path} are cut short or are not a MATLAB file with `GTcls.Segmentation`; {remedy}.") from error
     if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype != np.uint8:
         raise DataError(f"The labels {path} are not H x W bytes; {remedy}.")
     check_labels(labels, path, "SBD")

@@ -25,11 +25,11 @@ def read(part: tuple[File, ...]) -> Pictures:
         content = loadmat(io.BytesIO(data), variable_names=["X", "y"])
         images, labels = content["X"], content["y"]
     except Exception as error:  # on broken files SciPy raises a dozen types, also of zlib and struct
-        raise file.error("is cut short or is no MATLAB file with `X` and `y`") from error
+        raise file.error("is cut short or is not a MATLAB file with `X` and `y`") from error
     if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype != np.uint8:
         raise file.error("has no `X` of H x W x 3 x N bytes")
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "ui" or labels.shape != (images.shape[3], 1):
-        raise file.error(f"has no `y` of {images.shape[3]} x 1 integers, one a picture")
+        raise file.error(f"has no `y` of {images.shape[3]} x 1 integers, one per picture")
     strange = labels[(labels < 1) | (labels > 10)]
     if strange.size:
         raise file.error(f"has the label {int(strange[0])}, where the digits are 1 to 9 and 10 for 0")

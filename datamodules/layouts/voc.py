@@ -262,7 +262,7 @@ def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> 
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             mode, labels = image.mode, np.array(image)
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-        raise DataError(f"The labels {path} are cut short or are no PNG; {remedy}.") from error
+        raise DataError(f"The labels {path} are cut short or are not a PNG; {remedy}.") from error
     if mode not in ("P", "L"):
         raise DataError(f"The labels {path} are colours (mode {mode}), not indices of a palette; {remedy}.")
     check_labels(labels, path, source)
@@ -281,7 +281,7 @@ def check_labels(labels: NDArray[np.uint8], path: Path, source: str) -> None:
     strange = labels[(labels >= len(CLASSES)) & (labels != IGNORED)]
     if strange.size:
         raise DataError(
-            f"The labels {path} have {int(strange.flat[0])}, which is no class (0 to 20) and not 255; {_replace(path, source)}."
+            f"The labels {path} have {int(strange.flat[0])}, which is neither a class (0 to 20) nor 255; {_replace(path, source)}."
         )
 
 
