@@ -1,6 +1,6 @@
-"""Face alignment: five points of a face are brought to a mean shape by a similarity transform, and the picture and its maps follow.
+"""Face alignment: a similarity transform brings five points of a face to a mean shape, and with them the picture and its maps.
 
-Source: Wei et al. 2017, section 4.1, "following similar steps in [10]" (Liu et al. 2015, whose public code has the mean shape below).
+Source: Wei et al. 2017, section 4.1, "following similar steps in [10]": Liu et al. 2015, whose public code has the mean shape below.
 Coordinates are x, y in pixels; whole numbers are pixel centres.
 """
 
@@ -19,15 +19,16 @@ MEAN_SHAPE: NDArray[np.float64] = np.array(
     [[-30.1601, -31.4298], [28.9460, -32.9585], [-0.4463, 3.8123], [-24.7828, 30.8101], [26.4432, 29.7659]], dtype=np.float64
 )
 MEAN_SHAPE_SIZE = 250
-REVISION = 1  # To be raised whenever a change here moves pixels: aligned copies made before are then not used again.
-# The `REVISION` of each method that trains on them has to be raised with it.
+# Raise it when a change here moves pixels: older aligned copies are then not used again. Raise the `REVISION` of each method that trains on
+# aligned faces with it.
+REVISION = 1
 
-# Not in paper: what lies outside the picture is background in the labels, and in the picture ImageNet's mean colour (RGB), which normalises
+# Not in paper: the values outside the photograph. Labels are background. The picture is ImageNet's mean colour (RGB), which normalises
 # to about 0.
 OUTSIDE_COLOUR = (124, 116, 104)
-BACKGROUND = 0  # outside the photograph
+BACKGROUND = 0
 
-# Groups of landmarks, and classes, whose centroids should coincide. Pairs of parts are averaged: it does not matter which is called left.
+# Groups of landmarks and classes whose centroids should coincide. The two parts of a pair are averaged: which one is left does not matter.
 _PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
     (("first brow", "second brow"), ((2,), (3,))),
     (("first eye", "second eye"), ((4,), (5,))),
@@ -37,23 +38,23 @@ _PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
 
 
 def five_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Reduce Helen's landmarks to the five points of the mean shape, wherever on its outline a group of points begins.
+    """Reduce Helen's landmarks to the five points of the mean shape, independently of the first point of an outline.
 
-    Not in paper: how 194 points become five; its authors detect others. Eyes are centroids; the mouth corners are the
-    outermost points of the outer lips along the line of the eyes; the nose is half way from its centroid to its lowest point, which is
-    where the mean shape has it (just above its base).
+    Not in paper: how 194 points become five; its authors use a detector. Here an eye is the centroid of its points. The mouth corners are
+    the outermost points of the outer lips along the line of the eyes. The nose is half way from its centroid to its lowest point: the mean
+    shape has it just above its base.
 
     Args:
         landmarks: 194 2.
 
     Returns:
-        5 2: eye, eye, nose, mouth corner, mouth corner, pairs from left to right in the picture.
+        5 2: eye, eye, nose, mouth corner, mouth corner. Pairs are from left to right in the picture.
 
     Raises:
         ValueError: `landmarks` has another shape.
     """
     if landmarks.shape != (194, 2):
-        raise ValueError(f"Expected `landmarks` to have shape (194, 2), but got {landmarks.shape}; `read_landmarks` gives that.")
+        raise ValueError(f"Expected `landmarks` to have shape (194, 2), but got {landmarks.shape}; read them with `read_landmarks`.")
     eyes = np.stack([landmarks[GROUPS["first eye"]].mean(axis=0), landmarks[GROUPS["second eye"]].mean(axis=0)])
     eyes = eyes[np.argsort(eyes[:, 0])]
     across = eyes[1] - eyes[0]
@@ -66,19 +67,19 @@ def five_points(landmarks: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def landmark_scale(landmarks: NDArray[np.float64], probabilities: NDArray[np.uint8]) -> float:
-    """Estimate the factor from the original photograph, in whose pixels landmarks are given, to the resized picture and its maps.
+    """Estimate the scale between landmarks, in pixels of the original photograph, and maps, in pixels of the resized picture.
 
-    Not in paper: the factors of Smith et al.'s resized set are not published, so each is had by least squares between centroids of parts.
+    Not in paper: Smith et al. did not publish the scales of their resized set. Here least squares between centroids of parts give them.
 
     Args:
-        landmarks: 194 2, pixels of the original.
-        probabilities: 11 H W, pixels of the resized picture.
+        landmarks: 194 2, in pixels of the original photograph.
+        probabilities: 11 H W, in pixels of the resized picture.
 
     Returns:
-        Resized pixels for each original pixel.
+        Resized pixels per original pixel.
 
     Raises:
-        DataError: the maps have none of the parts, or the parts are elsewhere than the landmarks at any scale.
+        DataError: the maps have none of the parts, or the landmarks do not fit the maps at any scale.
     """
     sources, targets = [], []
     for groups, classes in _PARTS:
@@ -88,37 +89,39 @@ def landmark_scale(landmarks: NDArray[np.float64], probabilities: NDArray[np.uin
             sources.append(np.mean([landmarks[GROUPS[group]].mean(axis=0) for group in groups], axis=0))
             targets.append(np.mean(found, axis=0))
     if not sources:
-        raise DataError("The maps show neither brows, eyes, nose nor lips to scale the landmarks to; check the face's label files.")
+        raise DataError(
+            "The maps have neither brows, eyes, nose nor lips, but the landmarks need one of them; check the face's label files."
+        )
     source, target = np.stack(sources), np.stack(targets)
     scale = float((source * target).sum() / (source * source).sum())
     error = float(np.linalg.norm(scale * source - target, axis=1).max())
     eyes = landmarks[GROUPS["first eye"]].mean(axis=0) - landmarks[GROUPS["second eye"]].mean(axis=0)
-    # Outlines and areas have slightly different centroids; as much as the distance of the eyes means somebody else's landmarks.
+    # Outlines and areas differ slightly in their centroids. A difference as large as that between the eyes means another face.
     if scale <= 0 or error > scale * float(np.linalg.norm(eyes)):
         raise DataError(f"Landmarks and maps are {error:.0f} pixels apart at the best scale; check that both belong to the same face.")
     return scale
 
 
 def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Find the rotation, uniform scale and shift (no reflection) that bring five points closest to the mean shape.
+    """Find the similarity transform (rotation, uniform scale, shift; no reflection) that brings five points closest to the mean shape.
 
-    Source: Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", in the plane.
+    Source: Umeyama 1991, "Least-squares estimation of transformation parameters between two point patterns", for two dimensions.
 
     Args:
-        points: 5 2, pixels of the picture.
-        size: edge of the square crop in pixels; the mean shape grows with it, about its centre.
+        points: 5 2, in pixels of the picture.
+        size: edge of the square crop in pixels. The mean shape scales with it about the centre of the crop.
 
     Returns:
         2 3: the matrix from picture to crop.
 
     Raises:
-        ValueError: `size` is not positive, or all points are one.
+        ValueError: `size` is not positive, or all points are equal.
     """
     if size < 1:
         raise ValueError(f"Expected `size` to be a positive number of pixels, but got {size}.")
     target = mean_shape(size)
     source_mean, target_mean = points.mean(axis=0), target.mean(axis=0)
-    # With points as complex numbers a similarity is one complex factor, and least squares is a quotient.
+    # On complex numbers a similarity is one complex factor, and its least-squares estimate is a quotient.
     source = (points - source_mean) @ np.array([1, 1j])
     factor = np.vdot(source, (target - target_mean) @ np.array([1, 1j])) / max(np.vdot(source, source).real, 1e-12)
     if abs(factor) < 1e-9:
@@ -128,22 +131,23 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
 
 def mean_shape(size: int) -> NDArray[np.float64]:
-    """Place the mean shape in a crop of `size` x `size` pixels: 5 2."""
+    """Return the mean shape in a crop of `size` x `size` pixels: 5 2."""
     return MEAN_SHAPE * (size / MEAN_SHAPE_SIZE) + (size - 1) / 2
 
 
 def align(
     image: NDArray[np.uint8], probabilities: NDArray[np.uint8], points: NDArray[np.float64], size: int
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Bring a face to the mean shape, and its probability maps to hard labels.
+    """Align a face to the mean shape and turn its probability maps into labels.
 
-    Source: Wei et al. 2017, section 4.1. Not in paper: labels by argmax, then the nearest one; colours bilinear, after averaging over areas
-    where the face shrinks.
+    Source: Wei et al. 2017, section 4.1.
+    Not in paper: the interpolation. Labels are the argmax of the maps, then warped by nearest neighbour. The picture is warped bilinearly,
+    after averaging over areas if the face shrinks.
 
     Args:
-        image: H W 3.
-        probabilities: 11 H W.
-        points: 5 2, pixels of `image`.
+        image: picture, H W 3.
+        probabilities: probability maps, 11 H W.
+        points: 5 2, in pixels of `image`.
         size: edge of the crop in pixels.
 
     Returns:
@@ -169,7 +173,7 @@ def align(
 
 
 def _centroid(maps: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-    """Centre of mass, x and y, of maps taken together; None where they are empty."""
+    """Return the centre of mass, x and y, of the sum of maps, or None if they are empty."""
     columns, rows = maps.sum(axis=(0, 1), dtype=np.float64), maps.sum(axis=(0, 2), dtype=np.float64)
     mass = columns.sum()
     if mass == 0:

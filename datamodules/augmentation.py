@@ -1,6 +1,7 @@
-"""Training's random scale, crop and flip: only the part of a picture that becomes the crop is resized.
+"""Random scale, crop and flip for training. Only the part of a picture that becomes the crop is resized.
 
-Not in paper (Wei et al. 2017): the augmentation on VOC. Scale, crop and flip are those of Chen et al. 2017 (DeepLabv3), section 4.1.
+Source: Chen et al. 2017 (DeepLabv3), section 4.1.
+Not in paper (Wei et al. 2017): the augmentation on VOC.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ Bytes = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Window:
-    """Which pixels of a picture become which of its crop, along one edge.
+    """The part of a picture that becomes its crop, along one edge.
 
     Args:
-        start: first pixel of the picture.
-        length: pixels of the picture.
-        offset: first pixel of the crop; those before are padding, as are those after `size` more.
-        size: pixels of the crop that `length` are resized to.
+        start: first pixel in the picture.
+        length: number of pixels in the picture.
+        offset: first pixel in the crop. The pixels before it, and those after `size` more, are padding.
+        size: number of pixels in the crop, to which the `length` pixels are resized.
     """
 
     start: int
@@ -36,12 +37,12 @@ class Window:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to one sample.
+    """The augmentation of one sample.
 
     Args:
-        scale: of the picture, unitless.
-        down: where the crop lies between its highest (0) and its lowest (1) place.
-        across: likewise from left to right.
+        scale: factor by which the picture is resized.
+        down: vertical place of the crop, from 0 (top) to 1 (bottom).
+        across: horizontal place of the crop, from 0 (left) to 1 (right).
         flip: whether left and right are exchanged.
     """
 
@@ -52,31 +53,31 @@ class Augmentation:
 
 
 def draw(seed: int, step: int, index: int, scale: tuple[float, float], flip: bool) -> Augmentation:
-    """Draw the augmentation of one sample, which follows from the arguments alone, so that a resumed training draws the same.
+    """Draw the augmentation of one sample. It depends only on the arguments: a resumed training draws the same.
 
     Args:
-        seed: of the training.
-        step: of the training.
-        index: of the sample in the batch of all ranks together.
-        scale: lowest and highest, uniform between them.
-        flip: whether half of all samples are flipped.
+        seed: seed of the augmentation.
+        step: training step.
+        index: index of the sample in the batch of all ranks.
+        scale: lowest and highest scale, between which it is uniform.
+        flip: whether half of the samples are flipped.
     """
-    # The last number parts this stream from that of the order: numpy takes (seed, epoch) and (seed, epoch, 0) for the same.
+    # The last number separates this stream from that of the order: NumPy gives (seed, epoch) and (seed, epoch, 0) the same stream.
     rng = np.random.default_rng((seed, step, index, 1))
     factor, down, across, coin = rng.uniform(*scale), rng.random(), rng.random(), rng.random()
     return Augmentation(factor, down, across, flip and coin < 0.5)
 
 
 def window(extent: int, crop: int, scale: float, place: float) -> Window:
-    """Find what becomes the crop along one edge.
+    """Find the part of a picture that becomes the crop, along one edge.
 
-    An edge that is longer than the crop when scaled gives crop / scale pixels, rounded; a shorter one is taken whole and padded.
+    If the scaled edge is longer than the crop, the part has crop / scale pixels, rounded. Otherwise it is the whole edge, padded.
 
     Args:
         extent: pixels of the picture.
         crop: pixels of the crop.
-        scale: of the picture.
-        place: from 0 to below 1, of all possible places.
+        scale: factor by which the picture is resized.
+        place: place of the part among all possible ones, from 0 to below 1.
     """
     size = max(1, round(extent * scale))
     if size <= crop:
@@ -88,30 +89,30 @@ def window(extent: int, crop: int, scale: float, place: float) -> Window:
 def augment(image: Bytes, mask: Bytes, crop: int, how: Augmentation) -> tuple[Bytes, Bytes]:
     """Scale, crop, pad and flip a picture and its labels.
 
-    Padding is ImageNet's mean colour, which normalises to about 0, and 255 in the labels. The picture is interpolated linearly, without
-    a filter: down to a scale of 0.5 no pixel is left out. Labels are those of the nearest pixel centre, in the same coordinates.
+    Padding is ImageNet's mean colour in the picture, which normalises to about 0, and 255 in the labels. The picture is resized
+    bilinearly without a low-pass filter: down to a scale of 0.5 every pixel counts. A label is that of the nearest pixel centre.
 
     Args:
-        image: H W 3, RGB.
-        mask: H W.
-        crop: edge of the result in pixels.
+        image: picture, H W 3, RGB.
+        mask: labels, H W.
+        crop: edge of the crop in pixels.
         how: scale, place and flip.
 
     Returns:
-        crop crop 3, and crop crop.
+        The crop of the picture, crop crop 3, and of the labels, crop crop.
     """
     rows = window(image.shape[0], crop, how.scale, how.down)
     columns = window(image.shape[1], crop, how.scale, how.across)
     part = np.s_[rows.start : rows.start + rows.length, columns.start : columns.start + columns.length]
     size = (columns.size, rows.size)
-    # OpenCV's INTER_NEAREST takes the pixel left of and above the point instead; only INTER_NEAREST_EXACT keeps to pixel centres.
+    # INTER_NEAREST of OpenCV takes the pixel above and to the left; only INTER_NEAREST_EXACT uses pixel centres.
     pixels = cv2.resize(image[part], dsize=size, interpolation=cv2.INTER_LINEAR)
     labels = cv2.resize(mask[part], dsize=size, interpolation=cv2.INTER_NEAREST_EXACT)
     if how.flip:
         pixels, labels = cv2.flip(pixels, flipCode=1), cv2.flip(labels, flipCode=1)
     if size == (crop, crop):
         return pixels, labels
-    # Numpy fills an array with a colour fifty times as slowly.
+    # Filling an array with a colour in NumPy is fifty times slower.
     border = {"top": rows.offset, "bottom": crop - rows.offset - rows.size, "borderType": cv2.BORDER_CONSTANT}
     border |= {"left": columns.offset, "right": crop - columns.offset - columns.size}
     return cv2.copyMakeBorder(pixels, **border, value=OUTSIDE_COLOUR), cv2.copyMakeBorder(labels, **border, value=IGNORED)

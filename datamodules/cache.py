@@ -1,4 +1,4 @@
-"""Build a folder once, however many processes ask for it and whenever they are killed."""
+"""Build a folder exactly once, also if several processes ask for it or are killed."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pathlib import Path
 
 
 def build_once(folder: Path, build: Callable[[Path], None]) -> Path:
-    """Return `folder`, after building it if it does not exist; it only ever exists complete.
+    """Build `folder` unless it exists, and return it. The folder never exists incomplete.
 
     Args:
-        folder: where the result shall lie. Beside it a lock file stays.
-        build: fills the empty folder that it is given. What it leaves when it fails or is killed is thrown away by the next attempt.
+        folder: the folder to build. A lock file stays beside it.
+        build: a function that fills the empty folder that it is given. If it fails or is killed, the next call starts afresh.
     """
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     partial = folder.with_name(f".{folder.name}.partial")
-    # The lock goes with the process that holds it. The file itself must stay: a process may be waiting on it.
+    # The lock ends with its process. The file must stay: another process may be waiting for it.
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.is_dir():

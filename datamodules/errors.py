@@ -1,5 +1,5 @@
-"""The one exception of this package that is about data rather than about arguments."""
+"""The exception for missing or broken data."""
 
 
 class DataError(ValueError):
-    """Data on disk is missing or broken; the message says what, where, and how to get or mend it, in one sentence."""
+    """Data on disk is missing or broken. The message is one sentence: what is wrong, in which file, and how to get or repair it."""

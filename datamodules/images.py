@@ -1,8 +1,8 @@
 """Small pictures with one class each as a LightningDataModule: MNIST, Fashion-MNIST, CIFAR-10, CIFAR-100, SVHN.
 
-They are held in memory as bytes; a batch is taken by index, and augmented, normalised and resized as a whole on the device.
+Memory holds all pictures as bytes. A batch is indexed out of them, and augmented, normalised and resized as a whole on the device.
 
-Source: Pintea et al. 2021 (N-Jet), section IV. Crop and flip are those of its public code, for CIFAR-10.
+Source: Pintea et al. 2021 (N-Jet), section IV; crop and flip from its public code, for CIFAR-10.
 """
 
 from __future__ import annotations
@@ -11,26 +11,25 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as pl
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from datamodules import loading
 from datamodules.layouts import images
 from datamodules.layouts.image_set import ImageLayout, Pictures
-from datamodules.sampler import Draw, DrawSampler, ResumableLoader
-from datamodules.vouch import Vouch
+from datamodules.sampler import Draw
+from datamodules.steps import StepsDataModule
 
 
 class HeldPictures(Dataset[dict[str, Any]]):
-    """The pictures of one split in memory, asked for by the batch.
+    """The pictures of one split in memory, loaded by the batch.
 
     Args:
-        split: "train" or "test", for their names.
-        pictures: what is held.
+        split: "train" or "test", the beginning of the pictures' names.
+        pictures: the pictures and their classes.
     """
 
     def __init__(self, split: str, pictures: Pictures) -> None:
@@ -41,7 +40,7 @@ class HeldPictures(Dataset[dict[str, Any]]):
         return len(self.labels)
 
     def __getitems__(self, indices: list[int]) -> dict[str, Any]:
-        """Return a batch: `image` (B C H W, uint8), `label` (B, int64) and `name`; torch's loaders ask for whole batches so."""
+        """Return a batch: `image` (B C H W, uint8), `label` (B, int64) and `name`. Torch's loaders call this method for a whole batch."""
         chosen = torch.tensor(indices)
         return {
             "image": self.images[chosen],
@@ -51,13 +50,13 @@ class HeldPictures(Dataset[dict[str, Any]]):
 
 
 class DrawnPictures(Dataset[dict[str, Any]]):
-    """Pictures with what is drawn for their augmentation, asked for by batches of `Draw`.
+    """Pictures with the random numbers of their augmentation, loaded by batches of `Draw`.
 
     Args:
-        pictures: what is augmented.
-        padding: pixels that a picture is padded by on each side before it is cropped.
+        pictures: the pictures to augment.
+        padding: pixels added to each side of a picture before it is cropped.
         flip: whether half of the pictures are flipped.
-        seed: of the augmentation.
+        seed: seed of the augmentation.
     """
 
     def __init__(self, pictures: HeldPictures, padding: int, flip: bool, seed: int) -> None:
@@ -67,38 +66,38 @@ class DrawnPictures(Dataset[dict[str, Any]]):
         return len(self.pictures)
 
     def __getitems__(self, draws: list[Draw]) -> dict[str, Any]:
-        """Return a batch with, besides, `corner` (B 2, int64: first row and column of the crop) and `flip` (B, bool)."""
+        """Return a batch that also has `corner` (B 2, int64: first row and column of the crop) and `flip` (B, bool)."""
         corner, flip = draw(self.seed, draws[0].step, draws[0].index, len(draws), self.padding)
         batch = self.pictures.__getitems__([each.sample for each in draws])
         return {**batch, "corner": corner, "flip": flip & self.flip}
 
 
 def draw(seed: int, step: int, first: int, count: int, padding: int) -> tuple[Tensor, Tensor]:
-    """Draw the augmentation of consecutive samples of a batch; each one's follows from seed, step and its index alone.
+    """Draw the augmentation of consecutive samples of a batch. That of a sample depends only on the seed, the step and its index.
 
     Args:
-        seed: of the training.
-        step: of the training.
-        first: index of the first sample in the batch of all ranks together.
-        count: of the samples.
-        padding: pixels on each side.
+        seed: seed of the augmentation.
+        step: training step.
+        first: index of the first sample in the batch of all ranks.
+        count: number of samples.
+        padding: pixels added to each side.
 
     Returns:
-        First row and column of each crop (count 2, from 0 to 2 padding), and whether each is flipped (count).
+        First row and column of each crop (count 2, from 0 to 2 padding), and whether it is flipped (count).
     """
-    # The last number parts this stream from that of the order: numpy takes (seed, epoch) and (seed, epoch, 0) for the same.
+    # The last number separates this stream from that of the order: NumPy gives (seed, epoch) and (seed, epoch, 0) the same stream.
     numbers = np.random.default_rng((seed, step, 1)).random((first + count, 3))[first:]
     return torch.from_numpy((numbers[:, :2] * (2 * padding + 1)).astype(np.int64)), torch.from_numpy(numbers[:, 2] < 0.5)
 
 
 def augment(image: Tensor, corner: Tensor, flip: Tensor, padding: int) -> Tensor:
-    """Pad pictures with black, crop each to its former size at a place of its own, and flip some from left to right.
+    """Pad pictures with black, crop each at its own place to its original size, and flip some from left to right.
 
     Args:
         image: B C H W, uint8.
         corner: B 2, first row and column of each crop in the padded picture.
-        flip: B, bool.
-        padding: pixels on each side.
+        flip: B, bool: whether a picture is flipped.
+        padding: pixels added to each side.
     """
     height, width = image.shape[2:]
     windows = functional.pad(image, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
@@ -106,30 +105,38 @@ def augment(image: Tensor, corner: Tensor, flip: Tensor, padding: int) -> Tensor
     return torch.where(flip[:, None, None, None], cropped.flip(3), cropped)
 
 
-class ImagesDataModule(pl.LightningDataModule):
+def as_it_is(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch unchanged: `__getitems__` has joined its samples."""
+    return batch
+
+
+class ImagesDataModule(StepsDataModule):
     """A set of small pictures, in batches of `image`, `label` and `name`.
 
-    Training goes by steps, as `HelenDataModule`'s does, with the same need of the trainer: `use_distributed_sampler=False`. These sets
-    have no validation pictures, and validation is on those of the test.
+    It trains on the training pictures, and validates, tests and predicts on the test pictures: these sets have no validation split.
+    Training goes by steps: one epoch of Lightning is the whole training, `steps` long. The trainer needs `use_distributed_sampler=False`:
+    the loaders divide their samples among the ranks themselves. With `accumulate_grad_batches`, the batch of a step comes in as many parts.
 
-    Not in paper (Pintea et al. 2021): how pictures are resized, which is bilinear with pixel centres as in most libraries; they are
-    augmented before.
+    Not in paper (Pintea et al. 2021): how pictures are resized. They are resized after augmentation, bilinearly with pixel centres, as in
+    most libraries.
 
     Args:
-        root: the data root, with one folder a set: `mnist/`, `fashion_mnist/`, `cifar10/`, `cifar100/` or `svhn/`.
+        root: the data root, with one folder per set: `mnist/`, `fashion_mnist/`, `cifar10/`, `cifar100/` or `svhn/`.
         dataset: the set, by the name of its folder.
-        batch_size: pictures a step, on all ranks together.
-        steps: steps of the whole training; without it the trainer's `max_steps`, or else one pass over the pictures.
-        seed: of the order and of the augmentation.
-        padding: pixels of black on each side of a training picture before a crop of its former size; 4 in the paper's code, for CIFAR-10.
-        flip: whether half of the training pictures are flipped from left to right; so in the paper's code. Not for digits.
-        scale: of the pictures' edges, at least 1; 1, 1.5, 2 and 4 in the paper.
+        batch_size: pictures per step, over all ranks.
+        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the pictures.
+        seed: seed of the order and of the augmentation.
+        padding: black pixels added to each side of a training picture before it is cropped to its original size. The paper's code has 4
+            for CIFAR-10.
+        flip: whether half of the training pictures are flipped from left to right, as in the paper's code. Do not flip digits.
+        scale: factor by which the edges of all pictures are enlarged, at least 1. The paper has 1, 1.5, 2 and 4.
 
     Raises:
-        ValueError: an argument is out of its range. What the data lacks is a `DataError`, raised when it is first looked at.
+        ValueError: an argument is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
     """
 
-    vouch: Vouch
+    trained_on, validated_on, tested_on, sample = "train", "test", "test", "picture"
+    join = staticmethod(as_it_is)
 
     def __init__(
         self,
@@ -142,30 +149,25 @@ class ImagesDataModule(pl.LightningDataModule):
         flip: bool = False,
         scale: float = 1.0,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            root=root, dataset=dataset, batch_size=batch_size, steps=steps, seed=seed, padding=padding, flip=flip, scale=scale
+        )  # fmt: skip
         if dataset not in images.SETS:
             raise ValueError(f"Expected `dataset` to be one of {', '.join(images.SETS)}, but got {dataset!r}.")
-        loading.at_least(1, batch_size=batch_size, steps=1 if steps is None else steps)
-        loading.at_least(0, seed=seed, padding=padding)
+        loading.at_least(0, padding=padding)
         if not 1 <= scale < float("inf"):
             raise ValueError(f"Expected `scale` to be a number from 1 on, but got {scale}.")
-        self.root, self.dataset, self.batch_size, self.steps, self.seed = Path(root), dataset, batch_size, steps, seed
-        self.padding, self.flip, self.scale = padding, flip, scale
+        self.dataset, self.padding, self.flip, self.scale = dataset, padding, flip, scale
+        self.draws = padding > 0 or flip
         self.published = images.SETS[dataset]
         self.classes = self.published.classes
         self.num_classes = len(self.classes)
         self.mean, self.std = self.published.mean, self.published.std
-        self._splits: dict[str, HeldPictures] = {}
 
     @cached_property
     def layout(self) -> ImageLayout:
-        """The files, found when first asked for."""
+        """The files, found at first use."""
         return images.find(self.root, self.dataset)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """Identifies the content of the data: 16 hexadecimal digits."""
-        return self.layout.fingerprint()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -174,54 +176,22 @@ class ImagesDataModule(pl.LightningDataModule):
         return channels, round(self.scale * height), round(self.scale * width)
 
     def setup(self, stage: str | None = None) -> None:
-        """Read both splits, and say how much the data can be vouched for."""
-        self._splits = {split: HeldPictures(split, pictures) for split, pictures in self.layout.splits.items()}
+        """Read both splits and set `vouch`."""
+        held = {split: HeldPictures(split, pictures) for split, pictures in self.layout.splits.items()}
+        training = DrawnPictures(held["train"], self.padding, self.flip, self.seed) if self.draws else held["train"]
+        self.splits = {"train": training, "test": held["test"]}
         self.vouch = self.layout.check()
 
-    def train_dataloader(self) -> ResumableLoader:
-        """Batches of training pictures, from the trainer's current step on: this rank's part of each.
-
-        Raises:
-            ValueError: the trainer's settings and one full batch a step cannot go together.
-        """
-        held = self._split("train")
-        order = loading.step_sampler(self.trainer, len(held), self.batch_size, self.steps, self.seed)
-        if not self.padding and not self.flip:
-            return ResumableLoader(held, order, join=as_it_is)
-        return ResumableLoader(DrawnPictures(held, self.padding, self.flip, self.seed), DrawSampler(order), join=as_it_is)
-
-    def val_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """Batches of test pictures, in order, each once."""
-        return loading.in_order(self._split("test"), "picture of `test`", self.batch_size, 0, as_it_is)
-
-    def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The same as for validation."""
-        return self.val_dataloader()
-
-    def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The test pictures without their labels."""
-        return loading.in_order(loading.Unlabelled(self._split("test")), "picture of `test`", self.batch_size, 0, as_it_is)
-
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        """Augment, normalise and resize on the device, where bytes have travelled: `image` to B C H W float."""
+        """Augment, normalise and resize on the device, to which bytes are sent: `image` to B C H W float."""
         image = batch["image"]
         if "corner" in batch:
             image = augment(image, batch["corner"], batch["flip"], self.padding)
-        image = loading.normalise(image, self.published.mean, self.published.std)
+        image = loading.normalise(image, self.mean, self.std)
         if image.shape[1:] != self.shape:
             image = functional.interpolate(image, size=self.shape[1:], mode="bilinear", align_corners=False)
         return {"image": image, "name": batch["name"]} | ({"label": batch["label"]} if "label" in batch else {})
 
     def pictures(self, image: Tensor) -> Tensor:
-        """Bring images of batches back to bytes that can be looked at: B H W C."""
-        return loading.pictures(image, self.published.mean, self.published.std)
-
-    def _split(self, split: str) -> HeldPictures:
-        if split not in self._splits:
-            raise RuntimeError("The datamodule's `setup` must be called before its loaders are; the trainer does that.")
-        return self._splits[split]
-
-
-def as_it_is(batch: dict[str, Any]) -> dict[str, Any]:
-    """Take a batch for the batch that it is, where others are joined from samples."""
-    return batch
+        """Bring the images of a batch, B C H W, back to bytes for display, B H W C."""
+        return loading.pictures(image, self.mean, self.std)

@@ -1,4 +1,4 @@
-"""What the datamodules share: normalisation, and loaders that ranks share and that a resumed training goes on in."""
+"""What the datamodules share: normalisation, and loaders for several ranks and resumed trainings."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ if TYPE_CHECKING:
 
     import lightning.pytorch as pl
 
-# ImageNet's mean and standard deviation (RGB, of values from 0 to 1), on which VGG's public weights were trained.
+# ImageNet's mean and standard deviation (RGB, of values from 0 to 1), with which VGG's public weights were trained.
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
 
 
 @functools.cache
 def _of_bytes(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Bring each channel's value from 0 to 1 to 255 times as much, C 1 1: made once a device, where every batch would wait for it."""
+    """Scale one value per channel from 0..1 to 0..255, C 1 1. It is made once per device: every batch would wait for the copy."""
     return torch.tensor(values, device=device).view(-1, 1, 1) * 255
 
 
 def normalise(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> Tensor:
-    """Bring bytes, B C H W, to floats of about zero mean and unit deviation.
+    """Normalise bytes to floats of about zero mean and unit standard deviation.
 
     Args:
-        image: B C H W, RGB where there are three channels.
-        mean: of each channel's values from 0 to 1; ImageNet's unless given.
-        std: their deviation.
+        image: B C H W; three channels are RGB.
+        mean: mean of each channel, of values from 0 to 1. By default ImageNet's.
+        std: standard deviation of each channel, likewise.
     """
-    # In place on a copy: memory for more copies costs more than the arithmetic.
+    # In place on one copy: allocating more copies takes longer than the arithmetic.
     return image.to(torch.float32, copy=True).sub_(_of_bytes(mean, image.device)).div_(_of_bytes(std, image.device))
 
 
 def pictures(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, ...] = STD) -> Tensor:
-    """Bring images as `normalise` makes them, B C H W, back to bytes that can be looked at, B H W C."""
+    """Bring normalised images, B C H W, back to bytes for display, B H W C; the inverse of `normalise`."""
     middle, spread = (torch.tensor(values, device=image.device).view(-1, 1, 1) * 255 for values in (mean, std))
     return (image * spread + middle).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
 
 
 def normalised(batch: dict[str, Any]) -> dict[str, Any]:
-    """Bring a batch of bytes to what networks and losses take: `image` to B 3 H W float, `mask`, where there is one, to B H W int64."""
+    """Convert a batch of bytes for networks and losses: `image` to B 3 H W float, `mask`, if there is one, to B H W int64."""
     labels = {"mask": batch["mask"].long()} if "mask" in batch else {}
     return {**batch, "image": normalise(batch["image"]), **labels}
 
 
 def at_least(least: int, **arguments: int) -> None:
-    """Refuse arguments that are too small.
+    """Check that arguments are not too small.
 
     Args:
-        least: 0 or 1.
+        least: the smallest allowed value, 0 or 1.
         arguments: values by name.
 
     Raises:
-        ValueError: a value is below `least`.
+        ValueError: a value is less than `least`.
     """
     allowed = "a positive integer" if least else "zero or a positive integer"
     for name, value in arguments.items():
@@ -68,36 +68,36 @@ def at_least(least: int, **arguments: int) -> None:
 
 
 def rank_and_world() -> tuple[int, int]:
-    """Say which of how many ranks this process is."""
+    """Return the rank of this process and the number of ranks."""
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         return torch.distributed.get_rank(), torch.distributed.get_world_size()
     return 0, 1
 
 
 def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: int | None, seed: int) -> StepSampler:
-    """Make this rank's part of the training's batches, from the trainer's current step on.
+    """Make the sampler of this rank's part of each training batch, from the trainer's current step on.
 
     Args:
-        trainer: of the datamodule, if it has one.
-        size: samples in the data set.
-        batch_size: samples a step, on all ranks together.
-        steps: of the whole training; without it the trainer's `max_steps`, or else one pass over the data.
-        seed: of the order.
+        trainer: the trainer of the datamodule, if it has one.
+        size: number of samples in the data set.
+        batch_size: samples per step, over all ranks.
+        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the data.
+        seed: seed of the order.
 
     Raises:
-        ValueError: the trainer's settings and one full batch a step cannot go together.
+        ValueError: the trainer's settings do not allow one full batch per step.
     """
     start, longest, parts = 0, -1, 1
     if trainer is not None:
         start, longest, parts = trainer.global_step, trainer.max_steps, trainer.accumulate_grad_batches
         if steps is None and longest <= 0 and trainer.max_epochs != 1:
             raise ValueError(
-                f"Expected the trainer to have `max_steps`, because training goes by steps and not by epochs, but got max_epochs "
-                f"{trainer.max_epochs}; give it `max_steps`, or this datamodule `steps`."
+                f"Expected the trainer to have `max_steps`, as training goes by steps and not by epochs, but got max_epochs "
+                f"{trainer.max_epochs}; set `max_steps` of the trainer or `steps` of this datamodule."
             )
     steps = steps or (longest if longest > 0 else -(-size // batch_size))
     if steps < longest:
-        raise ValueError(f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; leave it out to follow the trainer.")
+        raise ValueError(f"Expected `steps` to be at least `max_steps`, {longest}, but got {steps}; omit it to use those of the trainer.")
     rank, world = rank_and_world()
     return StepSampler(size, batch_size, steps, seed, start, rank, world, parts)
 
@@ -106,7 +106,7 @@ class Unlabelled(Dataset[dict[str, Any]]):
     """The samples of another data set without their labels, for predictions.
 
     Args:
-        samples: with `image` and `name`.
+        samples: a data set whose samples have `image` and `name`.
     """
 
     def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
@@ -121,7 +121,7 @@ class Unlabelled(Dataset[dict[str, Any]]):
         return self._bare(self.samples[index])
 
     def __getitems__(self, indices: list[int]) -> Any:
-        """Return a batch of them: joined already, where the data set is asked for batches."""
+        """Return a list of samples or, if the data set itself joins batches, a batch."""
         if hasattr(self.samples, "__getitems__"):
             return self._bare(self.samples.__getitems__(indices))
         return [self[index] for index in indices]
@@ -141,10 +141,10 @@ def in_order(
 
     Args:
         samples: the data set.
-        what: one sample is, as the sentence says it: "face of `tuning`".
-        batch_size: samples at a time, on all ranks together.
-        workers: processes that read ahead.
-        join: makes a batch of samples.
+        what: name of a sample in the error message: "face of `tuning`".
+        batch_size: samples per batch, over all ranks.
+        workers: processes that read ahead; 0 reads in the training process.
+        join: function that makes a batch of samples.
 
     Raises:
         ValueError: there are more ranks than samples.

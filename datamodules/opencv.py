@@ -1,4 +1,4 @@
-"""OpenCV, or one sentence on how to get it to load: import `cv2` from here."""
+"""Import `cv2` from here: if OpenCV does not load, the error says how to repair it."""
 
 from __future__ import annotations
 

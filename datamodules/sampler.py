@@ -1,4 +1,4 @@
-"""Batches for training by steps: a resumed run sees what an undisturbed one does, because a batch follows from seed and step alone."""
+"""Batches for training by steps. A batch depends only on seed and step: a resumed run sees the same batches as an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch.utils.data import DataLoader, Dataset, Sampler, default_collate, get_
 
 
 class StepSampler(Sampler[list[int]]):
-    """Yield the indices of one batch a step, out of one shuffled pass over the data after the other.
+    """Yield the indices of one batch per step, from successive shuffled passes over the data.
 
-    Every batch is full: it may take the last samples of a pass and the first of the next.
+    Every batch is full: it may have the last samples of a pass and the first samples of the next.
 
     Args:
-        size: samples in the data set.
-        batch_size: samples a step, on all ranks together.
-        steps: steps of the whole training, the ones before `start` included.
-        seed: of the order.
-        start: the first step to yield.
-        rank: which of `world` equal parts of every batch to yield.
-        world: how many ranks share a batch.
-        parts: how many batches this rank's part of a step is yielded in, one after the other.
+        size: number of samples in the data set.
+        batch_size: samples per step, over all ranks.
+        steps: steps of the whole training, including those before `start`.
+        seed: seed of the order.
+        start: first step to yield.
+        rank: this process's rank, which determines its part of each batch.
+        world: number of ranks, between which a batch is divided equally.
+        parts: number of batches in which this rank's part of a step is yielded.
 
     Raises:
-        ValueError: an argument is out of its range, or ranks and parts cannot share a batch equally.
+        ValueError: an argument is out of range, or `batch_size` cannot be divided equally among ranks and parts.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class StepSampler(Sampler[list[int]]):
             raise ValueError(f"Expected `rank` to be from 0 to {world - 1}, but got {rank}.")
         if batch_size % world:
             raise ValueError(
-                f"Expected `batch_size`, which counts all ranks together, to be divisible by their number {world}, but got {batch_size}; "
+                f"Expected `batch_size`, over all ranks, to be divisible by their number {world}, but got {batch_size}; "
                 "use a number of devices that divides it."
             )
         if batch_size // world % parts:
@@ -66,22 +66,22 @@ class StepSampler(Sampler[list[int]]):
 
     @property
     def share(self) -> int:
-        """How many samples are yielded at a time."""
+        """Number of samples per yielded batch."""
         return self.batch_size // self.world // self.parts
 
     def places(self) -> Iterator[tuple[int, int]]:
-        """Yield the step of each batch, and the index of its first sample in that step's batch of all ranks together."""
+        """Yield for each batch its step and the index of its first sample in the step's batch of all ranks."""
         for step in range(self.start, self.steps):
             for part in range(self.parts):
                 yield step, (self.rank * self.parts + part) * self.share
 
     def __len__(self) -> int:
-        """Count the batches of the whole training: Lightning, too, counts from its beginning after a resumption."""
+        """Count the batches of the whole training: after resuming, Lightning also counts from the first step."""
         return self.steps * self.parts
 
 
 class RankSampler(Sampler[int]):
-    """Indices in order, every `world`-th from `rank` on: ranks together see each sample once, and none is repeated to even them out."""
+    """Yield every `world`-th index from `rank` on. All ranks together see each sample exactly once: none is repeated as padding."""
 
     def __init__(self, size: int, rank: int, world: int) -> None:
         self._indices = range(rank, size, world)
@@ -95,12 +95,12 @@ class RankSampler(Sampler[int]):
 
 @dataclass(frozen=True)
 class Draw:
-    """A sample of a training batch, and what its augmentation follows from beside the seed.
+    """A sample of a training batch, with the step and index from which its augmentation is drawn.
 
     Args:
-        sample: index in the data set.
-        step: of the training.
-        index: in the batch of all ranks together.
+        sample: index of the sample in the data set.
+        step: training step.
+        index: index of the sample in the batch of all ranks.
     """
 
     sample: int
@@ -109,10 +109,10 @@ class Draw:
 
 
 class DrawSampler(Sampler[list[Draw]]):
-    """The batches of a `StepSampler`, each sample with its step and its place in the batch.
+    """The batches of a `StepSampler` as `Draw`s.
 
     Args:
-        order: the batches.
+        order: the sampler of the batches.
     """
 
     def __init__(self, order: StepSampler) -> None:
@@ -123,15 +123,15 @@ class DrawSampler(Sampler[list[Draw]]):
             yield [Draw(sample, step, index) for index, sample in enumerate(batch, first)]
 
     def __len__(self) -> int:
-        """Count the batches of the whole training, as the `StepSampler` does."""
+        """Count the batches of the whole training, like `StepSampler`."""
         return len(self.order)
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
-    """Join samples to a batch, as torch does, but in the training process without torch's threads.
+    """Join samples to a batch, like torch's `default_collate`, but in the training process without torch's threads.
 
-    Those wait for each other, and where jobs share cores that took 70 ms for ten crops of 513 pixels instead of 0.3. Worker processes
-    have one thread, and torch then joins in the memory that they share with the training process.
+    Torch's threads wait for each other: where jobs share cores, ten crops of 513 pixels took 70 ms instead of 0.3 ms. A worker process has
+    one thread and uses `default_collate`, which joins in memory shared with the training process.
     """
     if get_worker_info() is not None:
         joined: dict[str, Any] = default_collate(samples)
@@ -144,16 +144,16 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class ResumableLoader(DataLoader[dict[str, Any]]):
-    """A loader over a `StepSampler` that tells a checkpoint which order its batches have, and refuses to go on in another one.
+    """A loader that writes the order of its batches into checkpoints, and refuses to resume in another order.
 
-    Lightning asks for `state_dict` and `load_state_dict` when it saves and resumes in the middle of an epoch. The step itself is not in
-    them: `StepSampler` is given it as `start`.
+    Lightning calls `state_dict` and `load_state_dict` when it saves and resumes within an epoch. The state has no step: `StepSampler` has
+    it as `start`.
 
     Args:
-        dataset: where samples come from.
-        sampler: the batches; with a `DrawSampler` the data set is asked for draws.
+        dataset: the data set; with a `DrawSampler` it is indexed by `Draw`.
+        sampler: the sampler of the batches.
         workers: processes that read ahead; 0 reads in the training process.
-        join: makes a batch of samples.
+        join: function that makes a batch of samples.
     """
 
     def __init__(
@@ -168,15 +168,17 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
         self._order = {"seed": order.seed, "size": order.size, "batch_size": order.batch_size}
 
     def state_dict(self) -> dict[str, int]:
-        """Say what the order of the batches depends on."""
+        """Return the values on which the order of the batches depends."""
         return dict(self._order)
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Compare the order of a checkpoint with this loader's.
+        """Check that the checkpoint has the same order.
 
         Raises:
-            ValueError: they differ, so that the resumed run would not be the interrupted one.
+            ValueError: the orders differ: the resumed run would not equal an uninterrupted one.
         """
         differ = [f"{key} {state.get(key)} in the checkpoint, {value} now" for key, value in self._order.items() if state.get(key) != value]
         if differ:
-            raise ValueError(f"The checkpoint's batches have another order ({'; '.join(differ)}); use its values or start a new run.")
+            raise ValueError(
+                f"The checkpoint's batches have another order ({'; '.join(differ)}); use the values of the checkpoint or start a new run."
+            )

@@ -1,4 +1,4 @@
-"""Small made-up data sets in the official layouts, for the demo and the tests: the loader that reads them is the loader of the real run."""
+"""Made-up faces in Helen's official layout, for the demo and the tests: the code that reads them is the code that reads Helen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EXTENT = 250
 
 @dataclass(frozen=True)
 class _Face:
-    """Outlines of a face in pixels: what is painted for each class, in painting order, and Helen's 194 landmarks."""
+    """Outlines of a face in pixels: the shapes of its classes in painting order, and Helen's 194 landmarks."""
 
     shapes: tuple[tuple[int, Points], ...]
     neck: Points
@@ -28,21 +28,21 @@ class _Face:
 
 
 def write_helen(root: Path, *, exemplars: int, tuning: int, testing: int, size: int, seed: int) -> None:
-    """Write made-up faces in Helen's official layout, with a `SYNTHETIC.txt` so that nobody takes them for Helen.
+    """Write made-up faces in Helen's official layout, with a file `SYNTHETIC.txt` that says so.
 
-    Faces differ in place, size, turn, shape, colour and light, and backgrounds have texture. As in Helen, landmarks are given in pixels of
-    a larger original, by a factor of its own for each face.
+    Faces differ in position, size, rotation, shape, colour and light; backgrounds have texture. As in Helen, landmarks are in pixels of a
+    larger original photograph, whose scale differs from face to face.
 
     Args:
-        root: the data root; `helen/` is written in it.
-        exemplars: training faces.
-        tuning: validation faces.
-        testing: test faces.
+        root: the data root, in which `helen/` is written.
+        exemplars: number of training faces.
+        tuning: number of validation faces.
+        testing: number of test faces.
         size: shorter edge of the pictures in pixels, at least 32.
         seed: the same seed gives the same files.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
     """
     counts = {"exemplars": exemplars, "tuning": tuning, "testing": testing}
     for argument, value, least in (*((split, count, 1) for split, count in counts.items()), ("size", size, 32), ("seed", seed, 0)):
@@ -54,7 +54,7 @@ def write_helen(root: Path, *, exemplars: int, tuning: int, testing: int, size: 
         folder.mkdir(parents=True, exist_ok=True)
     total = sum(counts.values())
     names = [f"synthetic_{index:04d}" for index in range(total)]
-    # As in Helen, the number of an annotation file says nothing about whose it is: its first line does.
+    # As in Helen, the number of an annotation file does not identify its face: its first line does.
     numbers = np.random.default_rng(seed).permutation(total) + 1
     for index, name in enumerate(names):
         rng = np.random.default_rng((seed, index))
@@ -73,7 +73,7 @@ def write_helen(root: Path, *, exemplars: int, tuning: int, testing: int, size: 
 
 
 def _face(rng: np.random.Generator, height: int, width: int) -> _Face:
-    """Make up the outlines of one face and place them in a picture."""
+    """Draw the outlines of one face at random and place them in a picture."""
     wide, tall, smile, gap = rng.uniform(0.9, 1.12), rng.uniform(0.92, 1.1), rng.uniform(-3, 6), max(0.0, rng.uniform(-4, 9))
     brow, lid, nostril = rng.uniform(-19, -14), rng.uniform(4, 7), rng.uniform(10, 15)
     head = ellipse(0, 6, 55, 70, 82)
@@ -104,14 +104,14 @@ def _face(rng: np.random.Generator, height: int, width: int) -> _Face:
 
 
 def _arch(side: int) -> Points:
-    """How far the 20 points of a brow are pushed down towards its outer end."""
+    """Return how far each of the 20 points of a brow moves down towards its outer end."""
     outwards = np.cos(np.arange(20) / 20 * 2 * np.pi) * side
     push: Points = 4 * np.maximum(outwards, 0) ** 2
     return push[:, None]
 
 
 def _lip(smile: float, bulge: float, count: int) -> Points:
-    """One edge of a lip from corner to corner, bent by `bulge` downwards; a smile lowers the middle against the corners."""
+    """Return one edge of a lip from corner to corner. `bulge` bends it downwards; a smile lowers its middle."""
     along = np.linspace(-1, 1, count)
     return np.stack([25.6 * along, 30 + (bulge + smile) * (1 - along**2)], axis=1)
 
@@ -121,7 +121,7 @@ def _between(above: Points, below: Points) -> Points:
 
 
 def _spread(outline: Points, count: int) -> Points:
-    """`count` points at equal distances along a closed outline."""
+    """Return `count` points at equal distances along a closed outline."""
     closed = np.concatenate([outline, outline[:1]])
     length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(closed, axis=0), axis=1))])
     at = np.arange(count) / count * length[-1]
@@ -129,7 +129,7 @@ def _spread(outline: Points, count: int) -> Points:
 
 
 def _probabilities(face: _Face, height: int, width: int) -> Bytes:
-    """Paint the labels and soften their edges, as Helen's are: 11 H W."""
+    """Paint the labels and blur their edges, as Helen does: 11 H W."""
     labels = np.zeros((height, width), np.uint8)
     for label, outline in face.shapes:
         fill(labels, outline, label)
@@ -171,5 +171,5 @@ def _write_face(faces: Path, name: str, image: Bytes, probabilities: Bytes) -> N
     files = {faces / "images" / f"{name}.jpg": cv2.cvtColor(image, code=cv2.COLOR_RGB2BGR)}
     files |= {faces / "labels" / name / f"{name}_lbl{index:02d}.png": pixels for index, pixels in enumerate(probabilities)}
     for path, pixels in files.items():
-        # Encoded here, because OpenCV's own writing says nothing when a disk is full.
+        # OpenCV's own writing reports no error on a full disk.
         path.write_bytes(cv2.imencode(path.suffix, img=pixels)[1].tobytes())

@@ -12,30 +12,31 @@ from datamodules.layouts.images import SETS
 from datamodules.opencv import cv2
 from datamodules.synthetic_voc import matlab_file
 
-# The seven segments of a digital clock: their ends, x right and y down, and which of them each digit and each letter has. A mirrored 2 is a
-# 5, but none of the letters ABCEFHLOPU is the mirror image of another: those sets that training flips have letters.
+# The seven segments of a digital clock: their ends (x right, y down), and the segments of each digit and letter. A mirrored 2 is a 5, but
+# none of the letters ABCEFHLOPU is the mirror image of another: sets that training flips therefore have letters.
 _ENDS = np.array([[-1, -2], [1, -2], [-1, 0], [1, 0], [-1, 2], [1, 2]]) / 2
 _SEGMENTS = {"a": (0, 1), "b": (1, 3), "c": (3, 5), "d": (4, 5), "e": (2, 4), "f": (0, 2), "g": (2, 3)}
 _DIGITS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")
 _LETTERS = ("abcefg", "abcdefg", "adef", "adefg", "aefg", "bcefg", "def", "abcdef", "abefg", "bcdef")
-_FINE = 8  # pixels that are drawn for the edge of one
+_FINE = 8  # characters are drawn this many times larger, then shrunk
 
 
 def write_images(root: Path, name: str, *, train: int, test: int, seed: int) -> None:
-    """Write made-up characters in the official layout of a set, with a `SYNTHETIC.txt` so that nobody takes them for the set.
+    """Write made-up characters in the official layout of a set, with a file `SYNTHETIC.txt` that says so.
 
-    They have seven segments, and differ in place, size, turn, slant and thickness: digits for sets of digits, else ten letters; light on
-    dark in grey sets, in any colour on any other in those of colour. Of CIFAR-100's classes, the ones are the letter, the tens its hue.
+    Sets of digits get digits, the others ten letters. Characters have seven segments and differ in position, size, rotation, slant and
+    thickness. They are light on dark in grey sets, and have random colours in the others. In CIFAR-100 the last digit of a class is the
+    letter, the first one its hue.
 
     Args:
-        root: the data root; the set's folder is written in it: CIFAR's in the binary version.
-        name: of `layouts.images.SETS`.
-        train: training pictures.
-        test: test pictures.
+        root: the data root, in which the set's folder is written; CIFAR's in the binary version.
+        name: the set, one of `layouts.images.SETS`.
+        train: number of training pictures.
+        test: number of test pictures.
         seed: the same seed gives the same files.
 
     Raises:
-        ValueError: a number is out of its range, or there is no such set.
+        ValueError: a number is out of range, or there is no such set.
     """
     if name not in SETS:
         raise ValueError(f"Expected `name` to be one of {', '.join(SETS)}, but got {name!r}.")
@@ -58,7 +59,7 @@ def write_images(root: Path, name: str, *, train: int, test: int, seed: int) -> 
 
 
 def _picture(rng: np.random.Generator, label: int, name: str) -> Bytes:
-    """Make up one picture: C H W."""
+    """Draw one picture at random: C H W."""
     channels, height, width = SETS[name].shape
     characters = _DIGITS if name in ("mnist", "svhn") else _LETTERS
     ink = _draw(rng, characters[label % 10], height, width)[..., None]
@@ -72,7 +73,7 @@ def _picture(rng: np.random.Generator, label: int, name: str) -> Bytes:
 
 
 def _draw(rng: np.random.Generator, segments: str, height: int, width: int) -> Points:
-    """Draw one character: how much of each pixel is ink, H W."""
+    """Draw one character at random: the share of ink in each pixel, H W."""
     angle, slant, size = rng.normal(0, 0.12), rng.normal(0, 0.12), rng.uniform(0.3, 0.4) * height
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     middle = np.array([width, height]) * rng.uniform(0.44, 0.56, 2)
@@ -86,23 +87,23 @@ def _draw(rng: np.random.Generator, segments: str, height: int, width: int) -> P
 
 
 def _colour(hue: float, rng: np.random.Generator) -> Points:
-    """Draw a colour of a hue."""
+    """Draw a colour of a given hue at random."""
     pixel = np.array([[paint(np.array([hue % 180, rng.uniform(110, 230), rng.uniform(130, 240)]))]], np.uint8)
     rgb: Points = cv2.cvtColor(pixel, code=cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
     return rgb
 
 
 def _write(folder: Path, part: tuple[str, ...], images: Bytes, labels: Bytes, name: str) -> None:
-    """Write the file or the files of one part of a split, as the set's publisher does."""
+    """Write the files of one part of a split in the published format."""
     if len(part) == 2:
         for file, values in zip(part, (images[:, 0], labels), strict=True):
             head = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
-            # Packed without the time of day: the same seed shall give the same file.
+            # Compressed without a date: the same seed gives the same file.
             (folder / f"{file}.gz").write_bytes(gzip.compress(head + values.tobytes(), mtime=0))
     elif name == "svhn":
         digits = np.where(labels == 0, 10, labels).astype(np.uint8)[:, None]
         (folder / part[0]).write_bytes(matlab_file({"X": images.transpose(2, 3, 1, 0), "y": digits}))
     else:
-        coarse = [labels[:, None] // 5] if name == "cifar100" else []  # made up, too, and read by nobody
+        coarse = [labels[:, None] // 5] if name == "cifar100" else []  # never read
         rows = np.concatenate([*coarse, labels[:, None], images.reshape(len(images), -1)], axis=1)
         (folder / part[0]).write_bytes(rows.tobytes())

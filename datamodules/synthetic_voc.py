@@ -19,7 +19,7 @@ HUES = 4
 
 @dataclass(frozen=True)
 class _Scene:
-    """One picture (RGB, H W 3), its labels as SBD gives them, and as VOC does: with borders of 255."""
+    """One picture (RGB, H W 3), its labels without borders, as in SBD, and with borders of 255, as in VOC."""
 
     image: Bytes
     labels: Bytes
@@ -27,23 +27,24 @@ class _Scene:
 
 
 def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: int = 0, shapes: int = len(SHAPES), hues: int = HUES) -> None:
-    """Write made-up scenes in VOC 2012's official layout, with a `SYNTHETIC.txt` so that nobody takes them for VOC.
+    """Write made-up scenes in VOC 2012's official layout, with a file `SYNTHETIC.txt` that says so.
 
-    A class is a shape (of five) in a range of hues (of four), so that neither alone tells it; objects are from an eighth to four fifths of
-    a picture, overlap, and lie on a textured background with clutter in their colours. As in SBD, some pictures have labels of VOC too.
+    A class is one of five shapes in one of four ranges of hues: neither alone determines it. Objects extend over an eighth to four fifths
+    of a picture and overlap. The background has texture and clutter in the objects' colours. As in SBD, some pictures also have labels of
+    VOC.
 
     Args:
-        root: the data root; `voc/` is written in it, and `sbd/` where there are pictures for it.
-        train: training pictures.
-        val: validation pictures.
+        root: the data root, in which `voc/` and, with `sbd`, `sbd/` are written.
+        train: number of training pictures.
+        val: number of validation pictures.
         size: longer edge of the pictures in pixels, at least 32.
         seed: the same seed gives the same files.
-        sbd: pictures that only SBD has. With them, it has the first of VOC's training pictures too, and the first for validation.
-        shapes: how many of them there are, from the first on; fewer make an easier set.
-        hues: likewise.
+        sbd: number of pictures that only SBD has. If there are any, SBD also has VOC's first training and first validation picture.
+        shapes: number of shapes; fewer make an easier set.
+        hues: number of ranges of hues; fewer make an easier set.
 
     Raises:
-        ValueError: a number is out of its range.
+        ValueError: a number is out of range.
     """
     for argument, value, least in (("train", train, 1), ("val", val, 1), ("size", size, 32), ("seed", seed, 0), ("sbd", sbd, 0)):
         if value < least:
@@ -70,7 +71,10 @@ def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: in
 
 
 def palette() -> list[int]:
-    """VOC's 256 colours, R G B after R G B: the bits of an index, lowest first, go round the channels into ever lower bits."""
+    """Return VOC's 256 colours: R, G, B, R, ...
+
+    Bits 0, 1 and 2 of an index are the highest bits of R, G and B, bits 3, 4 and 5 the next ones, and so on.
+    """
     colours = []
     for index in range(256):
         colours += [sum(((index >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(8)) for channel in range(3)]
@@ -78,12 +82,12 @@ def palette() -> list[int]:
 
 
 def _scene(rng: np.random.Generator, size: int, shapes: int, hues: int) -> _Scene:
-    """Make up one scene: objects at several scales, the small ones in front."""
+    """Draw one scene at random: objects of several sizes, smaller ones in front."""
     edges = (size, round(size * rng.uniform(0.66, 1)))
     height, width = edges if rng.random() < 0.3 else edges[::-1]
     ground = rng.uniform(40, 210, 3) + texture(rng, height, width, 4, 20) + texture(rng, height, width, 20, 12)
     image = np.clip(ground, 0, 255).astype(np.uint8)
-    for _ in range(rng.integers(3, 8)):  # strips in the objects' colours, which are none
+    for _ in range(rng.integers(3, 8)):  # background strips in the objects' colours
         middle, angle = rng.uniform(0, 1, 2) * [width, height], rng.uniform(0, np.pi)
         strip = ellipse(0, 0, size * rng.uniform(0.05, 0.2), size * 0.012, 24)
         fill(image, _turned(strip, angle) + middle, paint(_hue(rng, int(rng.integers(hues)))))
@@ -121,7 +125,7 @@ def _turned(points: Points, angle: float) -> Points:
 
 
 def _hue(rng: np.random.Generator, hue: int) -> Points:
-    """Draw a colour of one of the ranges of hues."""
+    """Draw a colour at random from a range of hues."""
     angle = (hue + rng.uniform(0.1, 0.9)) * 180 / HUES  # OpenCV's hues go to 180
     pixel = np.array([[[angle, rng.uniform(110, 230), rng.uniform(110, 240)]]]).astype(np.uint8)
     rgb: Points = cv2.cvtColor(pixel, code=cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
@@ -129,7 +133,7 @@ def _hue(rng: np.random.Generator, hue: int) -> Points:
 
 
 def matlab_file(content: dict[str, Any]) -> bytes:
-    """Make a MATLAB file, which says nothing of when it was written: the same seed shall give the same file."""
+    """Return the bytes of a MATLAB file without a date: the same seed gives the same file."""
     from scipy.io import savemat
 
     with io.BytesIO() as file:
@@ -149,7 +153,7 @@ def _write_sbd(root: Path, train: list[str], val: list[str], scenes: dict[str, _
 
 
 def _write_jpeg(path: Path, image: Bytes) -> None:
-    # Encoded here, because OpenCV's own writing says nothing when a disk is full.
+    # OpenCV's own writing reports no error on a full disk.
     path.write_bytes(cv2.imencode(".jpg", img=cv2.cvtColor(image, code=cv2.COLOR_RGB2BGR))[1].tobytes())
 
 

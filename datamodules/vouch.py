@@ -1,4 +1,4 @@
-"""How much a layout can vouch for the data it found."""
+"""How sure a layout is that the data on disk is the published data set."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ class Vouch:
     """How sure we are that the data on disk is the published data set.
 
     Args:
-        status: "verified" (the publisher's checksums), "counts" (complete by count), "not official" (counts differ, or the set says so of
-            itself), "synthetic" (written by `datamodules.synthetic`) or "own" (a user's, of which nothing is known).
-        detail: what was found, for people: "838 faces: 688 / 50 / 100".
+        status: "verified" (the published checksums match), "counts" (the published counts match), "not official" (checksums or counts
+            differ, or a note in the folder says so), "synthetic" (made up by this package) or "own" (a user's data; nothing is known).
+        detail: what was found, as text: "838 faces: 688 / 50 / 100".
     """
 
     status: Literal["verified", "counts", "not official", "synthetic", "own"]

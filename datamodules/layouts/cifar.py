@@ -1,4 +1,4 @@
-"""CIFAR-10 and CIFAR-100: the binary version, and the pickles of the Python version.
+"""CIFAR-10 and CIFAR-100: the binary version and the Python version, which has pickles.
 
 Source: Krizhevsky 2009, "Learning multiple layers of features from tiny images", whose page describes both.
 """
@@ -30,23 +30,23 @@ turtle wardrobe whale willow_tree wolf woman worm
 
 
 class Refused(pickle.UnpicklingError):
-    """A pickle asks for something else than arrays and plain types."""
+    """A pickle asks for something other than arrays and plain types."""
 
 
 def read_binary(part: tuple[File, ...]) -> Pictures:
-    """Read CIFAR-10's binary file: a picture is one byte of label and 3072 of pixels, channel by channel.
+    """Read a binary file of CIFAR-10: per picture one byte of label and 3072 bytes of pixels, channel by channel.
 
     Raises:
-        DataError: it cannot be read, or ends within a picture.
+        DataError: the file cannot be read, or ends within a picture.
     """
     return _records(part[0], 1)
 
 
 def read_binary_fine(part: tuple[File, ...]) -> Pictures:
-    """Read CIFAR-100's binary file: as CIFAR-10's, with the coarse label, which is left out, before the fine one.
+    """Read a binary file of CIFAR-100: like CIFAR-10's, but with a coarse label, which is ignored, before the fine one.
 
     Raises:
-        DataError: it cannot be read, or ends within a picture.
+        DataError: the file cannot be read, or ends within a picture.
     """
     return _records(part[0], 2)
 
@@ -56,7 +56,7 @@ def _records(file: File, labels: int) -> Pictures:
 
     data = file.content()
     if not data or len(data) % (labels + _VALUES):
-        raise file.error(f"has {len(data)} bytes, which is no multiple of the {labels + _VALUES} of one picture")
+        raise file.error(f"has {len(data)} bytes, which is not a multiple of the {labels + _VALUES} of one picture")
     rows = np.frombuffer(data, np.uint8).reshape(-1, labels + _VALUES)
     return Pictures(rows[:, labels:].reshape(-1, *_SHAPE), rows[:, labels - 1])
 
@@ -64,11 +64,11 @@ def _records(file: File, labels: int) -> Pictures:
 def read_pickle(part: tuple[File, ...]) -> Pictures:
     """Read a file of the Python version: a pickled dictionary with `data`, N 3072, and `labels` or `fine_labels`.
 
-    Nothing but arrays of bytes and plain types is made of it: a pickle that asks for anything else is refused, and what it asks for is
-    neither imported nor called.
+    Only arrays of bytes and plain types are unpickled. A pickle that asks for anything else is refused: nothing that it names is imported
+    or called.
 
     Raises:
-        DataError: it cannot be read, asks for something else, or holds other things.
+        DataError: the file cannot be read, asks for something else, or has other content.
     """
     import numpy as np
 
@@ -78,7 +78,7 @@ def read_pickle(part: tuple[File, ...]) -> Pictures:
     except Refused as error:
         raise file.error(f"asks for {error}, which is neither an array nor a plain type, and was refused") from error
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, MemoryError) as error:
-        raise file.error("is cut short or is no pickle of arrays and plain types") from error
+        raise file.error("is cut short or is not a pickle of arrays and plain types") from error
     fields = content if isinstance(content, dict) else {}
     data, labels = fields.get("data"), next((fields[name] for name in _LABELS if name in fields), None)
     pixels = data.values if isinstance(data, _Array) else None
@@ -90,7 +90,7 @@ def read_pickle(part: tuple[File, ...]) -> Pictures:
 
 
 class _Array:
-    """Stands in for NumPy's array, and for what makes one, while a pickle is read: holds bytes, and runs no code of NumPy's for it."""
+    """Replaces NumPy's array and its constructor while a pickle is read. It keeps the bytes and runs no code of NumPy for the pickle."""
 
     __slots__ = ("values",)
 
@@ -103,12 +103,12 @@ class _Array:
         import numpy as np
 
         _, shape, _, fortran, data = state
-        raw = data.encode("latin1") if isinstance(data, str) else data  # what were bytes in Python 2 comes as text
+        raw = data.encode("latin1") if isinstance(data, str) else data  # bytes of Python 2 are read as text
         self.values = np.frombuffer(raw, np.uint8).reshape(shape, order="F" if fortran else "C")
 
 
 class _Byte:
-    """Stands in for NumPy's type of bytes, the only one that is let in."""
+    """Replaces NumPy's data type while a pickle is read. Only bytes are allowed."""
 
     __slots__ = ()
 
@@ -120,7 +120,7 @@ class _Byte:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Lets in what arrays of bytes are pickled with, each by a stand-in that a pickle can do nothing else with."""
+    """Unpickles arrays of bytes and plain types only; NumPy's names give harmless replacements."""
 
     _ALLOWED: dict[tuple[str, str], Any] = {  # noqa: RUF012 - never changed
         ("numpy.core.multiarray", "_reconstruct"): _Array,
@@ -136,8 +136,8 @@ class _Unpickler(pickle.Unpickler):
         return self._ALLOWED[module, name]
 
 
-# Source of mean and deviation: the public code of the N-Jet paper, for CIFAR-10. Its deviation is the mean of each picture's; that of all
-# training pixels is (0.2470, 0.2435, 0.2616). Not in paper: CIFAR-100's, which are those of all training pixels.
+# Source of CIFAR-10's mean and standard deviation: the public code of the N-Jet paper. Its deviation is the mean of the deviations of the
+# pictures; that of all training pixels is (0.2470, 0.2435, 0.2616). Not in paper: CIFAR-100's, which are those of all training pixels.
 CIFAR10 = ImageSet(
     title="CIFAR-10",
     classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),

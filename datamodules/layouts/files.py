@@ -1,4 +1,4 @@
-"""What the layouts share: reading files so that a broken one is named with its remedy, and identifying content."""
+"""What the layouts share: reading files with errors that name the remedy, and fingerprints."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def read_bytes(path: Path, owner: str, remedy: str) -> bytes:
 
     Args:
         path: the file.
-        owner: whose it is, as the sentence begins: "Helen's file".
-        remedy: how to get another copy.
+        owner: beginning of the error message: "Helen's file".
+        remedy: end of the error message: how to get another copy.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: the file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -34,7 +34,7 @@ def read_bytes(path: Path, owner: str, remedy: str) -> bytes:
 
 
 def buffer(data: bytes) -> NDArray[np.uint8]:
-    """View bytes as what OpenCV decodes."""
+    """View bytes as the array that OpenCV decodes."""
     import numpy as np
 
     return np.frombuffer(data, np.uint8)
@@ -45,27 +45,27 @@ def read_jpeg(path: Path, owner: str, remedy: str) -> NDArray[np.uint8]:
 
     Args:
         path: the file.
-        owner: whose it is, as the sentence begins: "Helen's file".
-        remedy: how to get another copy.
+        owner: beginning of the error message: "Helen's file".
+        remedy: end of the error message: how to get another copy.
 
     Raises:
-        DataError: the file is missing, cut short or no JPEG.
+        DataError: the file is missing, cut short or not a JPEG.
     """
     from datamodules.opencv import cv2
 
     data = read_bytes(path, owner, remedy)
-    # A decoder fills the rest of a truncated JPEG with grey and carries on; what such a file lacks is the end marker after its last scan.
+    # A decoder fills the rest of a truncated JPEG with grey. Such a file lacks the end marker after its last scan.
     cut = b"\xff\xda" in data[max(0, data.rfind(b"\xff\xd9")) :]
-    # Labels were drawn on the pixels as stored, so a rotation that the file asks for must not be applied.
+    # Labels belong to the pixels as stored: a rotation in the file's metadata must not be applied.
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     pixels: NDArray[np.uint8] | None = None if cut or not data else cv2.imdecode(buffer(data), flags=flags)
     if pixels is None:
-        raise DataError(f"The picture {path} is cut short or is no JPEG; {remedy}.")
+        raise DataError(f"The picture {path} is cut short or is not a JPEG; {remedy}.")
     return pixels
 
 
 def stems(folder: Path, suffix: str) -> set[str]:
-    """Names, without `suffix`, of what in a folder ends with it; none where there is no folder."""
+    """Return the names, without `suffix`, of a folder's entries that end with it; none if there is no folder."""
     if not folder.is_dir():
         return set()
     with os.scandir(folder) as entries:
@@ -73,17 +73,17 @@ def stems(folder: Path, suffix: str) -> set[str]:
 
 
 def require(listed: Sequence[str], present: Collection[str], what: str, folder: Path, remedy: str) -> None:
-    """Make sure that all that is listed is there.
+    """Check that all listed names are present.
 
     Args:
-        listed: names.
-        present: names, too.
-        what: what they name and whose, as the sentence begins: "Helen's pictures".
-        folder: where they should lie.
-        remedy: how to get them.
+        listed: required names.
+        present: names that are there.
+        what: beginning of the error message: "Helen's pictures".
+        folder: the folder that should have them.
+        remedy: end of the error message: how to get them.
 
     Raises:
-        DataError: a name is not there; the first such is in the sentence.
+        DataError: names are missing; the message has the first one.
     """
     missing = [name for name in listed if name not in present]
     if missing:
@@ -91,6 +91,6 @@ def require(listed: Sequence[str], present: Collection[str], what: str, folder: 
 
 
 def feed(digest: hashlib._Hash, name: str, content: bytes) -> None:
-    """Hash name and content with their lengths, so that no two lists of pairs read the same."""
+    """Add name and content to a hash, with the length of the content: different lists of pairs never give the same bytes."""
     digest.update(f"{name}\n{len(content)}\n".encode())
     digest.update(content)

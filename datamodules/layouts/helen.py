@@ -34,8 +34,8 @@ CLASSES: tuple[str, ...] = (
     "lower lip",
     "hair",
 )
-# What F is taken of, left and right merged. Common, and not in the paper: the overall F adds up COUNTED, where the mouth counts whole
-# and in its three parts; skin and hair are reported beside it.
+# The parts that have an F score, left and right merged. Not in paper, but common: the overall F sums over COUNTED, in which the mouth
+# counts as a whole and in its three parts. Skin and hair are reported beside it.
 COUNTED: dict[str, tuple[int, ...]] = {
     "eyes": (4, 5),
     "brows": (2, 3),
@@ -46,7 +46,7 @@ COUNTED: dict[str, tuple[int, ...]] = {
     "mouth": (7, 8, 9),
 }
 PARTS: dict[str, tuple[int, ...]] = COUNTED | {"skin": (1,), "hair": (10,)}
-# 0-based slices of the 194 landmarks (Le et al. 2012). Which eye comes first is not relied upon anywhere.
+# 0-based slices of the 194 landmarks (Le et al. 2012). Nothing depends on which eye is the first.
 GROUPS: dict[str, slice] = {
     "jaw": slice(0, 41),
     "nose": slice(41, 58),
@@ -74,9 +74,9 @@ class HelenLayout:
     """The files of one copy of Helen.
 
     Args:
-        root: the folder that holds `SmithCVPR2013_dataset_resized/` and `annotation/`.
-        splits: names of the faces, in the order of the lists: "exemplars" (training), "tuning" (validation), "testing".
-        landmarks: the annotation file of every face in `splits`, by its name.
+        root: the folder with `SmithCVPR2013_dataset_resized/` and `annotation/` in it.
+        splits: names of the faces by split, in the order of the lists: "exemplars" (training), "tuning" (validation), "testing".
+        landmarks: the annotation file of every face in `splits`, by the name of the face.
     """
 
     root: Path
@@ -84,15 +84,15 @@ class HelenLayout:
     landmarks: dict[str, Path]
 
     def image(self, name: str) -> Path:
-        """Where the picture of a face lies."""
+        """Return the path of a face's picture."""
         return self.root / _FACES / "images" / f"{name}.jpg"
 
     def label(self, name: str, index: int) -> Path:
-        """Where the probability map of one class (0 to 10) of a face lies."""
+        """Return the path of a face's probability map of one class (0 to 10)."""
         return self.root / _FACES / "labels" / name / f"{name}_lbl{index:02d}.png"
 
     def check(self) -> Vouch:
-        """Say how much can be vouched for: the publishers give counts, and no checksums."""
+        """Compare the copy with the published data set, by counts: there are no published checksums."""
         counts = {split: len(names) for split, names in self.splits.items()}
         detail = f"{sum(counts.values())} faces: " + " / ".join(str(count) for count in counts.values())
         if self._notes(_SYNTHETIC):
@@ -103,9 +103,9 @@ class HelenLayout:
         return Vouch("counts", detail)
 
     def fingerprint(self) -> str:
-        """Identify the content by names and sizes of its files and by its lists: 16 hexadecimal digits.
+        """Identify the content by its lists and by the names and sizes of its files: 16 hexadecimal digits.
 
-        Neither paths nor times go in, so that a copy has the same fingerprint; notes that it is not official do.
+        Notes that the copy is not official count; the path of the root and times do not. A copy elsewhere has the same fingerprint.
         """
         digest = hashlib.sha256()
         for split in OFFICIAL_COUNTS:
@@ -123,13 +123,13 @@ class HelenLayout:
 
 
 def find(data_root: Path) -> HelenLayout:
-    """Find Helen under a data root, and make sure that every listed face has its picture, its maps and its landmarks.
+    """Find Helen under a data root and check that every listed face has its picture, maps and landmarks.
 
     Args:
-        data_root: the folder with one folder a data set (`helen/` among them), or that `helen/` itself.
+        data_root: the folder with one folder per data set, `helen/` among them, or that `helen/` itself.
 
     Raises:
-        DataError: something is missing; the sentence says what, where, and how to get it.
+        DataError: something is missing; the message says what, where, and how to get it.
     """
     data_root = Path(data_root)
     root = data_root if (data_root / _FACES).is_dir() else data_root / "helen"
@@ -154,7 +154,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """Read a picture as RGB, H W 3.
 
     Raises:
-        DataError: the file is missing, cut short or no JPEG.
+        DataError: the file is missing, cut short or not a JPEG.
     """
     return files.read_jpeg(path, "Helen's file", _replace(path))
 
@@ -163,12 +163,12 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
     """Read the probability maps of a face, 11 H W, 255 for probability 1.
 
     Args:
-        layout: where the face lies.
-        name: the face's name.
-        size: H W of its picture in pixels, if that is known already; else the picture is read for it.
+        layout: the files of Helen.
+        name: name of the face.
+        size: H W of its picture in pixels. By default the picture is read for it.
 
     Raises:
-        DataError: a map is missing, unreadable, or not of the picture's size.
+        DataError: a map is missing, cannot be read, or differs in size from the picture.
     """
     import numpy as np
 
@@ -179,10 +179,10 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
     for index in range(len(CLASSES)):
         path = layout.label(name, index)
         data = files.read_bytes(path, "Helen's file", _replace(path))
-        # As with JPEG, a PNG that lacks its end chunk may still decode, in part.
+        # Like a JPEG, a PNG without its end chunk may still decode in part.
         pixels = cv2.imdecode(files.buffer(data), flags=cv2.IMREAD_GRAYSCALE) if b"IEND" in data[-64:] else None
         if pixels is None:
-            raise DataError(f"The label map {path} is cut short or is no PNG; {_replace(path)}.")
+            raise DataError(f"The label map {path} is cut short or is not a PNG; {_replace(path)}.")
         if pixels.shape != (height, width):
             found = f"{pixels.shape[1]} x {pixels.shape[0]}"
             raise DataError(f"The label map {path} is {found} pixels where its picture is {width} x {height}; {_replace(path)}.")
@@ -191,10 +191,10 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
 
 
 def read_landmarks(path: Path) -> NDArray[np.float64]:
-    """Read the landmarks of a face, 194 2: x and y in pixels of the original photograph, which is larger than the picture of Smith et al.
+    """Read the landmarks of a face, 194 2: x and y in pixels of the original photograph, which is larger than Smith et al.'s picture.
 
     Raises:
-        DataError: the file is missing, or is not a name followed by 194 lines `x , y`.
+        DataError: the file is missing, or does not have a name followed by 194 lines `x , y`.
     """
     import numpy as np
 
@@ -213,7 +213,7 @@ def _replace(path: Path, get: str = _GET_FACES) -> str:
 
 
 def _read_list(path: Path) -> tuple[str, ...]:
-    """Names of a list whose lines are `<number> , <name>`."""
+    """Return the names of a list whose lines are `<number> , <name>`."""
     if not path.is_file():
         raise DataError(f"Helen's list of faces is missing: {path} is not a file; {_GET_FACES}.")
     lines = [line.partition(",") for line in path.read_text().splitlines() if line.strip()]
@@ -224,18 +224,18 @@ def _read_list(path: Path) -> tuple[str, ...]:
 
 
 def _annotation_names(folder: Path) -> dict[str, Path]:
-    """Annotation files by the name in their first line: their numbers are not those of the lists."""
+    """Return the annotation files by the name in their first line: their numbers are not those of the lists."""
     names: dict[str, Path] = {}
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.name.endswith(".txt"):
-                with open(entry.path, "rb") as file:  # noqa: PTH123 - thousands of files: no Path object for each
+                with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path for each of thousands of files is slow
                     names[file.readline().decode(errors="replace").strip()] = Path(entry.path)
     return names
 
 
 def _sizes(folder: Path) -> Iterator[tuple[str, int]]:
-    """Relative name and size in bytes of every file of the set below a folder, without what file managers leave behind."""
+    """Yield relative name and size in bytes of every file of the set below a folder, without the files that file managers add."""
     pending = [("", os.fspath(folder))]
     while pending:
         prefix, path = pending.pop()

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: idx files, gzip or not.
+"""MNIST and Fashion-MNIST: idx files, compressed by gzip or not.
 
 Source: LeCun et al., "The MNIST database of handwritten digits", which describes the format; Xiao et al. 2017, "Fashion-MNIST".
 """
@@ -23,24 +23,24 @@ def read(part: tuple[File, ...]) -> Pictures:
     """Read a file of pictures and the file of their labels.
 
     Raises:
-        DataError: one is broken, or is no idx file of pictures or of labels.
+        DataError: a file is broken, or is not an idx file of pictures or labels.
     """
     images, labels = part
     return Pictures(read_idx(images, 3)[:, None], read_idx(labels, 1))
 
 
 def read_idx(file: File, dimensions: int) -> NDArray[np.uint8]:
-    """Read one idx file: two zeros, 8 for bytes, the number of dimensions, each as four bytes, the values.
+    """Read an idx file: two zeros, 8 (for bytes), the number of dimensions, the size of each in four bytes, the values.
 
     Raises:
-        DataError: it cannot be read, has another head, or is longer or shorter than that says.
+        DataError: the file cannot be read, has another header, or is not as long as its header says.
     """
     import numpy as np
 
     data = file.content()
     head = 4 + 4 * dimensions
     if data[:4] != bytes([0, 0, 8, dimensions]) or len(data) < head:
-        raise file.error(f"is no idx file of bytes whose number of dimensions is {dimensions}")
+        raise file.error(f"is not an idx file of bytes whose number of dimensions is {dimensions}")
     shape = [int(edge) for edge in np.frombuffer(data[4:head], ">u4")]
     values = np.frombuffer(data, np.uint8, offset=head)
     if values.size != np.prod(shape, dtype=object):
@@ -49,14 +49,14 @@ def read_idx(file: File, dimensions: int) -> NDArray[np.uint8]:
 
 
 def _version(folder: str, theirs: str, title: str, checksums: tuple[str, ...]) -> Version:
-    """Describe the four files, which both sets call alike, with the checksums of pictures and labels, training first."""
+    """Describe the four files, which have the same names in both sets. Checksums are in the order pictures, labels; training first."""
     names = [name for split in _PARTS.values() for part in split for name in part]
     get = f"put its four .gz files, from the page of {title} or a mirror of it, there, packed or not"
-    places = (folder, f"{folder}/{theirs}/raw", f"{theirs}/raw")  # torchvision's folder, too
+    places = (folder, f"{folder}/{theirs}/raw", f"{theirs}/raw")  # the last two are torchvision's folder
     return Version(places, _PARTS, get, read, dict(zip(names, checksums, strict=True)))
 
 
-# Not in paper (Pintea et al. 2021): the normalisation; that of the training pictures.
+# Not in paper (Pintea et al. 2021): mean and standard deviation, which are those of the training pictures.
 MNIST = ImageSet(
     title="MNIST",
     classes=tuple("0123456789"),

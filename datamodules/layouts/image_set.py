@@ -1,6 +1,6 @@
-"""What sets of small pictures with one class each have in common: how their files are found, checked and identified.
+"""What sets of small pictures with one class each have in common: their files are found, checked and identified here.
 
-How the bytes of a file become pictures is the matter of `idx`, `cifar` and `svhn`.
+`idx`, `cifar` and `svhn` read the files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SYNTHETIC = "SYNTHETIC.txt"
 
 
 class Pictures(NamedTuple):
-    """Pictures (N C H W, bytes) and the class of each (N, integers)."""
+    """Pictures (N C H W, bytes) and their classes (N, integers)."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.integer[Any]]
@@ -40,9 +40,9 @@ class File:
     """One file of a set.
 
     Args:
-        path: where it lies.
-        owner: whose it is: "MNIST".
-        get: how to get it.
+        path: path of the file.
+        owner: title of the set: "MNIST".
+        get: how to get the file.
     """
 
     path: Path
@@ -50,10 +50,10 @@ class File:
     get: str
 
     def content(self) -> bytes:
-        """Read it, unpacked where its name ends with `.gz`.
+        """Read the file, and decompress it if its name ends with `.gz`.
 
         Raises:
-            DataError: it cannot be read or unpacked.
+            DataError: the file cannot be read or decompressed.
         """
         data = files.read_bytes(self.path, f"{self.owner}'s file", self._remedy())
         if self.path.suffix != ".gz":
@@ -61,10 +61,10 @@ class File:
         try:
             return gzip.decompress(data)
         except (OSError, EOFError, zlib.error) as error:
-            raise self.error("is cut short or is no gzip file") from error
+            raise self.error("is cut short or is not a gzip file") from error
 
     def error(self, problem: str) -> DataError:
-        """Make the sentence on what is wrong with it; `problem` follows its name."""
+        """Return the error about this file; in its message `problem` follows the path."""
         return DataError(f"{self.owner}'s file {self.path} {problem}; {self._remedy()}.")
 
     def _remedy(self) -> str:
@@ -73,14 +73,14 @@ class File:
 
 @dataclass(frozen=True)
 class Version:
-    """One of the forms in which a set is published.
+    """One of the formats in which a set is published.
 
     Args:
-        places: folders below the data root where it may lie, the first to be recommended.
-        parts: the names of its files, by split: each part is read alone, from one file or from several.
-        get: how to get it, after the folder was named.
-        read: gives the pictures of one part.
-        checksums: MD5 of what is in the files, unpacked; none where none are publicly known.
+        places: possible folders in the data root, the recommended one first.
+        parts: names of the files by split. A part is one file, or several that are read together.
+        get: how to get the files; follows the folder in messages.
+        read: function that reads the pictures of one part.
+        checksums: MD5 of the decompressed files by name, if published.
     """
 
     places: tuple[str, ...]
@@ -100,13 +100,13 @@ class ImageSet:
     """A published set of small pictures.
 
     Args:
-        title: what people call it.
-        classes: their names.
-        shape: C H W of each picture.
-        official: pictures by split, as published.
-        mean: of each channel's values from 0 to 1, for normalisation.
-        std: their deviation.
-        versions: the forms in which it is published, in the order in which they are looked for.
+        title: its usual name.
+        classes: names of the classes.
+        shape: C H W of a picture.
+        official: published number of pictures by split.
+        mean: mean of each channel for the normalisation, of values from 0 to 1.
+        std: standard deviation of each channel, likewise.
+        versions: the formats in which it is published, in the order of search.
     """
 
     title: str
@@ -124,9 +124,9 @@ class ImageLayout:
 
     Args:
         published: the set.
-        version: the form in which it lies there.
+        version: the format of this copy.
         root: the data root.
-        place: where below it the files lie.
+        place: the folder of the files, relative to the data root.
     """
 
     published: ImageSet
@@ -135,17 +135,17 @@ class ImageLayout:
     place: str
 
     def file(self, name: str) -> File:
-        """Find one of the set's files, as it is or with `.gz` added to its name."""
+        """Return one of the set's files, or the same with `.gz` added to its name if only that exists."""
         plain = self.root / self.place / name
         packed = plain.with_name(f"{name}.gz")
         return File(packed if packed.is_file() and not plain.is_file() else plain, self.published.title, self.version.get)
 
     @cached_property
     def splits(self) -> Mapping[str, Pictures]:
-        """All pictures of "train" and "test", read when first asked for.
+        """All pictures of "train" and "test", read at first use.
 
         Raises:
-            DataError: a file is broken, or holds other shapes or labels than the set has.
+            DataError: a file is broken, or has other shapes or labels than the set.
         """
         import numpy as np
 
@@ -157,14 +157,14 @@ class ImageLayout:
 
     @cached_property
     def checksums(self) -> Mapping[str, str]:
-        """MD5 of what is in each file, unpacked, by its name without `.gz`."""
+        """MD5 of each decompressed file, by its name without `.gz`."""
         return {name: hashlib.md5(self.file(name).content(), usedforsecurity=False).hexdigest() for name in self.version.names}
 
     def check(self) -> Vouch:
-        """Read everything and say how much can be vouched for: checksums where they are publicly known, else counts.
+        """Compare the copy with the published data set, by checksums if they are published, otherwise by counts.
 
         Raises:
-            DataError: a file is broken, or holds other shapes or labels than the set has.
+            DataError: a file is broken, or has other shapes or labels than the set.
         """
         counts = {split: len(pictures.labels) for split, pictures in self.splits.items()}
         detail = f"{sum(counts.values())} pictures: " + ", ".join(f"{split} {count}" for split, count in counts.items())
@@ -182,8 +182,8 @@ class ImageLayout:
     def fingerprint(self) -> str:
         """Identify the content: 16 hexadecimal digits.
 
-        The files' content goes in, because all copies have files of the same size, and notes that a set is not official; neither paths nor
-        times do, nor whether a file is packed.
+        The content of the files counts, because all copies have files of the same size; so do notes that a set is not official. Paths,
+        times and compression do not count.
         """
         digest = hashlib.sha256()
         for note in (_NOT_OFFICIAL, _SYNTHETIC):
@@ -198,7 +198,7 @@ class ImageLayout:
         return [path / name for path in (folder, *folder.parents[: len(Path(self.place).parts) - 1]) if (path / name).is_file()]
 
     def _read(self, part: tuple[File, ...]) -> Pictures:
-        """Read one part, and make sure that it holds what the set is made of."""
+        """Read one part and check shapes and labels."""
         images, labels = self.version.read(part)
         shape, number = " x ".join(map(str, self.published.shape)), len(self.published.classes)
         if images.shape[1:] != self.published.shape:
@@ -207,22 +207,22 @@ class ImageLayout:
             raise part[-1].error(f"holds {len(labels)} labels for {len(images)} pictures")
         if labels.min() < 0 or labels.max() >= number:
             strange = int(labels[(labels < 0) | (labels >= number)][0])
-            raise part[-1].error(f"has the label {strange}, which is no class (0 to {number - 1})")
+            raise part[-1].error(f"has the label {strange}, which is not a class (0 to {number - 1})")
         return Pictures(images, labels)
 
 
 def find(data_root: Path, published: ImageSet) -> ImageLayout:
-    """Find a set under a data root, and make sure that all of its files are there.
+    """Find a set under a data root and check that all of its files are there.
 
     Args:
-        data_root: the folder with one folder a data set.
+        data_root: the folder with one folder per data set.
         published: the set.
 
     Raises:
-        DataError: files are missing; the sentence says which, where, and how to get them.
+        DataError: files are missing; the message says which, where, and how to get them.
     """
     candidates = [(version, place) for version in published.versions for place in version.places]
-    version, place = max(candidates, key=lambda candidate: len(_present(data_root, *candidate)))  # the first of those with as many files
+    version, place = max(candidates, key=lambda candidate: len(_present(data_root, *candidate)))  # the first among equals
     folder, present = Path(data_root) / place, _present(data_root, version, place)
     if not present:
         raise DataError(f"{published.title} is missing: {folder} holds none of its files; {version.get}.")
@@ -231,6 +231,6 @@ def find(data_root: Path, published: ImageSet) -> ImageLayout:
 
 
 def _present(data_root: Path, version: Version, place: str) -> set[str]:
-    """Names, without `.gz`, of the files of a version that lie in one of its places."""
+    """Return the names, without `.gz`, of the files of a version that are in one of its places."""
     folder = Path(data_root) / place
     return set(version.names) & (files.stems(folder, "") | files.stems(folder, ".gz"))

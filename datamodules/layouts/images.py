@@ -1,4 +1,4 @@
-"""The sets of small pictures, by the names that the project calls them and that their folders below a data root have."""
+"""The sets of small pictures, by name; a set's folder in the data root has the same name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SETS: dict[str, ImageSet] = {"mnist": MNIST, "fashion_mnist": FASHION_MNIST, "ci
 
 
 def find(data_root: Path, name: str) -> ImageLayout:
-    """Find a set under a data root, and make sure that all of its files are there.
+    """Find a set under a data root and check that all of its files are there.
 
     Args:
-        data_root: the folder with one folder a data set.
-        name: of `SETS`.
+        data_root: the folder with one folder per data set.
+        name: the set, one of `SETS`.
 
     Raises:
-        DataError: files are missing; the sentence says which, where, and how to get them.
+        DataError: files are missing; the message says which, where, and how to get them.
         ValueError: there is no such set.
     """
     if name not in SETS:

@@ -1,4 +1,4 @@
-"""SBD's labels come as MATLAB files, which are slow to read: they are decoded once, to PNGs of indices.
+"""SBD's labels are MATLAB files, which are slow to read. They are decoded once to PNGs of indices.
 
 Source: Hariharan et al. 2011, "Semantic contours from inverse detectors".
 """
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-REVISION = 1  # To be raised whenever the decoding changes: copies decoded before are then not used again.
+REVISION = 1  # Raise it when the decoding changes: older decoded copies are then not used again.
 
 
 def read_mat(path: Path) -> NDArray[np.uint8]:
-    """Read the class labels of one `.mat` of SBD: H W, 0 to 20.
+    """Read the class labels of one `.mat` file of SBD: H W, 0 to 20.
 
     Raises:
-        DataError: the file is broken, has no labels or has other ones.
+        DataError: the file is broken, has no labels, or a label is not a class.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -34,8 +34,8 @@ def read_mat(path: Path) -> NDArray[np.uint8]:
     remedy = f"to replace {path.name}, unpack benchmark.tgz, from the page of Hariharan et al. 2011 (SBD), so that it lies there"
     try:
         labels = loadmat(path)["GTcls"][0]["Segmentation"][0]
-    except Exception as error:  # SciPy raises a dozen kinds on broken files, zlib's and struct's own among them
-        raise DataError(f"The labels {path} are cut short or are no MATLAB file with `GTcls.Segmentation`; {remedy}.") from error
+    except Exception as error:  # on broken files SciPy raises a dozen types, also of zlib and struct
+        raise DataError(f"The labels {path} are cut short or are not a MATLAB file with `GTcls.Segmentation`; {remedy}.") from error
     if not isinstance(labels, np.ndarray) or labels.ndim != 2 or labels.dtype != np.uint8:
         raise DataError(f"The labels {path} are not H x W bytes; {remedy}.")
     check_labels(labels, path, "SBD")
@@ -43,14 +43,14 @@ def read_mat(path: Path) -> NDArray[np.uint8]:
 
 
 def decode(layout: VocLayout, cache: Path) -> Path:
-    """Decode all of SBD's labels once, into a folder of the cache named after their names and sizes.
+    """Decode all of SBD's labels once, into a folder of the cache whose name depends on the files' names and sizes.
 
     Args:
-        layout: where SBD lies.
-        cache: where the folder is kept.
+        layout: the files of SBD.
+        cache: the folder in which the decoded labels are kept.
 
     Returns:
-        The folder: one `<name>.png` a picture, whose values are classes.
+        The folder of decoded labels: one `<name>.png` per picture, whose values are classes.
 
     Raises:
         DataError: a file of SBD is missing or broken, or the cache cannot be written to.
@@ -65,13 +65,13 @@ def decode(layout: VocLayout, cache: Path) -> Path:
     try:
         return build_once(cache / f"sbd-{digest.hexdigest()[:16]}-r{REVISION}", lambda folder: _write(layout, samples, folder))
     except OSError as error:
-        raise DataError(f"Decoded labels cannot be kept in {cache} ({error.strerror}); set `cache` to a folder with room.") from error
+        raise DataError(f"Cannot write decoded labels to {cache} ({error.strerror}); set `cache` to another folder.") from error
 
 
 def _write(layout: VocLayout, samples: list[Sample], folder: Path) -> None:
     from datamodules.opencv import cv2
 
     for sample in samples:
-        # Encoded here, because OpenCV's own writing says nothing when a disk is full.
+        # OpenCV's own writing reports no error on a full disk.
         png = cv2.imencode(".png", img=read_mat(layout.label(sample)))[1]
         (folder / f"{sample.name}.png").write_bytes(png.tobytes())

@@ -11,10 +11,10 @@ from datamodules.layouts.image_set import File, ImageSet, Pictures, Version
 
 
 def read(part: tuple[File, ...]) -> Pictures:
-    """Read one file: `X`, H W 3 N, and `y`, N 1, whose 1 to 9 are digits and whose 10 is the digit 0.
+    """Read a file: `X`, H W 3 N, and `y`, N 1, in which 1 to 9 are digits and 10 is the digit 0.
 
     Raises:
-        DataError: it cannot be read, or holds other things.
+        DataError: the file cannot be read, or has other content.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -24,19 +24,20 @@ def read(part: tuple[File, ...]) -> Pictures:
     try:
         content = loadmat(io.BytesIO(data), variable_names=["X", "y"])
         images, labels = content["X"], content["y"]
-    except Exception as error:  # SciPy raises a dozen kinds on broken files, zlib's and struct's own among them
-        raise file.error("is cut short or is no MATLAB file with `X` and `y`") from error
+    except Exception as error:  # on broken files SciPy raises a dozen types, also of zlib and struct
+        raise file.error("is cut short or is not a MATLAB file with `X` and `y`") from error
     if not isinstance(images, np.ndarray) or images.ndim != 4 or images.dtype != np.uint8:
         raise file.error("has no `X` of H x W x 3 x N bytes")
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "ui" or labels.shape != (images.shape[3], 1):
-        raise file.error(f"has no `y` of {images.shape[3]} x 1 integers, one a picture")
+        raise file.error(f"has no `y` of {images.shape[3]} x 1 integers, one per picture")
     strange = labels[(labels < 1) | (labels > 10)]
     if strange.size:
         raise file.error(f"has the label {int(strange[0])}, where the digits are 1 to 9 and 10 for 0")
     return Pictures(np.ascontiguousarray(images.transpose(3, 2, 0, 1)), labels[:, 0] % 10)
 
 
-# Not in paper (Pintea et al. 2021): the normalisation; that of the training pictures. The 531,131 easier ones of `extra` are left out.
+# Not in paper (Pintea et al. 2021): mean and standard deviation, which are those of the training pictures. The 531,131 easier pictures of
+# `extra` are not used.
 SVHN = ImageSet(
     title="SVHN",
     classes=tuple("0123456789"),

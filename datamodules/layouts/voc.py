@@ -1,4 +1,4 @@
-"""PASCAL VOC, for semantic segmentation: the files of VOC 2012, of VOC 2011, and of SBD, which has labels for more of VOC's pictures.
+"""PASCAL VOC for semantic segmentation: the files of VOC 2012, of VOC 2011, and of SBD, which labels more of VOC's pictures.
 
 Source: Everingham et al., "The PASCAL Visual Object Classes Challenge 2012"; Hariharan et al. 2011, "Semantic contours from inverse
 detectors" (SBD).
@@ -43,17 +43,17 @@ CLASSES: tuple[str, ...] = (
     "train",
     "tv monitor",
 )
-IGNORED = 255  # Borders of objects and what is hard to tell: counts neither in the loss nor in the metric.
+IGNORED = 255  # Borders and difficult objects: they count neither in the loss nor in the metric.
 
 
 @dataclass(frozen=True)
 class Split:
-    """How a split follows from the official lists, and how many pictures that gives.
+    """A split, as a combination of the official lists.
 
     Args:
-        lists: joined in this order; the first list that has a picture says whose label is taken.
-        without: lists whose pictures are left out.
-        official: pictures of the split in the real sets, as published.
+        lists: lists to join, in this order. The labels of a picture are from the first list that has it.
+        without: lists whose pictures are excluded.
+        official: published number of pictures.
     """
 
     lists: tuple[str, ...]
@@ -69,16 +69,16 @@ OFFICIAL_LISTS: dict[str, int] = {
     "SBD/train": 8498,
     "SBD/val": 2857,
 }
-# Not in paper: whose label is taken where VOC and SBD both have one. VOC's own is, in VOC's own training pictures: it has borders.
+# Not in paper: which labels are used if VOC and SBD both have them. In VOC's training pictures they are VOC's, which have borders.
 SPLITS: dict[str, Split] = {
     "train": Split(("VOC2012/train",), (), 1464),
     "val": Split(("VOC2012/val",), (), 1449),
     "train_aug": Split(("VOC2012/train", "SBD/train", "SBD/val"), ("VOC2012/val",), 10582),
-    # Long et al. 2015: VOC 2011 val without what they trained on. Wu et al. 2016 (dense CNN, section 4) print 736, and 8825 for training.
+    # Long et al. 2015: VOC 2011 val without their training pictures. Wu et al. 2016 (dense CNN, section 4): 736, and 8825 for training.
     "seg11valid": Split(("VOC2011/val",), ("SBD/train",), 736),
     "train11": Split(("VOC2011/train", "SBD/train"), (), 8825),
-    # Wu et al. 2016 print 346 and 11685. The list was not found: what is left of val without any picture of SBD. For that
-    # reason train_all, which has all of SBD, has none of val346.
+    # Wu et al. 2016 report 346 and 11685. Their list was not found; this one is val without the pictures of SBD. train_all, which has all
+    # of SBD, therefore has no picture of val346.
     "val346": Split(("VOC2012/val",), ("SBD/train", "SBD/val"), 346),
     "train_all": Split(("VOC2012/train", "SBD/train", "SBD/val"), (), 11685),
 }
@@ -101,8 +101,8 @@ class Sample:
     """One picture of a split.
 
     Args:
-        source: whose files are read, "VOC2012", "VOC2011" or "SBD".
-        name: of the files, without ending.
+        source: the set whose files are read, "VOC2012", "VOC2011" or "SBD".
+        name: name of the files, without suffix.
     """
 
     source: str
@@ -111,7 +111,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class VocLayout:
-    """The files of one copy of VOC and, where it is there, of SBD.
+    """The files of one copy of VOC and, if present, of SBD.
 
     Args:
         root: the data root, with `voc/` and `sbd/` in it.
@@ -120,15 +120,15 @@ class VocLayout:
     root: Path
 
     def folder(self, source: str) -> Path:
-        """Where the files of "VOC2012", "VOC2011" or "SBD" lie."""
+        """Return the folder of "VOC2012", "VOC2011" or "SBD"."""
         return self.root / _FOLDERS[source]
 
     def image(self, sample: Sample) -> Path:
-        """Where a picture lies."""
+        """Return the path of a picture."""
         return self.folder(sample.source) / _IMAGES[sample.source] / f"{sample.name}.jpg"
 
     def label(self, sample: Sample) -> Path:
-        """Where the labels of a picture lie: a palette PNG, or SBD's `.mat`."""
+        """Return the path of a picture's labels: a palette PNG, or SBD's `.mat`."""
         folder, suffix = _LABELS[sample.source]
         return self.folder(sample.source) / folder / f"{sample.name}{suffix}"
 
@@ -136,7 +136,7 @@ class VocLayout:
         """Read one official list, such as "SBD/train".
 
         Raises:
-            DataError: it is missing, empty, or has a name twice.
+            DataError: the list is missing, empty, or has a name twice.
         """
         source, _, stem = listed.partition("/")
         folder = self.folder(source)
@@ -154,10 +154,10 @@ class VocLayout:
         return names
 
     def samples(self, split: str) -> tuple[Sample, ...]:
-        """Work out a split from the official lists; see `SPLITS`.
+        """Return the pictures of a split, combined from the official lists; see `SPLITS`.
 
         Raises:
-            DataError: a list that it takes cannot be read.
+            DataError: a list cannot be read.
         """
         left_out = {name for listed in SPLITS[split].without for name in self.names(listed)}
         found: dict[str, Sample] = {}
@@ -168,10 +168,10 @@ class VocLayout:
         return tuple(found.values())
 
     def require(self, split: str) -> None:
-        """Make sure that a split has pictures, and each its file and its labels.
+        """Check that a split has pictures, and that every picture has its file and its labels.
 
         Raises:
-            DataError: something is missing; the sentence says what, where, and how to get it.
+            DataError: something is missing; the message says what, where, and how to get it.
         """
         samples = self.samples(split)
         if not samples:
@@ -184,7 +184,7 @@ class VocLayout:
                 files.require(listed, files.stems(path, suffix), f"{source}'s {what}", path, _GET[source])
 
     def check(self, *splits: str) -> Vouch:
-        """Say how much can be vouched for in these splits: the publishers give counts, and no checksums."""
+        """Compare these splits with the published ones, by counts: there are no published checksums."""
         counts = {split: len(self.samples(split)) for split in splits}
         detail = f"{sum(counts.values())} pictures: " + ", ".join(f"{split} {count}" for split, count in counts.items())
         if self._notes(_SYNTHETIC, *splits):
@@ -199,8 +199,8 @@ class VocLayout:
     def fingerprint(self, *splits: str) -> str:
         """Identify these splits by their names and by the names and sizes of their files: 16 hexadecimal digits.
 
-        Neither paths nor times go in, nor what other splits read, so that a copy has the same fingerprint, and VOC alone the same as VOC
-        beside SBD where SBD is not read; notes that a set is not official do.
+        Notes that a set is not official count; the path of the root, times and the files of other splits do not. A copy elsewhere has the
+        same fingerprint, and SBD counts only if a split reads it.
         """
         digest = hashlib.sha256()
         for note in (_NOT_OFFICIAL, _SYNTHETIC):
@@ -218,14 +218,14 @@ class VocLayout:
 
 
 def find(data_root: Path, *splits: str) -> VocLayout:
-    """Find VOC under a data root, and make sure that all that these splits take is there.
+    """Find VOC under a data root and check that all files of these splits are there.
 
     Args:
-        data_root: the folder with one folder a data set, `voc/` and, for the splits that take SBD, `sbd/` among them.
-        splits: of `SPLITS`.
+        data_root: the folder with one folder per data set: `voc/` and, for splits that use SBD, `sbd/`.
+        splits: names out of `SPLITS`.
 
     Raises:
-        DataError: something is missing; the sentence says what, where, and how to get it.
+        DataError: something is missing; the message says what, where, and how to get it.
     """
     layout = VocLayout(Path(data_root))
     for split in splits:
@@ -237,21 +237,21 @@ def read_image(layout: VocLayout, sample: Sample) -> NDArray[np.uint8]:
     """Read a picture as RGB, H W 3.
 
     Raises:
-        DataError: the file is missing, cut short or no JPEG.
+        DataError: the file is missing, cut short or not a JPEG.
     """
     return files.read_jpeg(layout.image(sample), f"{sample.source}'s file", _replace(layout.image(sample), sample.source))
 
 
 def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
-    """Read a label PNG so that the indices of its palette stay indices: H W, 0 to 20 and 255.
+    """Read the palette indices of a label PNG: H W, 0 to 20 and 255.
 
     Args:
-        path: of VOC, or decoded from SBD.
-        source: whose labels they are, "VOC2012", "VOC2011" or "SBD".
-        size: H W of the picture in pixels, where they are to be compared.
+        path: a file of VOC, or decoded from SBD.
+        source: the set of the labels, "VOC2012", "VOC2011" or "SBD".
+        size: H W of the picture in pixels, to be compared with that of the labels.
 
     Raises:
-        DataError: the file is missing or broken, has other labels, or is not of the picture's size.
+        DataError: the file is missing or broken, has other labels, or differs in size from the picture.
     """
     import numpy as np
     from PIL import Image, UnidentifiedImageError
@@ -262,7 +262,7 @@ def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> 
         with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
             mode, labels = image.mode, np.array(image)
     except (OSError, SyntaxError, ValueError, UnidentifiedImageError) as error:
-        raise DataError(f"The labels {path} are cut short or are no PNG; {remedy}.") from error
+        raise DataError(f"The labels {path} are cut short or are not a PNG; {remedy}.") from error
     if mode not in ("P", "L"):
         raise DataError(f"The labels {path} are colours (mode {mode}), not indices of a palette; {remedy}.")
     check_labels(labels, path, source)
@@ -273,15 +273,15 @@ def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> 
 
 
 def check_labels(labels: NDArray[np.uint8], path: Path, source: str) -> None:
-    """Make sure that labels are classes or 255.
+    """Check that every label is a class or 255.
 
     Raises:
-        DataError: one is not; the sentence names the file and the label.
+        DataError: a label is neither; the message has the file and the label.
     """
     strange = labels[(labels >= len(CLASSES)) & (labels != IGNORED)]
     if strange.size:
         raise DataError(
-            f"The labels {path} have {int(strange.flat[0])}, which is no class (0 to 20) and not 255; {_replace(path, source)}."
+            f"The labels {path} have {int(strange.flat[0])}, which is neither a class (0 to 20) nor 255; {_replace(path, source)}."
         )
 
 

@@ -246,5 +246,5 @@ def test_missing_and_broken_data_and_missing_setup(images_root: Path, tmp_path: 
     shutil.copytree(images_root / "cifar10", tmp_path / "cifar10")
     path = tmp_path / "cifar10" / "cifar-10-batches-bin" / "data_batch_2.bin"
     path.write_bytes(b"\x0a" + path.read_bytes()[1:])
-    with pytest.raises(DataError, match=r"data_batch_2\.bin has the label 10, which is no class \(0 to 9\)"):
+    with pytest.raises(DataError, match=r"data_batch_2\.bin has the label 10, which is not a class \(0 to 9\)"):
         ImagesDataModule(tmp_path).setup()

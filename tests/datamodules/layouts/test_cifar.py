@@ -80,7 +80,7 @@ def test_an_array_may_lie_column_by_column(tmp_path: Path) -> None:
 def test_binary_files_that_end_within_a_picture(images_root: Path, tmp_path: Path) -> None:
     data = find(images_root, cifar.CIFAR10).file("test_batch.bin").path.read_bytes()
     for broken in (b"", data[:-1], data[:3000]):
-        with pytest.raises(DataError, match=rf"batch has {len(broken)} bytes, which is no multiple of the 3073 of one picture"):
+        with pytest.raises(DataError, match=rf"batch has {len(broken)} bytes, which is not a multiple of the 3073 of one picture"):
             cifar.read_binary((written(tmp_path, broken),))
 
 
@@ -165,5 +165,5 @@ def test_a_pickle_cut_short_anywhere_is_named(tmp_path: Path) -> None:
     data = python_2(np.zeros((1, 3072), np.uint8), [3], "labels")
     assert cifar.read_pickle((written(tmp_path, data),)).labels.tolist() == [3]
     for length in [*range(0, 260), 3000, len(data) - 1]:
-        with pytest.raises(DataError, match="batch is cut short or is no pickle"):
+        with pytest.raises(DataError, match="batch is cut short or is not a pickle"):
             cifar.read_pickle((written(tmp_path, data[:length]),))

@@ -28,10 +28,10 @@ def test_pictures_have_one_channel(images_root: Path, published: idx.ImageSet) -
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "is no idx file"),
-        (bytes([0, 0, 8, 1, 0, 0]), "is no idx file"),
-        (bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]), "is no idx file"),  # of two dimensions
-        (bytes([0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0]), "is no idx file"),  # of floats
+        (b"", "is not an idx file"),
+        (bytes([0, 0, 8, 1, 0, 0]), "is not an idx file"),
+        (bytes([0, 0, 8, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7]), "is not an idx file"),  # of two dimensions
+        (bytes([0, 0, 13, 1, 0, 0, 0, 1, 0, 0, 0, 0]), "is not an idx file"),  # of floats
         (bytes([0, 0, 8, 1, 0, 0, 0, 3, 1, 2]), "holds 2 values where its head says 3"),
         (bytes([0, 0, 8, 1, 0, 0, 0, 1, 1, 2]), "holds 2 values where its head says 1"),
         (bytes([0, 0, 8, 1, 255, 255, 255, 255, 1]), "holds 1 values where its head says 4294967295"),

@@ -109,7 +109,7 @@ def test_what_is_no_gzip_is_named(copy: Path) -> None:
     data = path.read_bytes()
     for broken in (b"", data[:-9], data[:20], b"something else"):
         path.write_bytes(broken)
-        with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz (is cut short or is no gzip file|is no idx)"):
+        with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz (is cut short or is not a gzip file|is not an idx)"):
             find(copy, MNIST).check()
     path.unlink()
     path.mkdir()
@@ -123,7 +123,7 @@ def test_what_is_no_gzip_is_named(copy: Path) -> None:
         ((2, 1, 28, 27), [0, 1], r"first holds pictures of 1 x 28 x 27 where 1 x 28 x 28 is right; to replace first, put"),
         ((2, 1, 28, 28), [0, 1, 2], r"second holds 3 labels for 2 pictures"),
         ((0, 1, 28, 28), [], r"second holds 0 labels for 0 pictures"),
-        ((2, 1, 28, 28), [0, 10], r"second has the label 10, which is no class \(0 to 9\)"),
+        ((2, 1, 28, 28), [0, 10], r"second has the label 10, which is not a class \(0 to 9\)"),
         ((2, 1, 28, 28), [-1, 1], r"second has the label -1"),
     ],
 )

@@ -38,13 +38,13 @@ def test_broken_labels_are_named(copy: Path, tmp_path: Path) -> None:
     data = path.read_bytes()
     for broken in (b"", data[:60], data[:-40]):
         path.write_bytes(broken)
-        with pytest.raises(DataError, match=r"synthetic_0012\.mat are cut short or are no MATLAB file"):
+        with pytest.raises(DataError, match=r"synthetic_0012\.mat are cut short or are not a MATLAB file"):
             sbd.decode(layout, tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("sbd-*"))
     for content, message in (
-        ({"Other": 1}, "no MATLAB file with `GTcls.Segmentation`"),
+        ({"Other": 1}, "not a MATLAB file with `GTcls.Segmentation`"),
         ({"GTcls": {"Segmentation": np.zeros((3, 4))}}, "are not H x W bytes"),
-        ({"GTcls": {"Segmentation": np.full((3, 4), 21, np.uint8)}}, "have 21, which is no class"),
+        ({"GTcls": {"Segmentation": np.full((3, 4), 21, np.uint8)}}, "have 21, which is neither a class"),
     ):
         savemat(path, content)
         with pytest.raises(DataError, match=rf"synthetic_0012\.mat.* {message}"):
@@ -56,5 +56,5 @@ def test_broken_labels_are_named(copy: Path, tmp_path: Path) -> None:
 
 def test_a_cache_that_cannot_be(voc_root: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="set `cache` to a folder"):
+    with pytest.raises(DataError, match="set `cache` to another folder"):
         sbd.decode(find(voc_root), tmp_path / "file")

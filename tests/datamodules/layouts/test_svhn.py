@@ -25,7 +25,7 @@ def test_pictures_and_digits_are_those_of_the_file(images_root: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"X": np.zeros((32, 32, 3, 2), np.uint8)}, "is no MATLAB file with `X` and `y`"),
+        ({"X": np.zeros((32, 32, 3, 2), np.uint8)}, "is not a MATLAB file with `X` and `y`"),
         ({"X": np.zeros((32, 32, 3), np.uint8), "y": [[1]]}, "has no `X` of H x W x 3 x N bytes"),
         ({"X": np.zeros((32, 32, 3, 2)), "y": [[1], [2]]}, "has no `X`"),
         ({"X": np.zeros((32, 32, 3, 2), np.uint8), "y": [[1]]}, "has no `y` of 2 x 1 integers"),
@@ -44,5 +44,5 @@ def test_broken_files_are_named(images_root: Path, tmp_path: Path) -> None:
     data = find(images_root, svhn.SVHN).file("test_32x32.mat").path.read_bytes()
     for broken in (b"", data[:60], data[:-40], b"something else" * 40):
         (tmp_path / "file").write_bytes(broken)
-        with pytest.raises(DataError, match="file is cut short or is no MATLAB file"):
+        with pytest.raises(DataError, match="file is cut short or is not a MATLAB file"):
             svhn.read((File(tmp_path / "file", "SVHN", "get it"),))

@@ -233,7 +233,7 @@ def test_other_labels_are_named(tmp_path: Path, label: int) -> None:
     labels = np.zeros((4, 4), np.uint8)
     labels[2, 1] = label
     Image.fromarray(labels).save(tmp_path / "it.png")
-    with pytest.raises(DataError, match=rf"it\.png have {label}, which is no class \(0 to 20\) and not 255; to replace it\.png"):
+    with pytest.raises(DataError, match=rf"it\.png have {label}, which is neither a class \(0 to 20\) nor 255; to replace it\.png"):
         voc.read_label(tmp_path / "it.png", "VOC2012", (4, 4))
 
 
@@ -245,7 +245,7 @@ def test_broken_labels_are_named(copy: Path) -> None:
     data = path.read_bytes()
     for broken in (b"", data[: len(data) // 2], b"GIF89a" + data[6:]):
         path.write_bytes(broken)
-        with pytest.raises(DataError, match=r"synthetic_0000\.png are cut short or are no PNG"):
+        with pytest.raises(DataError, match=r"synthetic_0000\.png are cut short or are not a PNG"):
             voc.read_label(path, "VOC2012", (9, 7))
     Image.fromarray(np.zeros((9, 7, 3), np.uint8)).save(path)
     with pytest.raises(DataError, match=r"are colours \(mode RGB\)"):

@@ -1,0 +1,3 @@
+from . import helen as helen
+from . import images as images
+from . import voc as voc
