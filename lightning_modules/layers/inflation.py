@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.windows import inflated_size
 from lightning_modules.over_ranks import mean_over_ranks
 
 
@@ -213,7 +213,7 @@ def background_mask(labels: Tensor, size: tuple[int, int], weight: float) -> Ten
 GRADIENTS = ("equation 11", "true")
 
 
-class InflationFactor(nn.Module):
+class InflationLayer(nn.Module):
     """The learned inflation factor f, kept within its range, with the two shares of its gradient.
 
     Shares add up as gradients do, and begin anew with those of the next step (`before_gradients`).

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.gaussian_derivatives import HALF_SIZES, filter_taps, half_size, jet_basis, jet_orders
+from lightning_modules.layers.derivatives import HALF_SIZES, filter_taps, half_size, jet_basis, jet_orders
 from lightning_modules.layers.njet_convolution import EVALUATIONS, njet_conv2d, njet_kernel
 from lightning_modules.layers.safe_subsampling import SUBSAMPLINGS, safe_subsample, subsampled_size
 

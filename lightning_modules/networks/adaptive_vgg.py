@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.inflation import InflationLayer
 from lightning_modules.layers.quantities import INFLATION
-from lightning_modules.layers.receptive_field import receptive_field
+from lightning_modules.layers.windows import receptive_field
 from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
 from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
 from lightning_modules.quantity import Quantity
@@ -35,7 +35,7 @@ class AdaptiveVGG(nn.Module):
         pool_dilations: of pool1 to pool5.
         batch_norm: after every convolution but fc8.
         dropout: after fc6 and fc7.
-        gradient: of f; see `InflationFactor`.
+        gradient: of f; see `InflationLayer`.
         background_weight: of background pixels in the gradient of f; below 1, training needs labels.
     """
 
@@ -63,7 +63,7 @@ class AdaptiveVGG(nn.Module):
         channels = round(CHANNELS[-1] * width)
         self.features = vgg16_features(strides, dilations, pool_dilations, width, batch_norm)
         self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
-        self.factor = InflationFactor(gradient=gradient, background_weight=background_weight) if inflated else None
+        self.factor = InflationLayer(gradient=gradient, background_weight=background_weight) if inflated else None
         self.head = vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm)
         self.num_classes, self.kernel_size = num_classes, kernel_size
         self.pool5_receptive_field, self.stride = receptive_field(windows(self.features))

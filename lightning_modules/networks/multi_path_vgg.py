@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.inflation import InflationLayer
 from lightning_modules.layers.quantities import INFLATION
-from lightning_modules.layers.receptive_field import receptive_field
-from lightning_modules.layers.weighted_gradient import weighted_gradient
+from lightning_modules.layers.windows import receptive_field
+from lightning_modules.layers.gradient_weight import weighted_gradient
 from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
 from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
 from lightning_modules.quantity import Quantity
@@ -19,7 +19,7 @@ from lightning_modules.quantity import Quantity
 class Path(nn.Module):
     """One of the parallels: fc6 to fc8, and the factor that is learned for them, if any."""
 
-    def __init__(self, head: nn.Module, factor: InflationFactor | None) -> None:
+    def __init__(self, head: nn.Module, factor: InflationLayer | None) -> None:
         super().__init__()
         self.head, self.factor = head, factor
 
@@ -80,7 +80,7 @@ class MultiPathVGG(nn.Module):
             vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm) for dilation in path_dilations
         ]
         self.paths: Sequence[Path] = nn.ModuleList(  # type: ignore[assignment]  # its members have no type
-            Path(head, InflationFactor() if inflated else None) for head in heads
+            Path(head, InflationLayer() if inflated else None) for head in heads
         )
         self.num_classes, self.kernel_size, self.inflated = num_classes, kernel_size, inflated
         self.label_sets, self.gradient_weight = label_sets or ((),) * len(heads), gradient_weight

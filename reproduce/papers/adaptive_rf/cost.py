@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.windows import inflated_size
 from reproduce.claims import Claim
 from reproduce.evidence import Evidence
 from reproduce.findings import Finding, all_of

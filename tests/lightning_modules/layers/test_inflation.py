@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.inflation import InflationFactor, background_mask, bilinear_weights, inflate, interpolate
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.inflation import InflationLayer, background_mask, bilinear_weights, inflate, interpolate
+from lightning_modules.layers.windows import inflated_size
 
 FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
 
@@ -154,7 +154,7 @@ def test_bfloat16_features_are_sampled_at_exact_positions() -> None:
 
 
 def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
-    module = InflationFactor().double()
+    module = InflationLayer().double()
     inflated = module.inflate(features(), (50, 60))
     (module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum().backward()
     assert module.value.item() == 1.0
@@ -171,7 +171,7 @@ def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
 
 
 def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_with_the_next_step() -> None:
-    module = InflationFactor().double()
+    module = InflationLayer().double()
 
     def backward(share: float) -> None:
         inflated = module.inflate(features(), (50, 60))
@@ -192,7 +192,7 @@ def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_
 
 def test_a_range_that_leaves_out_1_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Expected `minimum` and `maximum` .* but got 2 and 4"):
-        InflationFactor(2, 4)
+        InflationLayer(2, 4)
 
 
 def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> None:
@@ -209,7 +209,7 @@ def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> N
     expected = (loss(value + step) - loss(value - step)) / (2 * step) / (50 * 60)
     gradients = {}
     for kind in ("true", "equation 11"):
-        module = InflationFactor(gradient=kind).double()
+        module = InflationLayer(gradient=kind).double()
         with torch.no_grad():
             module.value.fill_(value)
         inflated = module.inflate(base, image)
@@ -232,7 +232,7 @@ def test_the_background_mask_weighs_the_gradient_of_f_alone() -> None:
     direction = weight((20, 30))
     found = {}
     for share in (1.0, 0.5, 0.0):
-        module = InflationFactor(background_weight=share).double()
+        module = InflationLayer(background_weight=share).double()
         with torch.no_grad():
             module.value.fill_(1.7)
         values = features().requires_grad_()
@@ -251,9 +251,9 @@ def test_a_background_of_no_weight_leaves_what_the_other_pixels_say() -> None:
     labels = torch.zeros(2, 20, 30, dtype=torch.long)
     labels[:, 5:15, 8:20] = 3
     direction, scores = weight((20, 30)), features(12, 15)
-    masked = InflationFactor(background_weight=0.0).double()
+    masked = InflationLayer(background_weight=0.0).double()
     (masked.interpolate(scores, (7, 9), (20, 30), labels) * direction).sum().backward()
-    plain = InflationFactor().double()
+    plain = InflationLayer().double()
     (plain.interpolate(scores, (7, 9), (20, 30)) * direction * (labels != 0)[:, None]).sum().backward()
     torch.testing.assert_close(masked.value.grad, plain.value.grad)
 
@@ -263,7 +263,7 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
     labels = torch.zeros(2, 20, 30, dtype=torch.long)
     labels[:, 5:15, 8:20] = 3
     value, step, base = 1.7, 1e-6, features()
-    module = InflationFactor(background_weight=0.25).double()
+    module = InflationLayer(background_weight=0.25).double()
     with torch.no_grad():
         module.value.fill_(value)
     inflated = module.inflate(base, (20, 30), labels)
@@ -277,7 +277,7 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
 
 
 def test_without_labels_nothing_is_masked() -> None:
-    plain, masked = InflationFactor().double(), InflationFactor(background_weight=0.5).double()
+    plain, masked = InflationLayer().double(), InflationLayer(background_weight=0.5).double()
     for module in (plain, masked):
         (module.inflate(features(), (20, 30)) * weight((7, 9))).sum().backward()
     assert masked.uses_labels
@@ -294,4 +294,4 @@ def test_background_pixels_are_those_nearest_to_a_target_pixel() -> None:
 @pytest.mark.parametrize(("options", "named"), [({"gradient": "exact"}, "gradient"), ({"background_weight": 1.5}, "background_weight")])
 def test_wrong_treatments_of_f_are_refused(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=f"Expected `{named}` to be"):
-        InflationFactor(**options)  # type: ignore[arg-type]
+        InflationLayer(**options)  # type: ignore[arg-type]

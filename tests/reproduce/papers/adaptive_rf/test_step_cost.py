@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.windows import inflated_size
 from reproduce.forecast import shape
 from reproduce.job import Job, from_plain, to_plain
 from reproduce.launchers.local import LocalLauncher
