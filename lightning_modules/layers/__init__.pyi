@@ -1,3 +1,5 @@
+from .bilinear import bilinear_weights as bilinear_weights
+from .bilinear import resample as resample
 from .deformable import DeformableConv2d as DeformableConv2d
 from .deformable import deformable_conv2d as deformable_conv2d
 from .derivatives import filter_taps as filter_taps
@@ -8,7 +10,6 @@ from .derivatives import jet_orders as jet_orders
 from .gradient_weight import weighted_gradient as weighted_gradient
 from .inflation import InflationLayer as InflationLayer
 from .inflation import background_mask as background_mask
-from .inflation import bilinear_weights as bilinear_weights
 from .inflation import inflate as inflate
 from .inflation import interpolate as interpolate
 from .njet import NJetConv2d as NJetConv2d

@@ -7,10 +7,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from lightning_modules.layers.gradient_weight import weighted_gradient
 from lightning_modules.layers.inflation import InflationLayer
 from lightning_modules.layers.quantities import INFLATION
 from lightning_modules.layers.windows import receptive_field
-from lightning_modules.layers.gradient_weight import weighted_gradient
 from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
 from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
 from lightning_modules.quantity import Quantity

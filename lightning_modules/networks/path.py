@@ -32,7 +32,7 @@ def path_scores(
         scores = head(features)
         kind = torch.promote_types(features.dtype, torch.float32)  # half has too few bits for positions
         return interpolate(scores, scores.new_ones((), dtype=kind), source, size)
-    return factor.interpolate(head(factor.inflate(features, size, labels)), source, size, labels)
+    return factor.interpolate(head(factor(features, size, labels)), source, size, labels)
 
 
 def path_receptive_field(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> int:

@@ -19,7 +19,7 @@ PACKAGES = ("lightning_modules", "lightning_modules.layers", "lightning_modules.
 INNER = {
     "layers.deformable": {"chosen_sampling", "sample_grid", "sample_rows"},
     "layers.derivatives": {"filter_bands"},
-    "layers.inflation": {"inflated_map", "resample", "scale_gradient"},
+    "layers.inflation": {"inflated_map", "scale_gradient"},
     "layers.njet_convolution": {"cheapest_evaluation"},
     "layers.separable": None,
     "networks.cifar_resnet": {"BasicBlock"},

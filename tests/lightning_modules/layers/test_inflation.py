@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.inflation import InflationLayer, background_mask, bilinear_weights, inflate, interpolate
+from lightning_modules.layers.bilinear import bilinear_weights
+from lightning_modules.layers.inflation import GRADIENTS, InflationLayer, background_mask, inflate, interpolate
 from lightning_modules.layers.windows import inflated_size
 
 FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
@@ -155,7 +156,7 @@ def test_bfloat16_features_are_sampled_at_exact_positions() -> None:
 
 def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
     module = InflationLayer().double()
-    inflated = module.inflate(features(), (50, 60))
+    inflated = module(features(), (50, 60))
     (module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum().backward()
     assert module.value.item() == 1.0
     assert module.value.grad is not None
@@ -174,7 +175,7 @@ def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_
     module = InflationLayer().double()
 
     def backward(share: float) -> None:
-        inflated = module.inflate(features(), (50, 60))
+        inflated = module(features(), (50, 60))
         ((module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum() * share).backward()
 
     backward(1.0)
@@ -212,7 +213,7 @@ def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> N
         module = InflationLayer(gradient=kind).double()
         with torch.no_grad():
             module.value.fill_(value)
-        inflated = module.inflate(base, image)
+        inflated = module(base, image)
         assert inflated.shape[-2:] == (8, 11)
         assert module.value.grad is None
         (module.interpolate(inflated.tanh(), (7, 9), image) * direction).sum().backward()
@@ -236,7 +237,7 @@ def test_the_background_mask_weighs_the_gradient_of_f_alone() -> None:
         with torch.no_grad():
             module.value.fill_(1.7)
         values = features().requires_grad_()
-        result = module.interpolate(module.inflate(values, (20, 30), labels) ** 2, (7, 9), (20, 30), labels)
+        result = module.interpolate(module(values, (20, 30), labels) ** 2, (7, 9), (20, 30), labels)
         (result * direction).sum().backward()
         found[share] = (result.detach(), values.grad, module.value.grad, module.shares.clone())
     for share in (0.5, 0.0):
@@ -266,7 +267,7 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
     module = InflationLayer(background_weight=0.25).double()
     with torch.no_grad():
         module.value.fill_(value)
-    inflated = module.inflate(base, (20, 30), labels)
+    inflated = module(base, (20, 30), labels)
     size = (inflated.shape[-2], inflated.shape[-1])
     direction = weight(size)
     (inflated * direction).sum().backward()
@@ -279,7 +280,7 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
 def test_without_labels_nothing_is_masked() -> None:
     plain, masked = InflationLayer().double(), InflationLayer(background_weight=0.5).double()
     for module in (plain, masked):
-        (module.inflate(features(), (20, 30)) * weight((7, 9))).sum().backward()
+        (module(features(), (20, 30)) * weight((7, 9))).sum().backward()
     assert masked.uses_labels
     assert not plain.uses_labels
     assert torch.equal(plain.value.grad, masked.value.grad)  # type: ignore[arg-type]
@@ -295,3 +296,51 @@ def test_background_pixels_are_those_nearest_to_a_target_pixel() -> None:
 def test_wrong_treatments_of_f_are_refused(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=f"Expected `{named}` to be"):
         InflationLayer(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("gradient", "end"), zip(GRADIENTS, (2.0, 1.5), strict=True))
+def test_alone_in_a_plain_loop_it_stays_in_its_range_and_by_the_true_gradient_finds_f(gradient: str, end: float) -> None:
+    """Targets are the responses to features resampled at 1.5. Equation 11 weighs the inflation layer's share more, and f goes past."""
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.nn.functional.avg_pool2d(torch.randn(4, 3, 34, 34, generator=generator), 5, 1)  # smooth, as features are
+    head = torch.nn.Conv2d(3, 2, 3, padding=1).requires_grad_(False)
+    with torch.no_grad():
+        target = interpolate(head(inflate(maps, factor(1.5).float())), factor(1.5).float(), (30, 30), (60, 60))
+    inflation = InflationLayer(maximum=2.0, gradient=gradient)
+    optimizer = torch.optim.Adam(inflation.parameters(), lr=0.05)
+    optimizer.register_step_post_hook(lambda *_: inflation.after_step())
+    for _ in range(120):
+        finer = inflation(maps, image=(60, 60))
+        result = inflation.interpolate(head(finer), source=maps.shape[-2:], size=target.shape[-2:])
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(result, target).backward()
+        optimizer.step()
+        assert 0.25 <= inflation.value.item() <= 2.0
+    assert inflation.value.item() == pytest.approx(end, abs=0.05)
+
+
+def test_the_true_gradient_needs_the_size_of_the_pictures_and_f_its_range() -> None:
+    with pytest.raises(ValueError, match="Expected `image`"):
+        InflationLayer(gradient="true")(features())
+    stray = InflationLayer()
+    with torch.no_grad():
+        stray.value.fill_(-0.3)
+    with pytest.raises(ValueError, match=r"Expected f to be positive, but got -0\.3; call `after_step`"):
+        stray(features())
+
+
+def test_frozen_it_gives_the_same_with_f_as_a_number() -> None:
+    layer = InflationLayer().double().eval()
+    with torch.no_grad():
+        layer.value.fill_(1.37)
+
+    def scores() -> Tensor:
+        return layer.interpolate(layer(features()).tanh(), (7, 9), (50, 60)).detach()
+
+    expected = scores()
+    layer.freeze()
+    assert layer.frozen == 1.37
+    assert torch.equal(scores(), expected)
+    layer.train()
+    with pytest.raises(ValueError, match="Expected a frozen InflationLayer to be in evaluation mode"):
+        scores()
