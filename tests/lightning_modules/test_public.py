@@ -22,6 +22,7 @@ INNER = {
     "layers.inflation": {"inflated_map", "scale_gradient"},
     "layers.njet_convolution": {"cheapest_evaluation"},
     "layers.separable": None,
+    "networks.backbone": {"Backbone", "check_positive"},
     "networks.cifar_resnet": {"BasicBlock"},
     "networks.efficientnet": {"MBConv", "SqueezeExcitation", "Stage"},
     "networks.jet": {"block", "convolution", "global_average", "grid_average", "scaled"},
