@@ -1,3 +1,4 @@
+from . import export as export
 from . import layers as layers
 from . import metrics as metrics
 from . import networks as networks

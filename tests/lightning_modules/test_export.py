@@ -47,11 +47,10 @@ def trained(name: str) -> nn.Module:
     network = NETWORKS[name]()
     network(torch.randn(4, 3, 32, 40))
     with torch.no_grad():
-        for number, layer in enumerate(network.modules()):
-            if isinstance(layer, InflationLayer):
-                layer.value.fill_(1.37 + 0.01 * number)
-            if isinstance(layer, NJetConv2d):
-                layer.scale.add_(0.05 * (number % 7) + 0.1 * torch.rand(layer.scale.shape))
+        for number, layer in enumerate(each for each in network.modules() if isinstance(each, InflationLayer)):
+            layer.value.fill_(1.37 - 0.5 * number)
+        for number, layer in enumerate(each for each in network.modules() if isinstance(each, NJetConv2d)):
+            layer.scale.add_(0.1 * (number % 5) + 0.1 * torch.rand(layer.scale.shape))
         for path, parameter in network.named_parameters():
             if "offset" in path or "fc8" in path:
                 nn.init.normal_(parameter, std=0.3)

@@ -58,6 +58,16 @@ def test_a_recipe_needs_no_torch() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_layers_and_networks_need_no_lightning() -> None:
+    code = (
+        "import sys; from lightning_modules import layers, networks\n"
+        "for package in (layers, networks): [getattr(package, name) for name in dir(package)]\n"
+        "sys.exit('lightning' in sys.modules)"
+    )
+    done = run(code)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_name_of_the_stubs_is_there() -> None:
     done = run(f"import {', '.join(PACKAGES)}", EAGER_IMPORT="1")
     assert done.returncode == 0, done.stderr
