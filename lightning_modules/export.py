@@ -100,6 +100,7 @@ def _program(network: nn.Module, image: Tensor, dynamic: tuple[dict[int, Dim], .
 
 def _pt2(program: ExportedProgram, path: Path) -> Callable[[Tensor], Tensor]:
     """Write a program by `torch.export.save`, and return what the file computes."""
+    program.example_inputs = None  # pictures that it was traced with; the file would hold them
     torch.export.save(program, path)
     run: Callable[[Tensor], Tensor] = torch.export.load(path).module()
     return run

@@ -97,6 +97,7 @@ def test_checkpoints_and_yaml_hold_plain_values_that_make_the_task_again(tmp_pat
     path = trained(ImageClassification(network, 5, Optimization(SGD(1e-3))), tmp_path, "label", ())
     kept = torch.load(path, weights_only=True)["hyper_parameters"]
     assert kept["network"] == {"type": "NiN", "num_classes": 5, "width": 0.05, "jet": JET}
+    assert ImageClassification.load_from_checkpoint(path, weights_only=True).network.arguments == network.arguments
     (file,) = tmp_path.rglob("hparams.yaml")
     assert yaml.safe_load(file.read_text()) == kept
     made_again = ImageClassification(**yaml.safe_load(file.read_text()))
