@@ -47,20 +47,25 @@ def export(network: nn.Module, example: Tensor, path: Path | str, format: str = 
     frozen = copy.deepcopy(whole)
     protocol.freeze(frozen)
     partial = path.with_name(f"partial-{path.stem}.{format}")
-    with torch.no_grad():
-        program, batches = _traced(frozen, example)
-        try:
-            run = (_onnx if format == "onnx" else _pt2)(program, partial)
-            difference = max(_difference(run(batch), whole(batch)) for batch in batches)
-            if not difference <= TOLERANCE:  # also where it is not a number
-                raise ValueError(
-                    f"Expected the scores of {path.name} to be the network's but for {TOLERANCE:g} of the largest, but they differ by "
-                    f"{difference:.2g} of it; {type(network).__name__} may do in Python what no file can hold."
-                )
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+    try:
+        difference = _written(whole, frozen, example, partial)
+        if not difference <= TOLERANCE:  # also where it is not a number
+            raise ValueError(
+                f"Expected the scores of {path.name} to be the network's but for {TOLERANCE:g} of the largest, but they differ by "
+                f"{difference:.2g} of it; {type(network).__name__} may do in Python what no file can hold."
+            )
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
     return difference
+
+
+@torch.no_grad()
+def _written(whole: nn.Module, frozen: nn.Module, example: Tensor, path: Path) -> float:
+    """Write a frozen network, and return by how much the file differs from the whole one."""
+    program, batches = _traced(frozen, example)
+    run = (_onnx if path.suffix == ".onnx" else _pt2)(program, path)
+    return max(_difference(run(batch), whole(batch)) for batch in batches)
 
 
 def _check(network: nn.Module, format: str) -> None:
