@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.confusion_task import ConfusionTask, names_of
+from lightning_modules.confusion_task import ConfusionTask
 from lightning_modules.example import Example
 from lightning_modules.inference import Inference
 from lightning_modules.metrics.confusion import classification_scores
 from lightning_modules.recipe import Optimization
-from lightning_modules.segmentation import pictures_of
 
 
 class ImageClassification(ConfusionTask):
@@ -26,10 +27,16 @@ class ImageClassification(ConfusionTask):
         inference: how scores are asked for in the evaluation.
     """
 
+    axes = "B"
+
     def __init__(
-        self, network: nn.Module, num_classes: int, optimization: Optimization | None = None, inference: Inference | None = None
+        self,
+        network: nn.Module | Mapping[str, Any],
+        num_classes: int,
+        optimization: Optimization | Mapping[str, Any] | None = None,
+        inference: Inference | Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(network, num_classes, optimization, inference, -1, "B")
+        super().__init__(network, num_classes, optimization, inference)
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
         """Return the mean cross entropy of a batch."""
@@ -48,8 +55,6 @@ class ImageClassification(ConfusionTask):
         """Return `classification_scores`."""
         return classification_scores(matrix)
 
-    def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
-        """Return pictures, their class and the predicted one in words; see `Task`."""
-        names = names_of(data, self.num_classes)
-        found = zip(pictures_of(data, batch["image"][:number]), batch["label"], self.predicted(outputs), strict=False)
-        return [Example(image, f"{names[label]}, predicted {names[prediction]}") for image, label, prediction in found]
+    def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
+        """Return a picture, its class and the predicted one in words."""
+        return Example(image, f"{names[label]}, predicted {names[prediction]}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lightning_modules.example import Example, pictures_of
 from lightning_modules.inference import Inference
 from lightning_modules.metrics.confusion import ConfusionMatrix
 from lightning_modules.recipe import Optimization
@@ -16,31 +19,30 @@ from lightning_modules.task import Task
 class ConfusionTask(Task):
     """A task whose metric is one confusion matrix over the split; the matrix stays in `confusion`.
 
+    One says the `axes` of its labels, its `loss`, `outputs` of B classes ..., `scores_of` the matrix, and an `example`.
+
     Args:
         network: what is trained.
         num_classes: of labels and scores.
         optimization: see `Task`.
         inference: see `Task`.
-        ignore_index: the label of what counts nowhere.
-        axes: of labels, in letters.
-        options: of the task.
+        options: of the task; `ignore_index` among them is the label of what counts nowhere.
     """
 
+    axes: ClassVar[str]  # of labels, in letters
     confusion: Tensor
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Mapping[str, Any],
         num_classes: int,
-        optimization: Optimization | None,
-        inference: Inference | None,
-        ignore_index: int,
-        axes: str,
+        optimization: Optimization | Mapping[str, Any] | None = None,
+        inference: Inference | Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         super().__init__(network, optimization, inference, num_classes=num_classes, **options)
-        self.num_classes, self.ignore_index, self.axes = num_classes, ignore_index, axes
-        self.metric = ConfusionMatrix(num_classes, ignore_index)
+        self.num_classes, self.ignore_index = num_classes, int(options.get("ignore_index", -1))
+        self.metric = ConfusionMatrix(num_classes, self.ignore_index)
 
     def check(self, batch: Mapping[str, Any]) -> None:
         """Refuse labels of another shape, or beyond the classes; see `Task`."""
@@ -97,6 +99,16 @@ class ConfusionTask(Task):
     def kept(self) -> dict[str, Any]:
         """Return the confusion matrix, true by predicted class."""
         return {"confusion": self.confusion.cpu().tolist()}
+
+    def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
+        """Return pictures with their labels and what was predicted; see `Task`."""
+        names, images = names_of(data, self.num_classes), pictures_of(data, batch["image"][:number])
+        labels, found = batch[self.label][:number].cpu(), self.predicted(outputs[:number]).cpu()
+        return [self.example(image, label, each, names) for image, label, each in zip(images, labels, found, strict=True)]
+
+    def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
+        """Return one picture with its label and what was predicted; `names` are those of the classes."""
+        raise NotImplementedError(f"{type(self).__name__} has no `example`.")
 
 
 def names_of(data: Any, number: int) -> tuple[str, ...]:

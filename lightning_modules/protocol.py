@@ -15,6 +15,7 @@ and any module in it:
     before_gradients()                           called before the gradients of a step are computed, the first of them where there are parts
     before_step(loss_scale)                      called with gradients that are whole: over ranks, and unscaled
     after_step()                                 called after each step of the optimiser: bounds, sizes that follow what was learned
+    freeze()                                     called once, to evaluate or export: what is learned beside weights becomes a constant
 """
 
 from __future__ import annotations
@@ -119,6 +120,17 @@ def after_step(network: nn.Module) -> None:
     """Tell every module that wants to know that the optimiser took a step: the network first, its parts after it."""
     for module in network.modules():
         told: Any = getattr(module, "after_step", None)
+        if told is not None:
+            told()
+
+
+def freeze(network: nn.Module) -> None:
+    """Let every module that knows how make constants of what it learns beside weights: sizes of maps and filters then stay.
+
+    The scores in evaluation mode are the same. A frozen network cannot be trained further: freeze a copy.
+    """
+    for module in network.modules():
+        told: Any = getattr(module, "freeze", None)
         if told is not None:
             told()
 

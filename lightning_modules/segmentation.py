@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from lightning_modules import protocol
-from lightning_modules.confusion_task import ConfusionTask, names_of
+from lightning_modules.confusion_task import ConfusionTask
 from lightning_modules.example import Example
 from lightning_modules.inference import Inference, resized
 from lightning_modules.metrics.confusion import f_scores, overall_f, segmentation_scores
@@ -37,20 +39,20 @@ class SemanticSegmentation(ConfusionTask):
         ValueError: the reduction is unknown.
     """
 
-    label = "mask"
+    label, axes = "mask", "B H W"
 
     def __init__(
         self,
-        network: nn.Module,
+        network: nn.Module | Mapping[str, Any],
         num_classes: int,
-        optimization: Optimization | None = None,
-        inference: Inference | None = None,
+        optimization: Optimization | Mapping[str, Any] | None = None,
+        inference: Inference | Mapping[str, Any] | None = None,
         reduction: str = REDUCTIONS[0],
         ignore_index: int = 255,
     ) -> None:
         if reduction not in REDUCTIONS:
             raise ValueError(f"Expected `reduction` to be {' or '.join(map(repr, REDUCTIONS))}, but got {reduction!r}.")
-        super().__init__(network, num_classes, optimization, inference, ignore_index, "B H W", reduction=reduction)
+        super().__init__(network, num_classes, optimization, inference, reduction=reduction, ignore_index=ignore_index)
         self.reduction = reduction
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
@@ -98,24 +100,7 @@ class SemanticSegmentation(ConfusionTask):
             parts["f_score_all_foreground"] = overall_f(matrix, list(own.values()))
         return super().results(data) | parts
 
-    def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
-        """Return pictures with their labels and what was predicted; see `Task`."""
-        names = names_of(data, self.num_classes)
-        images = pictures_of(data, batch["image"][:number])
-        masks = batch["mask"][:number].byte().cpu().numpy()
-        found = self.predicted(outputs[:number]).byte().cpu().numpy()
-        return [
-            Example(image, masks={"ground truth": truth, "prediction": prediction}, classes=names)
-            for image, truth, prediction in zip(images, masks, found, strict=True)
-        ]
-
-
-def pictures_of(data: Any, image: Tensor) -> Any:
-    """Bring normalised pictures B C H W back to bytes that can be looked at, B H W C, as the datamodule normalised them.
-
-    One that does not say how (a method `pictures`) is taken to normalise by ImageNet's mean and deviation.
-    """
-    if hasattr(data, "pictures"):
-        return data.pictures(image).cpu().numpy()
-    mean, std = (image.new_tensor(values).view(-1, 1, 1) * 255 for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
-    return (image * std + mean).round().clamp(0, 255).byte().permute(0, 2, 3, 1).cpu().numpy()
+    def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
+        """Return a picture, the classes of its pixels, and the predicted ones."""
+        masks = {"ground truth": label.byte().numpy(), "prediction": prediction.byte().numpy()}
+        return Example(image, masks=masks, classes=names)

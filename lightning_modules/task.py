@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,6 +12,7 @@ from torchmetrics import Metric
 
 from lightning_modules import protocol
 from lightning_modules.example import Example
+from lightning_modules.hyperparameters import built, described, made, plain
 from lightning_modules.inference import Inference
 from lightning_modules.optimization import Treatment, freeze, optimizer_of, schedule_of, treatments
 from lightning_modules.over_ranks import mean_over_ranks
@@ -49,24 +49,37 @@ class Task(LightningModule):
         optimization: how; None where it is only evaluated.
         inference: how the network is asked for its scores when it is evaluated; None for once, as it is.
         options: of the task, kept as hyperparameters.
+
+    All of these are hyperparameters, as plain values, and plain values are taken as well: `load_from_checkpoint` needs no more than the
+    path, unless the network is not one of `lightning_modules.networks`.
+
+    Raises:
+        ValueError: the network cannot be built from its hyperparameters.
     """
 
     metric: Metric
     label: ClassVar[str] = "label"  # the key of a batch that has what is to be predicted
 
     def __init__(
-        self, network: nn.Module, optimization: Optimization | None = None, inference: Inference | None = None, **options: Any
+        self,
+        network: nn.Module | Mapping[str, Any],
+        optimization: Optimization | Mapping[str, Any] | None = None,
+        inference: Inference | Mapping[str, Any] | None = None,
+        **options: Any,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters({**options, "optimization": plain(optimization), "inference": plain(inference)})
-        self.network, self.optimization, self.inference = network, optimization, inference or Inference()
+        self.network: nn.Module = built(network)
+        self.optimization: Optimization | None = made(optimization) if isinstance(optimization, Mapping) else optimization
+        self.inference: Inference = (made(inference) if isinstance(inference, Mapping) else inference) or Inference()
+        recipe = {"optimization": plain(optimization), "inference": plain(inference)}
+        self.save_hyperparameters({**options, "network": described(self.network), **recipe})
         self.counted = Count()
         self.measured: dict[str, Any] = {}
         self.samples = 0
         self._losses: list[Tensor] = []
         self._treated: dict[Treatment, list[nn.Parameter]] = {}
         self.seen: Callable[[Tensor], Tensor] | None = None  # how pictures are brought to the network, where not as the data has them
-        freeze(network, optimization.frozen if optimization else ())
+        freeze(self.network, self.optimization.frozen if self.optimization else ())
 
     # What a task says of itself.
 
@@ -230,10 +243,3 @@ class Task(LightningModule):
         steps = self.trainer.max_steps if self._trainer else -1
         schedule = schedule_of(optimizer, self.optimization.schedule, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def plain(value: Any) -> Any:
-    """Return a dataclass of plain values as a dict that names it: checkpoints hold no classes."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {"type": type(value).__name__} | {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,1 +1,5 @@
 """Layers: a pure function with the maths, and a thin module where there are parameters."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

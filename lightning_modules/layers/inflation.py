@@ -1,49 +1,17 @@
-"""The inflation and interpolation layers, and the factor f that they share."""
+"""The inflation and interpolation layers, which share the factor f."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.bilinear import resample
+from lightning_modules.layers.windows import inflated_size
 from lightning_modules.over_ranks import mean_over_ranks
-
-
-class _BilinearWeights(torch.autograd.Function):
-    """Rows of bilinear weights, differentiable in the positions at which they sample."""
-
-    @staticmethod
-    def forward(ctx: Any, positions: Tensor, size: int) -> Tensor:
-        ctx.save_for_backward(positions)
-        ctx.size = size
-        inside = positions.clamp(0, size - 1)
-        left = inside.floor().clamp(max=max(size - 2, 0)).long()
-        share = inside - left
-        weights: Tensor = positions.new_zeros(len(positions), size)
-        weights.scatter_(1, left[:, None], (1 - share)[:, None])
-        if size > 1:
-            weights.scatter_(1, left[:, None] + 1, share[:, None])
-        return weights
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = grad_outputs
-        positions: Tensor = ctx.saved_tensors[0]
-        slopes = torch.cat([gradient.diff(dim=1), gradient.new_zeros(len(gradient), 1)], dim=1)
-
-        def slope(cell: Tensor) -> Tensor:
-            """Slope between `cell` and the next one; nothing changes beyond either end."""
-            valid: Tensor = (cell >= 0) & (cell < ctx.size - 1)
-            picked: Tensor = slopes.gather(1, cell.clamp(0, ctx.size - 1)[:, None])[:, 0]
-            return picked * valid
-
-        after, before = slope(positions.floor().long()), slope(positions.ceil().long() - 1)
-        return (after + before) / 2, None
 
 
 class _ScaledGradient(torch.autograd.Function):
@@ -63,58 +31,10 @@ class _ScaledGradient(torch.autograd.Function):
         return share, None, None
 
 
-def bilinear_weights(positions: Tensor, size: int) -> Tensor:
-    """Return the matrix that samples a line of `size` cells at `positions`.
-
-    Source: Wei et al. 2017, section 3.2, the kernel max(0, 1 - |x / f - m|) of equation 4, and its derivative, equation 5.
-    Not in paper: at a kink (a position on a cell, as all are at f = 1) the derivative is the mean of the two one-sided ones; equation 5
-    taken literally gives neither. Beyond the last cell the line goes on with its last value, where equation 4 would fade to zero.
-
-    Args:
-        positions: T, in cells of the source.
-        size: S, cells of the source.
-
-    Returns:
-        T S, rows that sum to 1.
-    """
-    weights: Tensor = _BilinearWeights.apply(positions, size)  # type: ignore[no-untyped-call]
-    return weights
-
-
 def scale_gradient(factor: Tensor, scale: float, record: Tensor | None = None) -> Tensor:
     """Return `factor` unchanged; its gradient is multiplied by `scale` and, where `record` is given, added to it."""
     scaled: Tensor = _ScaledGradient.apply(factor, scale, record)  # type: ignore[no-untyped-call]
     return scaled
-
-
-def resample(features: Tensor, rows: Tensor, columns: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Sample features at the crossings of `rows` and `columns`, bilinearly: two matrix products.
-
-    With a `weight` of target pixels, what they say of the positions is multiplied by it in the backward pass, and nothing else is.
-    Computed in single precision at least, also under autocast: positions on a grid of 500 cells need more than bfloat16's 8 bits.
-
-    Args:
-        features: B C H W.
-        rows: H', in cells of H.
-        columns: W', in cells of W.
-        weight: B 1 H' W' or H' W', unitless.
-
-    Returns:
-        B C H' W', in the type of `features`.
-    """
-    kind = features.device.type
-    with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
-        values = features.to(rows.dtype)
-        if weight is None:
-            return _sampled(values, rows, columns).to(features.dtype)
-        moved = _sampled(values.detach(), rows, columns)
-        # The second term is zero: it only carries the weighted gradient to the positions, and the first carries the rest.
-        sampled = _sampled(values, rows.detach(), columns.detach()) + (moved - moved.detach()) * weight
-    return sampled.to(features.dtype)
-
-
-def _sampled(values: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    return bilinear_weights(rows, values.shape[-2]) @ values @ bilinear_weights(columns, values.shape[-1]).T
 
 
 def inflate(
@@ -147,9 +67,9 @@ def inflate(
     return resample(features, rows, columns, weight)
 
 
-def inflated_map(features: Tensor, factor: Tensor) -> tuple[int, int]:
+def inflated_map(features: Tensor, factor: Tensor | float) -> tuple[int, int]:
     """Return H' W' of inflated features; see `inflated_size`."""
-    value = float(factor.detach())
+    value = float(factor.detach()) if isinstance(factor, Tensor) else factor
     return inflated_size(features.shape[-2], value), inflated_size(features.shape[-1], value)
 
 
@@ -213,12 +133,21 @@ def background_mask(labels: Tensor, size: tuple[int, int], weight: float) -> Ten
 GRADIENTS = ("equation 11", "true")
 
 
-class InflationFactor(nn.Module):
-    """The learned inflation factor f, kept within its range, with the two shares of its gradient.
+class InflationLayer(nn.Module):
+    """Resample features on a grid f times as fine, f learned: what follows sees 1 / f of the extent it had.
 
-    Shares add up as gradients do, and begin anew with those of the next step (`before_gradients`).
+    Called, it is the inflation layer; `interpolate` brings what was computed of its features back, by the same f. Used alone, without our
+    tasks, `after_step` has to be called after each step of the optimiser: it brings f back into its range.
 
-    Source: Wei et al. 2017, section 4.2: it starts at 1 and stays in [0.25, 4].
+        inflation = InflationLayer()
+        optimizer.register_step_post_hook(lambda *_: inflation.after_step())
+        scores = inflation.interpolate(head(inflation(features)), source=features.shape[-2:], size=labels.shape[-2:])
+
+    f begins at 1, where both do nothing more than bilinear interpolation does. Its gradient is far smaller than the weights': it needs a
+    learning rate of its own. `shares` holds what either layer added to it since the last `before_gradients`.
+
+    Source: Wei et al. 2017, section 3.2: equations 1 to 4 and 7 to 9, the gradient by equations 5 and 11; section 4.2: f starts at 1 and
+    stays in [0.25, 4].
 
     Args:
         minimum: of f.
@@ -226,6 +155,12 @@ class InflationFactor(nn.Module):
         gradient: "equation 11" divides each layer's share by the pixels of its own target map; "true" divides both by those of the image,
             which keeps the direction of the loss's derivative.
         background_weight: of background pixels in the gradient of f; see `background_mask`.
+
+    Shape:
+        B C H W to B C H' W', with H' = floor(f (H - 1)) + 1.
+
+    Raises:
+        ValueError: if an argument is out of its range.
     """
 
     shares: Tensor
@@ -242,20 +177,59 @@ class InflationFactor(nn.Module):
         self.value = nn.Parameter(torch.ones(()))
         self.register_buffer("shares", torch.zeros(2), persistent=False)
 
+        self.frozen: float | None = None
+
+    def freeze(self) -> None:
+        """Make f a number, from which the sizes of maps follow before anything is computed: to evaluate or to export, never to train."""
+        self.frozen = float(self.value.detach())
+        self.value.requires_grad_(False)
+
     @property
     def uses_labels(self) -> bool:
         """Whether the gradient of f depends on labels."""
         return self.background_weight < 1
 
-    def inflate(self, features: Tensor, image: tuple[int, int], labels: Tensor | None = None) -> Tensor:
-        """Inflate B C H W of an image of `image` pixels with `labels` B H W; see `inflate`."""
-        size = inflated_map(features, self.value)
-        pixels = image[0] * image[1] if self.gradient == "true" else None
-        return inflate(features, self.value, size, self.shares[0], pixels, self._weight(labels, size))
+    def forward(self, features: Tensor, image: tuple[int, int] | None = None, labels: Tensor | None = None) -> Tensor:
+        """Inflate B C H W to B C H' W'; see `inflate`.
 
-    def interpolate(self, features: Tensor, source: tuple[int, int], size: tuple[int, int], labels: Tensor | None = None) -> Tensor:
-        """Bring B C h w to B C H' W'; see `interpolate`."""
-        return interpolate(features, self.value, source, size, self.shares[1], self._weight(labels, size))
+        Args:
+            features: B C H W.
+            image: H W of the pictures in pixels, where the gradient is "true".
+            labels: B H W, in training, where the gradient depends on them.
+
+        Raises:
+            ValueError: f has left its range, or the gradient needs the size of the pictures.
+        """
+        if self.gradient == "true" and image is None:
+            raise ValueError("Expected `image`, the height and width of the pictures, for gradient='true', but got none.")
+        f = self._factor()
+        size = inflated_map(features, f if self.frozen is None else self.frozen)
+        if min(size) < 1:
+            raise ValueError(f"Expected f to be positive, but got {self.value.item():g}; call `after_step` after each step.")
+        pixels = image[0] * image[1] if image is not None and self.gradient == "true" else None
+        return inflate(features, f, size, self.shares[0], pixels, self._weight(labels, size))
+
+    def interpolate(self, features: Tensor, source: Sequence[int], size: Sequence[int], labels: Tensor | None = None) -> Tensor:
+        """Bring maps computed on inflated features to the grid of the labels; see `interpolate`.
+
+        Args:
+            features: B C h w.
+            source: H W of the features before they were inflated.
+            size: H' W' of the result.
+            labels: B H' W', in training, where the gradient depends on them.
+
+        Returns:
+            B C H' W'.
+        """
+        target = (size[0], size[1])
+        return interpolate(features, self._factor(), (source[0], source[1]), target, self.shares[1], self._weight(labels, target))
+
+    def _factor(self) -> Tensor:
+        if self.frozen is None:
+            return self.value
+        if self.training:
+            raise ValueError("Expected a frozen InflationLayer to be in evaluation mode, but it is in training; train the original.")
+        return self.value.new_full((), self.frozen)
 
     def _weight(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor | None:
         return background_mask(labels, size, self.background_weight) if self.uses_labels and labels is not None else None

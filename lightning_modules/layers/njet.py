@@ -7,8 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from lightning_modules.layers.gaussian_derivatives import HALF_SIZES, filter_taps, half_size, jet_basis, jet_orders
+from lightning_modules.layers.derivatives import HALF_SIZES, filter_taps, half_size, jet_basis, jet_orders
 from lightning_modules.layers.njet_convolution import EVALUATIONS, njet_conv2d, njet_kernel
 from lightning_modules.layers.safe_subsampling import SUBSAMPLINGS, safe_subsample, subsampled_size
 
@@ -53,6 +54,8 @@ class NJetConv2d(nn.Module):
         ValueError: if an argument is out of its range.
     """
 
+    filters: Tensor | None
+
     def __init__(
         self,
         in_channels: int,
@@ -95,6 +98,7 @@ class NJetConv2d(nn.Module):
         if self.bias is not None:
             bound = 1 / math.sqrt(in_channels // groups * functions)
             nn.init.uniform_(self.bias, -bound, bound)
+        self.register_buffer("filters", None, persistent=False)  # once they are frozen
         self._followed = _version(self.scale)
         self.register_load_state_dict_post_hook(_follow_loaded)  # type: ignore[no-untyped-call]
 
@@ -106,6 +110,8 @@ class NJetConv2d(nn.Module):
     @property
     def kernel(self) -> Tensor:
         """The filters as they are now, O (C / groups) K K."""
+        if self.filters is not None:
+            return self.filters
         return njet_kernel(self.alpha, filter_taps(self.sigma, self.size, self.order, self.normalized))
 
     def _deviation(self, init: str) -> float:
@@ -132,6 +138,13 @@ class NJetConv2d(nn.Module):
         if not self.scale.is_meta and (version is None or version != self._followed):
             update_sizes(self)
 
+    def freeze(self) -> None:
+        """Keep the filters as they are in place of alpha, and with them the size and the subsampling: to evaluate or to export."""
+        if self.filters is None:
+            self.after_step()
+            self.filters = self.kernel.detach()
+            del self.alpha
+
     def forward(self, features: Tensor) -> Tensor:
         """B C H W to B O H' W'."""
         if not torch.compiler.is_compiling():
@@ -140,6 +153,10 @@ class NJetConv2d(nn.Module):
             features = safe_subsample(features, self._subsampled(features.shape[2], features.shape[3]))
         half = self.size // 2
         padding = (half, half) if self.padding is None else self.padding
+        if self.filters is not None:
+            if self.training:
+                raise ValueError("Expected a frozen NJetConv2d to be in evaluation mode, but it is in training; train the original.")
+            return functional.conv2d(features, self.filters, self.bias, self.stride, padding, groups=self.groups)
         return njet_conv2d(
             features, self.alpha, self.sigma, self.size, self.bias, self.stride, padding, self.groups, self.normalized, self.evaluation
         )

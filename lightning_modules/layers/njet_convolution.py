@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.gaussian_derivatives import filter_bands, filter_taps, jet_basis, jet_orders
+from lightning_modules.layers.derivatives import filter_bands, filter_taps, jet_basis, jet_orders
 from lightning_modules.layers.separable import Axis, separable_convolution
 
 EVALUATIONS = ("dense", "half separable", "fully separable")

@@ -1,1 +1,5 @@
 """What is measured, all of it from one confusion matrix."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

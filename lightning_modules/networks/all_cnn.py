@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from lightning_modules.networks.jet import JetNetwork, block, global_average, scaled
+from lightning_modules.networks.jet import JetNetwork, block, scaled
 
 CHANNELS = (96, 96, 96, 192, 192, 192, 192)
 # The third and the sixth convolution.
@@ -53,7 +53,3 @@ class AllCNN(JetNetwork):
                 self.features.append(nn.Dropout(dropout))
             in_channels = out_channels
         self.features.extend([block(in_channels, in_channels, 1), block(in_channels, num_classes, 1)])
-
-    def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
-        return global_average(self.features(image))

@@ -11,11 +11,21 @@ from torch.func import functional_call
 
 from lightning_modules.layers.njet import NJetConv2d, update_sizes
 from lightning_modules.layers.quantities import SIGMA
+from lightning_modules.networks.network import Network
 from lightning_modules.quantity import Quantity
 
 
-class JetNetwork(nn.Module):
-    """A network whose large convolutions, those of more than 1 x 1 pixels, may be N-Jet layers; the first of them sees the picture."""
+class JetNetwork(Network):
+    """A network whose large convolutions, those of more than 1 x 1 pixels, may be N-Jet layers; the first of them sees the picture.
+
+    Its scores are the global averages of its `features`, unless it has a `forward` of its own.
+    """
+
+    features: nn.Module
+
+    def forward(self, image: Tensor) -> Tensor:
+        """B C H W to scores B num_classes."""
+        return global_average(self.features(image))
 
     def trajectory(self) -> dict[str, float]:
         """Return each N-Jet layer's sigma in pixels as `sigma_<layer from 1>`, the mean of a layer with a sigma per filter."""

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Unpack
 
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor
-from lightning_modules.layers.quantities import INFLATION
-from lightning_modules.layers.receptive_field import receptive_field
-from lightning_modules.layers.weighted_gradient import weighted_gradient
+from lightning_modules.layers.gradient_weight import weighted_gradient
+from lightning_modules.layers.inflation import InflationLayer
+from lightning_modules.networks.backbone import Backbone, BackboneVGG
 from lightning_modules.networks.path import path_learned, path_receptive_field, path_scores, path_trajectory
-from lightning_modules.networks.vgg import CHANNELS, initialise, start_weights, vgg16_features, vgg16_head, windows
-from lightning_modules.quantity import Quantity
+from lightning_modules.networks.vgg import initialise
 
 
 class Path(nn.Module):
     """One of the parallels: fc6 to fc8, and the factor that is learned for them, if any."""
 
-    def __init__(self, head: nn.Module, factor: InflationFactor | None) -> None:
+    def __init__(self, head: nn.Module, factor: InflationLayer | None) -> None:
         super().__init__()
         self.head, self.factor = head, factor
 
@@ -28,7 +26,7 @@ class Path(nn.Module):
         return path_scores(features, self.head, self.factor, size)
 
 
-class MultiPathVGG(nn.Module):
+class MultiPathVGG(BackboneVGG):
     """VGG-16 with fc6 to fc8 in several paths, whose scores are added up.
 
     Inflated: each path has inflation and interpolation layers with a factor of its own, and in training a weighted gradient layer.
@@ -40,51 +38,28 @@ class MultiPathVGG(nn.Module):
     Args:
         num_classes: background included.
         path_dilations: of fc6, one a path.
-        kernel_size: of fc6.
-        inflated: whether the receptive fields are learned.
-        norm: batch norm after pool5.
         label_sets: one a path, the labels whose pixels' gradients are weighted in it; none where empty.
         gradient_weight: of those pixels; section 4.3.2.
-        width: channels of conv1_1 to conv5_3 as a share of VGG-16's.
-        head_channels: of fc6 and fc7.
-        strides: of pool1 to pool5.
-        dilations: of conv1 to conv5.
-        pool_dilations: of pool1 to pool5.
-        batch_norm: after every convolution but fc8.
-        dropout: after fc6 and fc7.
+        backbone: by name, see `BackboneVGG`: kernel_size, inflated, norm, width, head_channels, strides, dilations, pool_dilations,
+            batch_norm, dropout.
     """
 
     def __init__(
         self,
         num_classes: int,
         path_dilations: Sequence[int],
-        kernel_size: int = 4,
-        inflated: bool = True,
-        norm: bool = True,
+        *,
         label_sets: Sequence[Sequence[int]] = (),
         gradient_weight: float = 1.2,
-        width: float = 1.0,
-        head_channels: int = 4096,
-        strides: Sequence[int] = (2, 2, 2, 1, 1),
-        dilations: Sequence[int] = (1, 1, 1, 1, 2),
-        pool_dilations: Sequence[int] = (1, 1, 1, 1, 2),
-        batch_norm: bool = False,
-        dropout: float = 0.5,
+        **backbone: Unpack[Backbone],
     ) -> None:
-        super().__init__()
-        _check(num_classes, path_dilations, kernel_size, label_sets, gradient_weight)
-        channels = round(CHANNELS[-1] * width)
-        self.features = vgg16_features(strides, dilations, pool_dilations, width, batch_norm)
-        self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
-        heads = [
-            vgg16_head(channels, head_channels, num_classes, kernel_size, dilation, dropout, batch_norm) for dilation in path_dilations
-        ]
+        super().__init__(num_classes, **backbone)
+        _check(num_classes, path_dilations, label_sets, gradient_weight)
+        heads = [self.head_of(dilation) for dilation in path_dilations]
         self.paths: Sequence[Path] = nn.ModuleList(  # type: ignore[assignment]  # its members have no type
-            Path(head, InflationFactor() if inflated else None) for head in heads
+            Path(head, InflationLayer() if self.inflated else None) for head in heads
         )
-        self.num_classes, self.kernel_size, self.inflated = num_classes, kernel_size, inflated
         self.label_sets, self.gradient_weight = label_sets or ((),) * len(heads), gradient_weight
-        self.pool5_receptive_field, self.stride = receptive_field(windows(self.features))
         initialise(self)
         for head in heads[1:]:
             head.load_state_dict(heads[0].state_dict())
@@ -96,7 +71,7 @@ class MultiPathVGG(nn.Module):
 
     def forward(self, image: Tensor, labels: Tensor | None = None) -> Tensor:
         """B 3 H W, in training with labels B H W, to scores B num_classes H W."""
-        features = self.norm(self.features(image))
+        features = self.pool5(image)
         scores = [path(features, (image.shape[-2], image.shape[-1])) for path in self.paths]
         if self.training and labels is not None:
             scores = [
@@ -110,6 +85,8 @@ class MultiPathVGG(nn.Module):
         """Return fc6's receptive field in pixels, of each path."""
         return [path_receptive_field(self.features, path.head, path.factor) for path in self.paths]
 
+    fc6_receptive_field = receptive_fields
+
     def learned(self) -> dict[str, list[float]]:
         """Return what is learned about the receptive fields, each quantity with one value a path: f, and the receptive field in pixels."""
         return _by_name([path_learned(self.features, path.head, path.factor) for path in self.paths])
@@ -119,23 +96,13 @@ class MultiPathVGG(nn.Module):
         found = _by_name([path_trajectory(self.features, path.head, path.factor) for path in self.paths])
         return {f"{name}_{path}": value for name, values in found.items() for path, value in enumerate(values, 1)}
 
-    @property
-    def quantities(self) -> tuple[Quantity, ...]:
-        """What is learned."""
-        return INFLATION if self.inflated else ()
-
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
         """Name the factors of all paths, where they are learned."""
         return {"f": [path.factor.value for path in self.paths if path.factor is not None]}
 
-    def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
-        """Return fc6's receptive fields, None where they are learned, that of pool5, and the stride: all in pixels."""
-        fixed = None if self.inflated else self.receptive_fields()
-        return {"receptive_field": fixed, "pool5_receptive_field": self.pool5_receptive_field, "stride": self.stride}
-
     def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
         """Return the weights made of a VGG-16, the same for every path; see `vgg.start_weights`."""
-        single = start_weights(state, layout, self.kernel_size)
+        single = super().start_weights(state, layout)
         features = {name: value for name, value in single.items() if name.startswith("features.")}
         head = {name: value for name, value in single.items() if name.startswith("head.")}
         return features | {f"paths.{path}.{name}": value for path in range(len(self.paths)) for name, value in head.items()}
@@ -145,12 +112,7 @@ def _by_name(paths: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     return {name: [path[name] for path in paths] for name in paths[0]}
 
 
-def _check(
-    num_classes: int, path_dilations: Sequence[int], kernel_size: int, label_sets: Sequence[Sequence[int]], gradient_weight: float
-) -> None:
-    for name, value in (("num_classes", num_classes), ("kernel_size", kernel_size)):
-        if value < 1:
-            raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
+def _check(num_classes: int, path_dilations: Sequence[int], label_sets: Sequence[Sequence[int]], gradient_weight: float) -> None:
     if not path_dilations or min(path_dilations) < 1:
         raise ValueError(f"Expected `path_dilations` to be positive integers, one a path, but got {tuple(path_dilations)}.")
     if label_sets and len(label_sets) != len(path_dilations):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
-from lightning_modules.networks.jet import JetNetwork, block, global_average, scaled
+from lightning_modules.networks.jet import JetNetwork, block, scaled
 
 CHANNELS = ((192, 160, 96), (192, 192, 192), (192, 192))
 
@@ -55,7 +55,3 @@ class NiN(JetNetwork):
             if pool is not None:
                 self.features.extend([pool, nn.Dropout(dropout)] if pooling else [nn.Dropout(dropout)])
         self.features.append(block(in_channels, num_classes, 1))
-
-    def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
-        return global_average(self.features(image))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor, interpolate
-from lightning_modules.layers.receptive_field import inflated_receptive_field, receptive_field
+from lightning_modules.layers.inflation import InflationLayer, interpolate
+from lightning_modules.layers.windows import inflated_receptive_field, receptive_field
 from lightning_modules.networks.vgg import windows
 
 
 def path_scores(
-    features: Tensor, head: nn.Module, factor: InflationFactor | None, size: tuple[int, int], labels: Tensor | None = None
+    features: Tensor, head: nn.Module, factor: InflationLayer | None, size: tuple[int, int], labels: Tensor | None = None
 ) -> Tensor:
     """Return the scores of a path: `head` between the inflation and the interpolation layer, or without a factor interpolated alone.
 
@@ -32,10 +32,10 @@ def path_scores(
         scores = head(features)
         kind = torch.promote_types(features.dtype, torch.float32)  # half has too few bits for positions
         return interpolate(scores, scores.new_ones((), dtype=kind), source, size)
-    return factor.interpolate(head(factor.inflate(features, size, labels)), source, size, labels)
+    return factor.interpolate(head(factor(features, size, labels)), source, size, labels)
 
 
-def path_receptive_field(features: nn.Module, head: nn.Module, factor: InflationFactor | None) -> int:
+def path_receptive_field(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> int:
     """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""
     layers = list(windows(features))
     if factor is None:
@@ -44,12 +44,12 @@ def path_receptive_field(features: nn.Module, head: nn.Module, factor: Inflation
     return inflated_receptive_field(float(factor.value.detach()), fc6.extent, *receptive_field(layers))
 
 
-def path_learned(features: nn.Module, head: nn.Module, factor: InflationFactor | None) -> dict[str, float]:
+def path_learned(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> dict[str, float]:
     """Return what a path has learned: f, and the receptive field in pixels that follows from it."""
     return {name: value for name, value in path_trajectory(features, head, factor).items() if not name.startswith("gradient_")}
 
 
-def path_trajectory(features: nn.Module, head: nn.Module, factor: InflationFactor | None) -> dict[str, float]:
+def path_trajectory(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> dict[str, float]:
     """Return what is learned about a receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
     if factor is None:
         return {}

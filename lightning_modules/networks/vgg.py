@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.layers.receptive_field import Window
+from lightning_modules.layers.windows import Window
 
 CHANNELS = (64, 128, 256, 512, 512)
 DEPTHS = (2, 2, 3, 3, 3)

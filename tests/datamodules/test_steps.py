@@ -15,7 +15,7 @@ from datamodules import HelenDataModule, ImagesDataModule, VOCDataModule
 from datamodules.steps import StepsDataModule, plain
 from lightning_modules.recipe import SGD, Optimization
 from reproduce import specs
-from reproduce.building import resolve
+from reproduce.worker.building import resolve
 
 pytestmark = [
     # Lightning advises more workers wherever there are two cores: its `_worker_check`, pytorch/trainer/connectors/data_connector.py.

@@ -15,7 +15,7 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from lightning_modules.classification import ImageClassification
-from lightning_modules.layers.gaussian_derivatives import half_size
+from lightning_modules.layers.derivatives import half_size
 from lightning_modules.layers.njet import NJetConv2d
 from lightning_modules.networks.toy_cnn import ToyCNN
 from lightning_modules.recipe import SGD, Adam, Constant, Optimization, Optimizer, Schedule, Steps

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from lightning_modules import protocol
-from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.inflation import InflationLayer
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.networks.cifar_resnet import CIFARResNet
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
@@ -169,7 +169,7 @@ def test_the_sizes_of_a_network_are_of_its_structure_alone() -> None:
 
 def test_factors_are_told_of_a_step() -> None:
     network = MultiPathVGG(5, (2, 4), **SMALL)
-    factors = [module for module in network.modules() if isinstance(module, InflationFactor)]
+    factors = [module for module in network.modules() if isinstance(module, InflationLayer)]
     for factor in factors:
         factor.shares.fill_(8.0)
         nn.init.constant_(factor.value, 9.0)

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 
 from lightning_modules.classification import ImageClassification
 from lightning_modules.inference import Inference
-from lightning_modules.layers.gaussian_derivatives import half_size
+from lightning_modules.layers.derivatives import half_size
 from lightning_modules.layers.njet import NJetConv2d
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.recipe import SGD, Group, Optimization, Steps

@@ -47,9 +47,10 @@ def given(kind: type[specs.Spec]) -> set[str]:
 
 
 def arguments_of(kind: type[specs.Spec]) -> dict[str, object]:
-    target = resolve(kind.__new__(kind))
-    signature = inspect.signature(target.__init__ if inspect.isclass(target) else target)  # type: ignore[misc]
-    return {name: value.default for name, value in signature.parameters.items() if name != "self"}
+    """What the target takes; what a network hands on to its base by `**name` is in the signature of its class."""
+    parameters = inspect.signature(resolve(kind.__new__(kind))).parameters
+    assert not any(each.kind in (each.VAR_POSITIONAL, each.VAR_KEYWORD) for each in parameters.values())
+    return {name: value.default for name, value in parameters.items()}
 
 
 def test_there_are_specs_of_every_kind() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.windows import inflated_size
 from reproduce import figures
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Store

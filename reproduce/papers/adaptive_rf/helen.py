@@ -88,7 +88,7 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
         dilation: of fc6, at the start.
         inflated: whether the receptive field is learned.
         late: whether f begins to move after 10,000 of 55,000 iterations.
-        gradient: what f follows; see `lightning_modules.layers.inflation.InflationFactor`.
+        gradient: what f follows; see `lightning_modules.layers.inflation.InflationLayer`.
     """
     scale = SCALES[setting.profile]
     recipe = scale.recipe

@@ -14,30 +14,35 @@ BLOCKS = 5  # of VGG-16
 
 @dataclass(frozen=True)
 class AdaptivePath(Network):
-    """What the networks of one path and of several have in common."""
+    """What the networks of one path and of several have in common. What only one has comes before it, by a base of its own, or after it."""
 
+    kernel_size: int = 4
+    inflated: bool = True
+    norm: bool = True
+    width: float = 1.0
+    head_channels: int = 4096
+    strides: tuple[int, ...] = (2, 2, 2, 1, 1)
+    dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
+    pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
+    batch_norm: bool = False
+    dropout: float = 0.5
     scores = "pixels"
-
-    @property
-    def learns(self) -> bool:
-        """Whether it learns its receptive field."""
-        return bool(getattr(self, "inflated", False))
 
     @property
     def trains_batch_norm(self) -> bool:
         """Whether there is any batch norm in it."""
-        return bool(getattr(self, "norm", False) or getattr(self, "batch_norm", False))
+        return self.norm or self.batch_norm
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
         """What it learns."""
-        return INFLATION if self.learns else ()
+        return INFLATION if self.inflated else ()
 
     @property
     def cost_note(self) -> str:
         """What f costs."""
         said = "Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1."
-        return said if self.learns else ""
+        return said if self.inflated else ""
 
     def check(self, where: str) -> None:
         """Refuse lists that do not have a number for each of VGG-16's blocks."""
@@ -49,44 +54,32 @@ class AdaptivePath(Network):
 
 
 @dataclass(frozen=True)
-class AdaptiveVGG(AdaptivePath):
-    """The baseline and the network of one path that learns its receptive field. Steps of any dilation cost the same."""
-
+class _Path(Network):
     num_classes: int
     dilation: int = field(metadata=SAME_COST)
-    kernel_size: int = 4
-    inflated: bool = True
-    norm: bool = True
-    width: float = 1.0
-    head_channels: int = 4096
-    strides: tuple[int, ...] = (2, 2, 2, 1, 1)
-    dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
-    pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
-    batch_norm: bool = False
-    dropout: float = 0.5
+
+
+@dataclass(frozen=True)
+class _Paths(Network):
+    num_classes: int
+    path_dilations: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class AdaptiveVGG(AdaptivePath, _Path):
+    """The baseline and the network of one path that learns its receptive field. Steps of any dilation cost the same."""
+
     gradient: str = "equation 11"
     background_weight: float = 1.0
     target = "lightning_modules.networks.adaptive_vgg:AdaptiveVGG"
 
 
 @dataclass(frozen=True)
-class MultiPathVGG(AdaptivePath):
+class MultiPathVGG(AdaptivePath, _Paths):
     """Networks of several paths."""
 
-    num_classes: int
-    path_dilations: tuple[int, ...]
-    kernel_size: int = 4
-    inflated: bool = True
-    norm: bool = True
     label_sets: tuple[tuple[int, ...], ...] = ()
     gradient_weight: float = 1.2
-    width: float = 1.0
-    head_channels: int = 4096
-    strides: tuple[int, ...] = (2, 2, 2, 1, 1)
-    dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
-    pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
-    batch_norm: bool = False
-    dropout: float = 0.5
     target = "lightning_modules.networks.multi_path_vgg:MultiPathVGG"
 
 

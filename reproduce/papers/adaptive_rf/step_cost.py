@@ -10,7 +10,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.inflation import InflationLayer
 from reproduce.jobs.job import Job
 from reproduce.jobs.provenance import peak_memory, reset_peak_memory
 from reproduce.jobs.store import Run, Store
@@ -32,7 +32,7 @@ class Stopwatch(Callback):
         accelerator: Lightning's name.
     """
 
-    def __init__(self, factor: InflationFactor, sweep: StepCost, accelerator: str) -> None:
+    def __init__(self, factor: InflationLayer, sweep: StepCost, accelerator: str) -> None:
         if not factor.minimum <= sweep.factors[0] <= sweep.factors[-1] <= factor.maximum:
             raise ValueError(f"Expected `factors` to be within {factor.minimum:g} and {factor.maximum:g}, but got {sweep.factors}.")
         self.factor, self.sweep, self.accelerator = factor, sweep, accelerator
@@ -87,7 +87,7 @@ def step_cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any
     progress = Progress(run.folder / "progress.json", recipe.steps)
     task, data = building.build_task(replace(job, task=Segmentation())), building.build_data(job, progress.aligned)
     factor = getattr(task.network, "factor", None)
-    if not isinstance(factor, InflationFactor):
+    if not isinstance(factor, InflationLayer):
         raise ValueError(f"Expected the network of {job.slug} to have an inflation factor, but got {job.network}.")
     stopwatch = Stopwatch(factor, sweep, job.runtime.accelerator)
     trainer = pl.Trainer(

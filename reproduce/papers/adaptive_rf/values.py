@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lightning_modules.layers.receptive_field import inflated_receptive_field
+from lightning_modules.layers.windows import inflated_receptive_field
 from reproduce.table import Value
 
 FACTOR = "trajectory/f"  # in metrics.jsonl

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lightning_modules.layers.inflation import InflationFactor, background_mask, bilinear_weights, inflate, interpolate
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.bilinear import bilinear_weights
+from lightning_modules.layers.inflation import InflationLayer, background_mask, inflate, interpolate
+from lightning_modules.layers.windows import inflated_size
 
 FACTORS = (0.25, 0.7, 1.3, 2.61, 4.0)
 
@@ -154,8 +155,8 @@ def test_bfloat16_features_are_sampled_at_exact_positions() -> None:
 
 
 def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
-    module = InflationFactor().double()
-    inflated = module.inflate(features(), (50, 60))
+    module = InflationLayer().double()
+    inflated = module(features(), (50, 60))
     (module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum().backward()
     assert module.value.item() == 1.0
     assert module.value.grad is not None
@@ -171,10 +172,10 @@ def test_the_factor_starts_at_1_stays_in_range_and_keeps_both_shares() -> None:
 
 
 def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_with_the_next_step() -> None:
-    module = InflationFactor().double()
+    module = InflationLayer().double()
 
     def backward(share: float) -> None:
-        inflated = module.inflate(features(), (50, 60))
+        inflated = module(features(), (50, 60))
         ((module.interpolate(inflated, (7, 9), (50, 60)) * weight((50, 60))).sum() * share).backward()
 
     backward(1.0)
@@ -192,7 +193,7 @@ def test_shares_add_up_over_backward_passes_as_the_gradient_does_and_begin_anew_
 
 def test_a_range_that_leaves_out_1_is_refused() -> None:
     with pytest.raises(ValueError, match=r"Expected `minimum` and `maximum` .* but got 2 and 4"):
-        InflationFactor(2, 4)
+        InflationLayer(2, 4)
 
 
 def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> None:
@@ -209,10 +210,10 @@ def test_the_true_gradient_is_the_derivative_over_the_pixels_of_the_image() -> N
     expected = (loss(value + step) - loss(value - step)) / (2 * step) / (50 * 60)
     gradients = {}
     for kind in ("true", "equation 11"):
-        module = InflationFactor(gradient=kind).double()
+        module = InflationLayer(gradient=kind).double()
         with torch.no_grad():
             module.value.fill_(value)
-        inflated = module.inflate(base, image)
+        inflated = module(base, image)
         assert inflated.shape[-2:] == (8, 11)
         assert module.value.grad is None
         (module.interpolate(inflated.tanh(), (7, 9), image) * direction).sum().backward()
@@ -232,11 +233,11 @@ def test_the_background_mask_weighs_the_gradient_of_f_alone() -> None:
     direction = weight((20, 30))
     found = {}
     for share in (1.0, 0.5, 0.0):
-        module = InflationFactor(background_weight=share).double()
+        module = InflationLayer(background_weight=share).double()
         with torch.no_grad():
             module.value.fill_(1.7)
         values = features().requires_grad_()
-        result = module.interpolate(module.inflate(values, (20, 30), labels) ** 2, (7, 9), (20, 30), labels)
+        result = module.interpolate(module(values, (20, 30), labels) ** 2, (7, 9), (20, 30), labels)
         (result * direction).sum().backward()
         found[share] = (result.detach(), values.grad, module.value.grad, module.shares.clone())
     for share in (0.5, 0.0):
@@ -251,9 +252,9 @@ def test_a_background_of_no_weight_leaves_what_the_other_pixels_say() -> None:
     labels = torch.zeros(2, 20, 30, dtype=torch.long)
     labels[:, 5:15, 8:20] = 3
     direction, scores = weight((20, 30)), features(12, 15)
-    masked = InflationFactor(background_weight=0.0).double()
+    masked = InflationLayer(background_weight=0.0).double()
     (masked.interpolate(scores, (7, 9), (20, 30), labels) * direction).sum().backward()
-    plain = InflationFactor().double()
+    plain = InflationLayer().double()
     (plain.interpolate(scores, (7, 9), (20, 30)) * direction * (labels != 0)[:, None]).sum().backward()
     torch.testing.assert_close(masked.value.grad, plain.value.grad)
 
@@ -263,10 +264,10 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
     labels = torch.zeros(2, 20, 30, dtype=torch.long)
     labels[:, 5:15, 8:20] = 3
     value, step, base = 1.7, 1e-6, features()
-    module = InflationFactor(background_weight=0.25).double()
+    module = InflationLayer(background_weight=0.25).double()
     with torch.no_grad():
         module.value.fill_(value)
-    inflated = module.inflate(base, (20, 30), labels)
+    inflated = module(base, (20, 30), labels)
     size = (inflated.shape[-2], inflated.shape[-1])
     direction = weight(size)
     (inflated * direction).sum().backward()
@@ -277,9 +278,9 @@ def test_a_masked_inflation_share_is_that_of_moved_samples_times_their_weight() 
 
 
 def test_without_labels_nothing_is_masked() -> None:
-    plain, masked = InflationFactor().double(), InflationFactor(background_weight=0.5).double()
+    plain, masked = InflationLayer().double(), InflationLayer(background_weight=0.5).double()
     for module in (plain, masked):
-        (module.inflate(features(), (20, 30)) * weight((7, 9))).sum().backward()
+        (module(features(), (20, 30)) * weight((7, 9))).sum().backward()
     assert masked.uses_labels
     assert not plain.uses_labels
     assert torch.equal(plain.value.grad, masked.value.grad)  # type: ignore[arg-type]
@@ -294,4 +295,62 @@ def test_background_pixels_are_those_nearest_to_a_target_pixel() -> None:
 @pytest.mark.parametrize(("options", "named"), [({"gradient": "exact"}, "gradient"), ({"background_weight": 1.5}, "background_weight")])
 def test_wrong_treatments_of_f_are_refused(options: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=f"Expected `{named}` to be"):
-        InflationFactor(**options)  # type: ignore[arg-type]
+        InflationLayer(**options)  # type: ignore[arg-type]
+
+
+def alone(rate: float, steps: int) -> tuple[InflationLayer, list[float]]:
+    """Train a convolution between the layer's two halves in a plain loop of torch, with a rate of its own for f; return the losses."""
+    torch.manual_seed(0)
+    maps = torch.nn.functional.avg_pool2d(torch.randn(4, 3, 38, 38), 9, 1)  # smooth, as features are
+    head, inflation, target = torch.nn.Conv2d(3, 2, 3, padding=1), InflationLayer(), torch.zeros(4, 2, 60, 60)
+    target[:, :, :30] = 1.0
+    optimizer = torch.optim.SGD([{"params": head.parameters()}, {"params": inflation.parameters(), "lr": rate}], lr=0.1)
+    optimizer.register_step_post_hook(lambda *_: inflation.after_step())
+    losses = []
+    for _ in range(steps):
+        scores = inflation.interpolate(head(inflation(maps)), source=maps.shape[-2:], size=target.shape[-2:])
+        loss = torch.nn.functional.mse_loss(scores, target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return inflation, losses
+
+
+def test_alone_in_a_plain_loop_it_learns_with_what_it_encloses() -> None:
+    inflation, losses = alone(rate=10.0, steps=40)
+    assert losses[-1] < 0.5 * losses[0]
+    assert inflation.value.item() != 1.0
+    assert inflation.minimum < inflation.value.item() < inflation.maximum
+
+
+def test_alone_it_stays_in_its_range_by_after_step() -> None:
+    inflation, _ = alone(rate=1e9, steps=3)
+    assert inflation.value.item() in (inflation.minimum, inflation.maximum)
+
+
+def test_the_true_gradient_needs_the_size_of_the_pictures_and_f_its_range() -> None:
+    with pytest.raises(ValueError, match="Expected `image`"):
+        InflationLayer(gradient="true")(features())
+    stray = InflationLayer()
+    with torch.no_grad():
+        stray.value.fill_(-0.3)
+    with pytest.raises(ValueError, match=r"Expected f to be positive, but got -0\.3; call `after_step`"):
+        stray(features())
+
+
+def test_frozen_it_gives_the_same_with_f_as_a_number() -> None:
+    layer = InflationLayer().double().eval()
+    with torch.no_grad():
+        layer.value.fill_(1.37)
+
+    def scores() -> Tensor:
+        return layer.interpolate(layer(features()).tanh(), (7, 9), (50, 60)).detach()
+
+    expected = scores()
+    layer.freeze()
+    assert layer.frozen == 1.37
+    assert torch.equal(scores(), expected)
+    layer.train()
+    with pytest.raises(ValueError, match="Expected a frozen InflationLayer to be in evaluation mode"):
+        scores()

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lightning_modules.layers.gaussian_derivatives import half_size
+from lightning_modules.layers.derivatives import half_size
 from lightning_modules.layers.njet import NJetConv2d, update_sizes
 from lightning_modules.layers.njet_convolution import EVALUATIONS, njet_conv2d
 

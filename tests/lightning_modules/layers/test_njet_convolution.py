@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lightning_modules.layers import separable
-from lightning_modules.layers.gaussian_derivatives import filter_taps, jet_orders
+from lightning_modules.layers.derivatives import filter_taps, jet_orders
 from lightning_modules.layers.njet import NJetConv2d
 from lightning_modules.layers.njet_convolution import EVALUATIONS, cheapest_evaluation, njet_conv2d, njet_kernel
 from lightning_modules.layers.separable import Axis, Plan

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.inflation import InflationFactor
+from lightning_modules.layers.inflation import InflationLayer
 from lightning_modules.networks.adaptive_vgg import AdaptiveVGG
 from lightning_modules.networks.multi_path_vgg import MultiPathVGG
 from lightning_modules.networks.vgg import TORCHVISION
@@ -150,7 +150,7 @@ def test_every_path_has_a_factor_of_its_own_in_the_optimiser() -> None:
     made = network((2, 2, 2))
     groups = optimized(made, 1.0).configure_optimizers()["optimizer"].param_groups
     assert len(groups[1]["params"]) == 3
-    assert len([module for module in made.modules() if isinstance(module, InflationFactor)]) == 3
+    assert len([module for module in made.modules() if isinstance(module, InflationLayer)]) == 3
 
 
 def test_imagenet_weights_fill_every_path_alike() -> None:

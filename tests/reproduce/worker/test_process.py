@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import load_file, load_model
 
 from datamodules.layouts.voc import IGNORED
-from lightning_modules.layers.gaussian_derivatives import half_size
+from lightning_modules.layers.derivatives import half_size
 from lightning_modules.metrics.confusion import segmentation_scores
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import Run, Store

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules.layers.receptive_field import inflated_size
+from lightning_modules.layers.windows import inflated_size
 from reproduce.jobs.job import Job, from_plain, to_plain
 from reproduce.jobs.provenance import expected_device, peak_memory, reset_peak_memory
 from reproduce.jobs.store import Store

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lightning_modules.layers.weighted_gradient import weighted_gradient
+from lightning_modules.layers.gradient_weight import weighted_gradient
 
 LABELS = torch.tensor([[[0, 4, 2], [5, 255, 1]]])
 MEMBERS = (2, 4, 5)

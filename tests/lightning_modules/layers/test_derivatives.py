@@ -11,7 +11,7 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from lightning_modules.layers.gaussian_derivatives import (
+from lightning_modules.layers.derivatives import (
     filter_bands,
     filter_taps,
     gaussian_derivatives,

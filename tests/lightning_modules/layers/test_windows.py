@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from lightning_modules.layers.receptive_field import Window, inflated_receptive_field, receptive_field
+from lightning_modules.layers.windows import Window, inflated_receptive_field, receptive_field
 
 
 @pytest.mark.parametrize(
@@ -39,5 +39,5 @@ def test_windows_add_up() -> None:
 
 
 def test_needs_no_torch() -> None:
-    code = "import sys, lightning_modules.layers.receptive_field; sys.exit('torch' in sys.modules)"
+    code = "import sys, lightning_modules.layers.windows; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

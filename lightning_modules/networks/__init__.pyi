@@ -1,0 +1,12 @@
+from .adaptive_vgg import AdaptiveVGG as AdaptiveVGG
+from .all_cnn import AllCNN as AllCNN
+from .backbone import BackboneVGG as BackboneVGG
+from .cifar_resnet import CIFARResNet as CIFARResNet
+from .efficientnet import EfficientNetB0 as EfficientNetB0
+from .jet import JetNetwork as JetNetwork
+from .multi_path_vgg import MultiPathVGG as MultiPathVGG
+from .network import Network as Network
+from .nin import NiN as NiN
+from .toy_cnn import ToyCNN as ToyCNN
+from .vgg import vgg16_features as vgg16_features
+from .vgg import vgg16_head as vgg16_head
