@@ -1,10 +1,10 @@
-from . import export as export
 from . import layers as layers
 from . import metrics as metrics
 from . import networks as networks
 from . import protocol as protocol
 from .classification import ImageClassification as ImageClassification
 from .example import Example as Example
+from .exporting import export as export
 from .inference import Inference as Inference
 from .quantity import Quantity as Quantity
 from .recipe import SGD as SGD

@@ -11,7 +11,7 @@ from reproduce import plugins
 from reproduce.commands.options import UsageError
 
 # A verb's module is imported when it is called, so that listing and showing stay quick.
-VERBS = ("show", "plan", "predict", "prepare", "runs", "dashboard", "job")
+VERBS = ("show", "plan", "predict", "export", "prepare", "runs", "dashboard", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

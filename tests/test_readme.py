@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,9 @@ import pytest
 import torch
 
 from datamodules.synthetic import write_helen
-from lightning_modules.classification import ImageClassification  # noqa: F401  # the README names it
-from lightning_modules.networks.nin import NiN  # noqa: F401
-from lightning_modules.recipe import SGD, Optimization  # noqa: F401
-from reproduce.commands import dashboard, plan, predict, prepare, run, runs
+from lightning_modules import SGD, ImageClassification, Optimization  # noqa: F401  # the README names them
+from lightning_modules.networks import NiN  # noqa: F401
+from reproduce.commands import dashboard, export, plan, predict, prepare, run, runs
 from reproduce.render import FORMATS
 from reproduce.verdicts.verdict import Verdict
 
@@ -31,11 +31,17 @@ def test_the_parts_work_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write_helen(tmp_path / "data", exemplars=8, tuning=2, testing=2, size=64, seed=0)
     monkeypatch.chdir(tmp_path)
     (code,) = (code for code in CODE if "HelenDataModule" in code)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(code, "README.md", "exec"), names)
     trainer = names["trainer"]
-    assert trainer.global_step == 20  # type: ignore[attr-defined]
-    assert 0 <= trainer.callback_metrics["test/mean_iou"] <= 1  # type: ignore[attr-defined]
+    (code,) = (code for code in CODE if "load_from_checkpoint" in code)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of torch.onnx
+        exec(compile(code, "README.md", "exec"), names)
+    assert names["difference"] < 1e-4
+    assert (tmp_path / "network.onnx").stat().st_size > 10_000
+    assert trainer.global_step == 20
+    assert 0 <= trainer.callback_metrics["test/mean_iou"] <= 1
 
 
 @pytest.mark.slow
@@ -53,6 +59,16 @@ def test_own_rows_stand_beside_the_published_ones(tmp_path: Path) -> None:
         assert re.search(rf"{label} +F-score +- +0\.\d{{4}} \(1\) +- +unpublished", own), own
 
 
+def test_the_inflation_layer_works_alone() -> None:
+    (code,) = (code for code in CODE if "InflationLayer" in code)
+    names: dict[str, Any] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert names["scores"].shape == (2, 5, 128, 128)
+    f = float(names["inflation"].value.detach())
+    assert 0.25 <= f <= 4
+    assert f != 1
+
+
 def test_the_njet_layer_works_alone() -> None:
     (code,) = (code for code in CODE if "NJetConv2d" in code)
     names: dict[str, Any] = {}
@@ -68,7 +84,7 @@ def test_the_njet_layer_works_alone() -> None:
 
 
 def test_every_option_of_the_examples_exists() -> None:
-    actions = [action for command in (plan, predict, prepare, run, runs, dashboard) for action in command.parser()._actions]
+    actions = [action for command in (plan, predict, export, prepare, run, runs, dashboard) for action in command.parser()._actions]
     known = {option for action in actions for option in action.option_strings}
     used = set(re.findall(r"(?<![-\w])--[a-z][a-z-]*", README))
     assert used - {"--help", "--nproc-per-node"} <= known  # the latter is torchrun's

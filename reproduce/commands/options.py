@@ -23,6 +23,8 @@ USAGE = """python -m reproduce                     list the tables
        python -m reproduce plan TABLE...       list the jobs, what they need, and what they will cost
        python -m reproduce prepare vgg16       download ImageNet weights into the data root
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
+       python -m reproduce export RUN --format onnx|pt2
+                                               write a finished run's network to a file
        python -m reproduce runs [list|remove|rerun|export|import|mirror]
                                                keep house: `python -m reproduce runs --help`
        python -m reproduce dashboard TABLE...  make wandb's dashboard of mirrored runs

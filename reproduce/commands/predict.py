@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reproduce import figures, worker
+from reproduce.commands.finished import add_run, finished_training
 from reproduce.commands.options import Parser, UsageError, add_runs_dir
-from reproduce.jobs.housekeeping import find
-from reproduce.jobs.job import Job, from_plain
-from reproduce.jobs.store import Run, Store, read_json
 from reproduce.specs import Training
 
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
@@ -17,8 +15,7 @@ USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR
 
 def parser() -> Parser:
     """Return the parser of this command."""
-    result = Parser(prog="python -m reproduce predict", usage=USAGE, description="Segment pictures with a finished run.")
-    result.add_argument("run", metavar="RUN", help="a run's folder, its name in the runs folder, or how that name begins")
+    result = add_run(Parser(prog="python -m reproduce predict", usage=USAGE, description="Segment pictures with a finished run."))
     result.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, such as JPEGs or PNGs")
     result.add_argument("--output", type=Path, default=Path("predictions"), help="folder of what is written (default predictions)")
     return add_runs_dir(result)
@@ -27,9 +24,9 @@ def parser() -> Parser:
 def main(words: Sequence[str]) -> int:
     """Write two files for each picture: the picture beside its overlay and legend, and the mask."""
     options = parser().parse_args(words)
-    folder = Path(options.run)
-    run = Run(folder.resolve()) if (folder / "job.json").exists() else find(Store(options.runs_dir), options.run)
-    job = usable(run)
+    run, job = finished_training(options)
+    if not isinstance(job.task, Training) or job.task.scores != "pixels":
+        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {job.task.does}.")
     stems = [image.stem for image in options.images]
     for stem in stems:
         if stems.count(stem) > 1:
@@ -55,24 +52,3 @@ def main(words: Sequence[str]) -> int:
             ) from error
         print(f"{written}  ({width} x {height} pixels, {shown})")
     return 0
-
-
-def usable(run: Run) -> Job:
-    """Return the job of a run that has weights to segment with.
-
-    Raises:
-        UsageError: it segments nothing, is not done, or came without its weights.
-    """
-    try:
-        job: Job = from_plain(read_json(run.folder / "job.json"))
-    except LookupError as error:
-        raise UsageError(f"Expected RUN to be a run that this version can read, but {run.name} is not: {error.args[0]}") from error
-    if not isinstance(job.task, Training) or job.task.scores != "pixels":
-        raise UsageError(f"Expected RUN to be a run that segments, but {run.name} {job.task.does}.")
-    if not run.done:
-        raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
-    if job.recipe is None and job.parents:
-        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another; name {job.parents[0].name}.")
-    if not run.weights.exists():
-        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
-    return job

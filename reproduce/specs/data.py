@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from datamodules import layouts
 from datamodules.errors import DataError
@@ -21,6 +21,13 @@ class Made(Spec):
 
     kind: ClassVar[str] = ""
     beside = frozenset({"revision"})
+
+
+class Normalisation(NamedTuple):
+    """Mean and standard deviation of each channel, of values from 0 to 1."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -44,14 +51,25 @@ class Data(Spec):
         return type(self).__name__
 
     @property
-    def known(self) -> dict[str, int]:
-        """What a network has to have for it, by argument: `num_classes`, `in_channels`."""
-        return {}
+    def classes(self) -> tuple[str, ...]:
+        """Names of its classes; empty if they are known only after it is read."""
+        return ()
 
     @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of its classes; empty where they are not known before it is read."""
-        return ()
+    def shape(self) -> tuple[int, int, int] | None:
+        """C H W of an image of a training batch; None if it is known only after the data is read."""
+        return None
+
+    @property
+    def normalisation(self) -> Normalisation | None:
+        """How its images are normalised; None for ImageNet's mean and standard deviation."""
+        return None
+
+    @property
+    def known(self) -> dict[str, int]:
+        """Arguments that a network must have for it: `num_classes`, `in_channels`."""
+        classes = {"num_classes": len(self.classes)} if self.classes else {}
+        return classes | ({"in_channels": self.shape[0]} if self.shape is not None else {})
 
     @property
     def edge(self) -> int:
@@ -122,9 +140,9 @@ class Helen(Data):
     seen = "face not aligned"  # training faces are, by their landmarks, which a picture of the user's does not come with
 
     @property
-    def known(self) -> dict[str, int]:
-        """What a network has to have."""
-        return {"num_classes": len(layouts.helen.CLASSES)}
+    def shape(self) -> tuple[int, int, int]:
+        """C H W of an aligned face."""
+        return 3, self.size, self.size
 
     @property
     def edge(self) -> int:
@@ -174,9 +192,9 @@ class VOC(Data):
     reads_ahead = True
 
     @property
-    def known(self) -> dict[str, int]:
-        """What a network has to have."""
-        return {"num_classes": len(layouts.voc.CLASSES)}
+    def shape(self) -> tuple[int, int, int]:
+        """C H W of a training crop."""
+        return 3, self.crop, self.crop
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -219,10 +237,16 @@ class Images(Data):
         return layouts.images.SETS[self.dataset].title
 
     @property
-    def known(self) -> dict[str, int]:
-        """What a network has to have."""
+    def shape(self) -> tuple[int, int, int]:
+        """C H W of a resized image."""
+        channels, height, width = layouts.images.SETS[self.dataset].shape
+        return channels, round(self.scale * height), round(self.scale * width)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """The set's own."""
         published = layouts.images.SETS[self.dataset]
-        return {"num_classes": len(published.classes), "in_channels": published.shape[0]}
+        return Normalisation(published.mean, published.std)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -107,9 +107,9 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
     """
     network = build_network(job.network)
     load(network, weights)
-    seen = stages.preprocessing(job, None) or _as_it_is
+    seen = stages.preprocessing(job, job.data.normalisation if job.data is not None else None) or _as_it_is
     network, inference = converted(job, network).eval(), job.inference or PLAIN
-    return Segmenter(network, 0 if job.data is None else job.data.edge, _classes(job), inference, seen)
+    return Segmenter(network, 0 if job.data is None else job.data.edge, classes_of(job), inference, seen)
 
 
 def load(network: nn.Module, weights: Path) -> None:
@@ -160,7 +160,8 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     return [Example(sample["image"].transpose(1, 2, 0), masks=found) for sample, found in zip(samples, masks, strict=True)]
 
 
-def _classes(job: Job) -> tuple[str, ...]:
+def classes_of(job: Job) -> tuple[str, ...]:
+    """Return the names of a job's classes, numbers where it has none."""
     names = tuple(f"class {index}" for index in range(getattr(job.network, "num_classes", 0)))
     if isinstance(job.data, specs.OwnData):
         found = getattr(getattr(own_files.load(Path(job.data.file), job.data.sha256), job.data.name, None), "classes", names)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from lightning_modules import export as module
 from lightning_modules import protocol
-from lightning_modules.export import FORMATS, TOLERANCE, export
+from lightning_modules.exporting import FORMATS, TOLERANCE, export
 from lightning_modules.layers import InflationLayer, NJetConv2d
 from lightning_modules.networks import AdaptiveVGG, AllCNN, CIFARResNet, EfficientNetB0, MultiPathVGG, NiN, ToyCNN
 
