@@ -90,7 +90,7 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
         why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one version."
         raise ValueError(f"Expected {source} to contain jobs of this version, but {name} cannot be read: {why}") from None
     if found != name or not complete:
-        raise ValueError(f"Expected {source} to contain complete results under the names of their jobs, but {name} is incomplete or has another name.")
+        raise ValueError(f"Expected {source} to contain complete results under their jobs' names, but {name} is incomplete or misnamed.")
 
 
 def _take(folder: Path, files: Mapping[str, bytes]) -> str:
