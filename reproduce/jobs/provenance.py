@@ -49,7 +49,7 @@ def processor() -> str:
 
 
 def device(accelerator: str) -> str:
-    """Return the name of the GPU, or of the processor with the number of threads."""
+    """Return the name of the computing device: the GPU, or the processor with its number of threads."""
     import torch
 
     return torch.cuda.get_device_name() if accelerator == "cuda" else processor_share(torch.get_num_threads())
