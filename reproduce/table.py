@@ -26,7 +26,7 @@ CellKey = tuple[str, str]  # row_key, column
 
 @dataclass(frozen=True)
 class Deviation:
-    """A known difference from the paper, or our choice where the paper gives no value."""
+    """A known difference from the paper, or our choice if the paper gives no value."""
 
     id: str
     text: str

@@ -30,7 +30,7 @@ def find(store: Store, text: str) -> Run:
     found = [run for run in runs if run.name == text] or [run for run in runs if text and run.name.startswith(text)]
     if len(found) != 1:
         several = f"{', '.join(run.name for run in found[:5])}{', ...' if len(found) > 5 else ''}"
-        what = f"matches {len(found)} runs ({several}); add to it" if found else "matches none; `python -m reproduce runs` lists them"
+        what = f"matches {len(found)} runs ({several}); make it longer" if found else "matches none; `python -m reproduce runs` lists them"
         raise ValueError(f"Expected the name of a run in {store.root}, or the beginning of one name, but '{text}' {what}.")
     return found[0]
 

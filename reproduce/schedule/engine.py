@@ -18,7 +18,7 @@ Phase = Literal["waiting", "running", "elsewhere", "done", "failed", "stopped", 
 
 
 class Launcher(Protocol):
-    """Interface of a place where jobs run."""
+    """Interface of launchers."""
 
     slots: int
 

@@ -48,7 +48,7 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
 
 
 def _cut(job: Job, cache: Path) -> Job:
-    """Return the job with only a few steps and random start weights, under another name, because other jobs may start from the job."""
+    """Return the job with only a few steps and random start weights, under another name, because other jobs may start from the original."""
     cache.mkdir(exist_ok=True)
     shared = Path(job.runtime.cache)
     for prepared in shared.iterdir() if shared.is_dir() else ():

@@ -104,7 +104,7 @@ class Start:
 
     Args:
         source: Another job, or a file.
-        fresh: Weights of the network that it does not take; they keep their random initial values.
+        fresh: Weights of the network that are not taken; they keep their random initial values.
         unused: Weights of the source that the network does not take.
         renamed: Pairs of the source's name and the network's name.
         frozen: Taken weights that stay fixed, as in `Recipe.frozen`.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lightning_modules.example import Example
 
 EXAMPLES = 4  # examples per evaluation
-INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # longest waits of a job for the internet
+INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # longest waits of a job for the connection
 
 
 Arguments = ParamSpec("Arguments")

@@ -75,7 +75,7 @@ def fill(network: nn.Module, state: State, start: Start, source: str) -> list[st
     if missing or left:
         said = [f"{_listed(names)} {what}" for names, what in ((missing, "missing"), (left, "left over")) if names]
         raise ValueError(
-            f"Expected the weights of {source} to be those of {type(network).__name__}, but {' and '.join(said)}; "
+            f"Expected the weights of {source} to fit {type(network).__name__}, but {' and '.join(said)}; "
             "name them in the stage's `fresh`, `unused` or `renamed`."
         )
     for name, value in taken.items():
