@@ -1,13 +1,13 @@
-"""Papers as plug-ins: the installed ones, and those of folders that a user names.
+"""Papers as plug-ins: installed papers, and papers in folders that a user names.
 
 A paper is a Python package with `TABLES`, the tables that it maps to jobs, and a folder `tables` with the printed numbers: `paper.toml`
-and one CSV a table. Its distribution, or the `pyproject.toml` of its folder, names the package as an entry point:
+and one CSV per table. Its distribution, or the `pyproject.toml` of its folder, declares the package as an entry point:
 
     [project.entry-points."reproduce.papers"]
     outside = "outside_paper"
 
 `outside` is then the paper's short name: `python -m reproduce outside.table1`. The package may also have a module `specs`, with the
-settings of its own networks, data, tasks and measurements, and `PANELS`, for the dashboard.
+settings of the paper's networks, data, tasks and measurements, and `PANELS`, for the dashboard.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 GROUP = "reproduce.papers"
 NAME = r"[a-z][a-z0-9_]*"
-_folders: dict[str, str] = {}  # of papers that were named, with their ids
+_folders: dict[str, str] = {}  # folders of papers that a user named
 
 
 @dataclass(frozen=True)
 class Plugin:
-    """A paper that was found: its id, its package, and where that was declared."""
+    """A paper that was found: its id, its package, and the place of its declaration."""
 
     id: str
     package: str
@@ -43,10 +43,10 @@ class Plugin:
 
     @property
     def published(self) -> Path:
-        """The folder of its printed numbers.
+        """Folder of the printed numbers.
 
         Raises:
-            ValueError: the package, or that folder in it, is not there.
+            ValueError: The package, or its folder of printed numbers, does not exist.
         """
         try:
             found = importlib.util.find_spec(self.package)
@@ -54,32 +54,32 @@ class Plugin:
             found = None
         places = [Path(place) for place in (found.submodule_search_locations or ()) if found] if found else []
         if not places:
-            said = f"to be the package `{self.package}`, but there is none; correct its entry point"
+            said = f"to be the package `{self.package}`, but it does not exist; correct its entry point"
             raise ValueError(f"Expected the paper {self.id} of {self.origin} {said}.")
-        # This suite's own papers have theirs together: in a checkout beside the packages, in a wheel inside `reproduce`.
+        # The papers of this repository have one common folder: in a checkout beside the packages, in a wheel inside `reproduce`.
         root = Path(__file__).resolve().parent
         for folder in (*(place / "tables" for place in places), root / "tables" / self.id, root.parent / "tables" / self.id):
             if (folder / "paper.toml").is_file():
                 return folder
-        raise ValueError(f"Expected the paper {self.id} of {self.origin} to have {places[0] / 'tables' / 'paper.toml'}, but it has not.")
+        raise ValueError(f"Expected the paper {self.id} of {self.origin} to have {places[0] / 'tables' / 'paper.toml'}, but it does not.")
 
     def load(self) -> ModuleType:
         """Import the package.
 
         Raises:
-            ValueError: it fails; the sentence names the paper.
+            ValueError: The import fails; the message names the paper.
         """
         return _imported(self, self.package)
 
 
 def add(folders: Iterable[str | Path]) -> None:
-    """Find the papers of folders too, beside the installed ones, from now on in this process.
+    """Add the papers in folders to the installed papers, for this process.
 
     Args:
-        folders: each with a `pyproject.toml` that names the paper's package, which lies beside it.
+        folders: Folders with a `pyproject.toml` that declares the paper's package, which is in the same folder.
 
     Raises:
-        ValueError: one of them is no such folder.
+        ValueError: A folder declares no paper.
     """
     for folder in folders:
         path = Path(folder).resolve()
@@ -91,16 +91,16 @@ def add(folders: Iterable[str | Path]) -> None:
 
 
 def added() -> tuple[str, ...]:
-    """Return the folders that were added: a job's own process adds them too."""
+    """Return the added folders; worker processes add them too."""
     return tuple(_folders)
 
 
 @cache
 def plugins() -> dict[str, Plugin]:
-    """Return all papers by their ids, in alphabetical order; a paper of a folder takes the place of an installed one.
+    """Return all papers by id, in alphabetical order; a paper in a folder replaces an installed paper.
 
     Raises:
-        ValueError: two distributions declare a paper of one id.
+        ValueError: Two distributions declare different papers with one id.
     """
     from importlib.metadata import entry_points
 
@@ -110,7 +110,7 @@ def plugins() -> dict[str, Plugin]:
         other = found.setdefault(entry.name, plugin)
         if other.package != plugin.package:
             raise ValueError(
-                f"Expected one paper of the name {entry.name}, but {other.origin} and {plugin.origin} have one; remove either."
+                f"Expected one paper with the name {entry.name}, but {other.origin} and {plugin.origin} both have one; remove one."
             )
     for folder in _folders:
         found |= {id: Plugin(id, package, folder) for id, package in _declared(Path(folder)).items()}
@@ -121,10 +121,10 @@ def plugin(id: str) -> Plugin:
     """Return a paper by its id.
 
     Raises:
-        ValueError: there is none of that id.
+        ValueError: There is no paper with that id.
     """
     if id not in plugins():
-        raise ValueError(f"Expected a paper of {', '.join(plugins())}, but got '{id}'; install it, or name its folder by --paper.")
+        raise ValueError(f"Expected one of the papers {', '.join(plugins())}, but got '{id}'; install it, or name its folder with --paper.")
     return plugins()[id]
 
 
@@ -132,12 +132,12 @@ def tables(id: str) -> dict[str, Table]:
     """Return the tables of a paper by their full names.
 
     Raises:
-        ValueError: the paper cannot be imported, or has no `TABLES`.
+        ValueError: The paper cannot be imported, or has no `TABLES`.
     """
     found = plugin(id)
     declared = getattr(found.load(), "TABLES", None)
     if not isinstance(declared, list | tuple):
-        raise ValueError(f"Expected the package `{found.package}` of the paper {id} to have `TABLES`, a tuple of tables, but it has not.")
+        raise ValueError(f"Expected the package `{found.package}` of the paper {id} to have `TABLES`, a tuple of tables, but it does not.")
     return {table.id: table for table in declared}
 
 
@@ -145,13 +145,13 @@ def table(name: str) -> Table:
     """Return a table by its full name, `paper.table`.
 
     Raises:
-        ValueError: the paper maps no such table to jobs.
+        ValueError: The paper maps no such table to jobs.
     """
     id = name.partition(".")[0]
     found = tables(id)
     if name not in found:
         raise ValueError(
-            f"Expected `TABLES` of the package `{plugin(id).package}` to have {name}, which paper.toml declares, but it has not."
+            f"Expected `TABLES` of the package `{plugin(id).package}` to have {name}, which paper.toml declares, but it does not."
         )
     return found[name]
 
@@ -162,12 +162,12 @@ def all_tables() -> Iterable[Table]:
 
 
 def panels(ids: Iterable[str]) -> list[Any]:
-    """Return what papers add to a dashboard, each once."""
+    """Return the dashboard sections of papers, once per paper."""
     return [section for id in dict.fromkeys(ids) for section in getattr(plugin(id).load(), "PANELS", ())]
 
 
 def name_of(kind: type) -> str:
-    """Return the name by which a job's files know a spec's class: its own, or `paper.Name` where a paper has it."""
+    """Return the name of a spec's class in a job's files: the class name, or `paper.Name` for a class of a paper."""
     owner = next((found for found in plugins().values() if f"{kind.__module__}.".startswith(f"{found.package}.")), None)
     if owner is None:
         return kind.__name__
@@ -179,16 +179,16 @@ def name_of(kind: type) -> str:
 
 
 def kind_of(name: str) -> type:
-    """Return the spec's class that `name_of` named.
+    """Return the spec's class for a name that `name_of` returned.
 
     Raises:
-        LookupError: there is none of that name.
+        LookupError: There is no spec with that name.
     """
     paper, _, kind = name.rpartition(".")
     if paper:
         found = plugins().get(paper)
         if found is None:
-            raise LookupError(f"Expected the paper {paper} to be known, but it is not; install it, or name its folder by --paper.")
+            raise LookupError(f"Expected the paper {paper} to be known, but it is not; install it, or name its folder with --paper.")
         module = _imported(found, f"{found.package}.specs")
     else:
         module = importlib.import_module("reproduce.specs")
@@ -201,7 +201,7 @@ def kind_of(name: str) -> type:
 
 
 def blamed(error: BaseException) -> str | None:
-    """Return what failed in the code of a paper that is not this suite's own, as one sentence; None where nothing of the kind did."""
+    """Return a sentence on an error in the code of a paper from outside this repository; None if the error is elsewhere."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
@@ -218,7 +218,7 @@ def blamed(error: BaseException) -> str | None:
 def _imported(found: Plugin, module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
-    except Exception as error:  # of whatever kind: it is somebody else's code
+    except Exception as error:  # of any kind: it is foreign code
         said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise ValueError(
             f"Expected the paper {found.id} of {found.origin} to be imported, but `{module}` fails: {type(error).__name__}: {said}."
@@ -226,7 +226,7 @@ def _imported(found: Plugin, module: str) -> ModuleType:
 
 
 def _declared(folder: Path) -> dict[str, str]:
-    """Return the papers that a folder's pyproject.toml declares: packages by ids."""
+    """Return the packages, by paper id, that a folder's pyproject.toml declares."""
     path = folder / "pyproject.toml"
     said = f'[project.entry-points."{GROUP}"]'
     try:
@@ -237,5 +237,5 @@ def _declared(folder: Path) -> dict[str, str]:
         raise ValueError(f"Expected {path} to be TOML, but it is not ({error}).") from error
     declared = content.get("project", {}).get("entry-points", {}).get(GROUP, {})
     if not declared or not all(re.fullmatch(NAME, id) and isinstance(package, str) for id, package in declared.items()):
-        raise ValueError(f'Expected {path} to name a paper under {said}, as `short_name = "package"`, but got {declared or "nothing"}.')
+        raise ValueError(f'Expected {path} to declare a paper under {said}, as `short_name = "package"`, but got {declared or "nothing"}.')
     return dict(declared)

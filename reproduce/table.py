@@ -1,4 +1,4 @@
-"""A table as the machine sees it: cells that know their jobs."""
+"""Tables: cells with the jobs that compute them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CellKey = tuple[str, str]  # row_key, column
 
 @dataclass(frozen=True)
 class Deviation:
-    """A place where we knowingly differ from the paper, or where it is silent."""
+    """A known difference from the paper, or our choice if the paper gives no value."""
 
     id: str
     text: str
@@ -34,7 +34,7 @@ class Deviation:
 
 @dataclass(frozen=True)
 class Setting:
-    """What a user chose for a table: how big, which data, how many seeds, where, and a file with rows of their own."""
+    """A user's settings for a table: profile, number of seeds, data root, runtime, precision, and a file with the user's own rows."""
 
     profile: Profile
     seeds: int = 1
@@ -46,21 +46,21 @@ class Setting:
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of a table and how it is had.
+    """One number of a table, and how it is computed.
 
     Args:
-        row_key: of the published row.
-        column: of the published table.
-        kind: see the words in CONTRIBUTING.
-        jobs: one a seed; none where `value` is arithmetic on printed numbers.
-        value: from a job's metrics to the number.
-        audit: whether the printed number is held against the paper's own formula.
-        missing: what has to be had before the jobs can run, and how.
-        curve: whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
-        caveat: why the number cannot be compared with the printed one even on verified data in the paper's profile; of a user's own row,
-            what it is.
-        label: of a row that the paper lacks.
-        metric: of the run's result, where the number is just that.
+        row_key: Key of the published row.
+        column: Column of the published table.
+        kind: Kind of the number; see the words in CONTRIBUTING.
+        jobs: Jobs, one per seed; empty if `value` is arithmetic on printed numbers.
+        value: Function from a job's metrics to the number.
+        audit: Whether the printed number is compared with the paper's own formula.
+        missing: Text on what the jobs still need before they can run, and how to get it.
+        curve: Whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
+        caveat: Reason why the number cannot be compared with the printed number, even with verified data and the profile `paper`; for a
+            user's own row, a description of the row.
+        label: Label of a row that is not in the paper.
+        metric: Metric of the run's result, if the number is exactly that metric.
     """
 
     row_key: str
@@ -77,15 +77,15 @@ class Cell:
 
 
 def nothing(cells: Sequence[Cell]) -> Sequence[Cell]:
-    """Return no cells: what a table has beside its own, unless it says otherwise."""
+    """Return no cells: the default of `Table.beside`."""
     return ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """A published table: how its cells are had, what the paper says of it, where we differ, what only the json shows, and its figure.
+    """A published table: its cells, the paper's claims, our deviations, the cells that only the json shows, and its figure.
 
-    A figure is drawn with matplotlib from stored runs; None where no run that it needs is there yet.
+    A figure is drawn with matplotlib from stored runs; it is None if no run that it needs exists yet.
     """
 
     id: str
@@ -97,12 +97,12 @@ class Table:
 
 
 def metric(name: str, metrics: Mapping[str, Any]) -> Value | None:
-    """Return a metric of a run by its name."""
+    """Return a run's metric by name."""
     value: Value | None = metrics[name]
     return value
 
 
 def percent(name: str, metrics: Mapping[str, Any]) -> float | None:
-    """Return a metric from 0 to 1 in percent; None where the run has no number for it."""
+    """Return a metric from 0 to 1 in percent; None if the run has no number for it."""
     value: float | None = metrics[name]
     return None if value is None else 100 * value

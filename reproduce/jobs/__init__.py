@@ -1,1 +1,1 @@
-"""What a job is, and where its run is kept: identity, files, archives, published weights, provenance."""
+"""Jobs and the storage of their runs: identity, files, archives, published weights, provenance."""

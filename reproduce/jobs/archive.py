@@ -1,4 +1,4 @@
-"""Carrying results from one machine to another: archives of runs without weights and checkpoints."""
+"""Archives that carry results to another machine: runs without weights and checkpoints."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from reproduce.jobs.job import Job, from_plain, placeless
 from reproduce.jobs.store import Run, Store, write_atomically
 
-# What a run is besides its weights and checkpoints, its result last: that is what makes it done.
+# Files of a run without weights and checkpoints. The result is the last one, because it marks the run as done.
 EXPORTED = ("job.json", "metrics.jsonl", "error.json", "result.json")
 
 
 def export(runs: Iterable[Run], target: Path) -> int:
-    """Write results into a new tar.gz, without weights and checkpoints, and return how many."""
+    """Write runs into a new tar.gz, without weights and checkpoints; return the number of runs."""
     count = 0
     partial = target.with_name(f".{target.name}.partial")
     try:
@@ -35,7 +35,7 @@ def export(runs: Iterable[Run], target: Path) -> int:
 
 
 def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
-    """Add a file as it is at this moment, without whose it is and where it lay."""
+    """Add the current content of a file, without its owner and without paths of this machine."""
     content = path.read_bytes()
     if path.name in ("job.json", "error.json"):
         content = json.dumps(placeless(json.loads(content)), indent=1).encode()
@@ -45,24 +45,24 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
 
 
 def _stored(name: str, content: bytes) -> str:
-    """Return what is kept of an imported file: a job without the paths that its sender gave it, from which code could be run."""
+    """Return the text to store for an imported file; a job loses the sender's paths, because code could be run from them."""
     return json.dumps(placeless(json.loads(content)), indent=1) if name == "job.json" else content.decode(errors="replace")
 
 
 def import_runs(source: Path, store: Store) -> dict[str, str]:
-    """Take runs from an archive that `export` wrote, and return what became of each.
+    """Import runs from an archive that `export` wrote; return what happened to each.
 
-    Nothing is unpacked by the archive's own paths: only files of known names are read from it, and all of it is looked at before anything
-    is written. A finished run is never overwritten.
+    No file is unpacked to a path that the archive gives: only files with known names are read. The whole archive is checked before
+    anything is written. A finished run is never overwritten.
 
     Raises:
-        ValueError: it cannot be read, or it holds anything else.
+        ValueError: The archive cannot be read, or it contains something other than such runs.
     """
     try:
         with tarfile.open(source, "r:gz") as archive:
             contents = _contents(archive, source)
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
-        raise ValueError(f"Expected {source} to be a tar.gz of `runs export`, but it cannot be read ({error}).") from error
+        raise ValueError(f"Expected {source} to be a tar.gz that `runs export` wrote, but it cannot be read ({error}).") from error
     for name, files in contents.items():
         _check(name, files, source)
     return {name: _take(store.root / name, files) for name, files in contents.items()}
@@ -74,32 +74,32 @@ def _contents(archive: tarfile.TarFile, source: Path) -> dict[str, dict[str, byt
         parts = PurePosixPath(entry.name).parts
         file = archive.extractfile(entry) if entry.isreg() else None
         if file is None or len(parts) != 2 or parts[0] in ("..", "/") or parts[1] not in EXPORTED:
-            raise ValueError(f"Expected {source} to hold nothing but RUN/{{{','.join(EXPORTED)}}}, but got '{entry.name}'.")
+            raise ValueError(f"Expected {source} to contain only RUN/{{{','.join(EXPORTED)}}}, but got '{entry.name}'.")
         contents.setdefault(parts[0], {})[parts[1]] = file.read()
     return contents
 
 
 def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
-    """Refuse a run whose name is not that of its job: it would be shown as another's result."""
+    """Check that a run is complete and has the name of its job; else it would be shown as the result of another job."""
     try:
         job = from_plain(json.loads(files["job.json"]))
         found = job.name if isinstance(job, Job) else ""
         result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
         complete = {"metrics", "provenance"} <= result.keys()
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one."
-        raise ValueError(f"Expected {source} to hold jobs of this version, but {name} cannot be read: {why}") from None
+        why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one version."
+        raise ValueError(f"Expected {source} to contain jobs of this version, but {name} cannot be read: {why}") from None
     if found != name or not complete:
-        raise ValueError(f"Expected {source} to hold whole results under the names of their jobs, but {name} is not one.")
+        raise ValueError(f"Expected {source} to contain complete results under their jobs' names, but {name} is incomplete or misnamed.")
 
 
 def _take(folder: Path, files: Mapping[str, bytes]) -> str:
     run = Run(folder)
     if run.done:
         same = (folder / "result.json").read_bytes() == files.get("result.json")
-        return "skipped: it is here already" if same else "skipped: a result of its own is here, and is kept"
+        return "skipped: the same result is here already" if same else "skipped: another result is here and is kept"
     if "result.json" not in files and run.state != "todo":
-        return f"skipped: it is {run.state} here, and has no result there"
+        return f"skipped: it is {run.state} here, and the archive has no result for it"
     folder.mkdir(parents=True, exist_ok=True)
     with run.lock() as mine:
         if not mine:

@@ -1,4 +1,4 @@
-"""Keeping runs in order: which are stale, which a user names, removing them."""
+"""Find stale runs, select runs by name, and remove runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reproduce.jobs.store import Run, Store
 
 
 def stale(run: Run, now: Mapping[str, int]) -> bool:
-    """Whether a run's method, or that of what it starts from, moved on, or its settings are an earlier version's."""
+    """Return whether a run is out of date: its or a parent's revision was raised, or an earlier version wrote its settings."""
     job = run.job
     return run.outdated if job is None else _behind(job, now)
 
@@ -21,22 +21,22 @@ def _behind(job: Job, now: Mapping[str, int]) -> bool:
 
 
 def find(store: Store, text: str) -> Run:
-    """Return the one run whose name is a text, or begins so.
+    """Return the run with the name `text`, else the only run whose name begins with it.
 
     Raises:
-        ValueError: there is none, or several begin so.
+        ValueError: No run matches, or several names begin with `text`.
     """
     runs = store.runs()
     found = [run for run in runs if run.name == text] or [run for run in runs if text and run.name.startswith(text)]
     if len(found) != 1:
         several = f"{', '.join(run.name for run in found[:5])}{', ...' if len(found) > 5 else ''}"
-        what = f"begins {len(found)} runs ({several}); add to it" if found else "is none; `python -m reproduce runs` lists them"
-        raise ValueError(f"Expected the name of a run in {store.root}, or how one run's name begins, but '{text}' {what}.")
+        what = f"matches {len(found)} runs ({several}); make it longer" if found else "matches none; `python -m reproduce runs` lists them"
+        raise ValueError(f"Expected the name of a run in {store.root}, or the beginning of one name, but '{text}' {what}.")
     return found[0]
 
 
 def select(store: Store, names: Sequence[str]) -> list[Run]:
-    """Return the runs that names, beginnings of one name, or patterns (`*-demo-*`) mean, each once."""
+    """Return the runs that match names, unique beginnings of names, or patterns (`*-demo-*`), each once."""
     runs = store.runs()
     chosen: dict[str, Run] = {}
     for name in names:
@@ -45,12 +45,12 @@ def select(store: Store, names: Sequence[str]) -> list[Run]:
 
 
 def remove(run: Run) -> int | None:
-    """Remove a run, and return the bytes that it took, or None where a process holds it."""
+    """Remove a run; return the number of freed bytes, or None if a process holds its lock."""
     freed = run.disk_use
     with run.lock() as mine:
         if not mine:
             return None
-        # First what makes it done: whenever this is killed, no result is left without its weights.
+        # Remove the result first: if this process is killed, no result remains without its weights.
         (run.folder / "result.json").unlink(missing_ok=True)
         shutil.rmtree(run.folder)
     return freed

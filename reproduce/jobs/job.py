@@ -1,4 +1,4 @@
-"""A job: one run that costs something, and its identity."""
+"""A job: one run that needs computing time, and its identity."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from typing import Any
 from reproduce.plugins import kind_of, name_of
 from reproduce.specs import NOT_IDENTITY, Data, Inference, Network, Recipe, Runtime, Spec, Start, Task, Training, Weights
 
-PLACES = ("runtime", "file", "root", "details")  # of a job or an error: where it ran, which is nobody else's business
+PLACES = ("runtime", "file", "root", "details")  # fields of a job or an error that tell where it ran: private
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run: what to do, with which network, data, recipe and seed, and from which weights it starts.
+    """One run: its task, network, data, recipe, seed and start weights.
 
-    A job whose task trains and that has no recipe evaluates the weights that it starts from.
+    A job with a `Training` task and without a recipe only evaluates its start weights.
 
     Args:
-        task: what the worker does.
-        slug: readable, the head of the run folder's name.
-        network: what is trained, evaluated or measured.
-        data: what it is trained and evaluated on.
-        recipe: how it is trained.
-        seed: of weights, data order and dropout.
-        start: where its weights come from; a job or a file alone stands for a `Start` that takes all of it.
-        inference: how the network is asked for its scores in the evaluation; None for once, as it is.
-        conversion: a function from the network to the one that is evaluated, with the same weights; its first argument is the network.
-        precision: Lightning's name.
-        revision: of the method; a fix that changes its numbers moves it on.
-        runtime: where it runs.
+        task: Work of the worker process.
+        slug: Readable first part of the run folder's name.
+        network: Network that is trained, evaluated or measured.
+        data: Data for training and evaluation.
+        recipe: Settings of the training.
+        seed: Seed of weights, data order and dropout.
+        start: Source of the start weights; a bare job or file means a `Start` that takes all its weights.
+        inference: Inference settings of the evaluation; None for one forward pass on the unchanged picture.
+        conversion: Function from the network to the evaluated network with the same weights; its first argument is the network.
+        precision: Lightning's name of the precision.
+        revision: Revision of the method; a fix that changes its numbers raises it.
+        runtime: Settings of the machine that runs the job.
     """
 
     task: Task
@@ -59,27 +59,27 @@ class Job:
 
     @cached_property
     def digest(self) -> str:
-        """Sixty-four hexadecimal digits that change with every field that changes the result."""
+        """SHA-256 of the identity: 64 hexadecimal digits that change with every field that changes the result."""
         text = json.dumps(identity(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def name(self) -> str:
-        """The run folder's name."""
+        """Name of the run folder."""
         return f"{self.slug}-s{self.seed}-{self.digest[:8]}"
 
     @property
     def parents(self) -> tuple[Job, ...]:
-        """The jobs that must be done before this one."""
+        """Jobs that must be done before this one."""
         return (self.start.source,) if self.start is not None and isinstance(self.start.source, Job) else ()
 
     @property
     def exclusive(self) -> bool:
-        """Whether nothing else may run beside it."""
+        """Whether no other job may run at the same time."""
         return self.task.exclusive
 
     def with_runtime(self, change: Callable[[Job], Mapping[str, Any]]) -> Job:
-        """Return the job, and with it those that it starts from, with fields of their runtimes replaced by what `change` says of each."""
+        """Return the job, and the jobs that it starts from, with the runtime fields that `change` returns for each of them."""
         start = self.start
         if start is not None and isinstance(start.source, Job):
             start = dataclasses.replace(start, source=start.source.with_runtime(change))
@@ -87,38 +87,38 @@ class Job:
 
     @property
     def trains(self) -> bool:
-        """Whether it takes steps of a training that count."""
+        """Whether the job is a training; a measurement of training steps is not."""
         return isinstance(self.task, Training) and self.recipe is not None
 
     @property
     def evaluates(self) -> bool:
-        """Whether it ends with an evaluation: a training, or an evaluation alone."""
+        """Whether the job ends with an evaluation, with or without a training before it."""
         return isinstance(self.task, Training)
 
     @property
     def weights(self) -> Weights | None:
-        """The file that all began with: this job's, or that of the first job before it."""
+        """Weight file at the beginning of the chain of jobs: this job's own, or that of its first ancestor."""
         source = self.start.source if self.start is not None else None
         return source.weights if isinstance(source, Job) else source
 
     @property
     def start_official(self) -> bool:
-        """Whether the file that all began with, if there is one, is a published one."""
+        """Whether the file in `weights` is a published one; also true without a file."""
         return self.weights is None or self.weights.verified
 
 
 def evaluation(training: Job, slug: str, *, inference: Inference | None = None, conversion: Spec | None = None, **changes: Any) -> Job:
-    """Return a job that evaluates a training's weights in another way than the training itself does.
+    """Return a job that evaluates the weights of a training in another way than the training does.
 
     Args:
-        training: whose weights; any number of evaluations cost one training.
-        slug: of the new job.
-        inference: scales, mirror images, tiles.
-        conversion: of the network, its weights kept.
-        changes: fields of the network or of the data that differ: `output_stride=8`, `evaluate="train"`.
+        training: Training that gives the weights; any number of evaluations share one training.
+        slug: Slug of the new job.
+        inference: Scales, mirror images, tiles.
+        conversion: Conversion of the network; the weights stay the same.
+        changes: Changed fields of the network or of the data: `output_stride=8`, `evaluate="train"`.
 
     Raises:
-        ValueError: neither the network nor the data has such a field.
+        ValueError: A field in `changes` exists neither in the network nor in the data.
     """
     network, data = training.network, training.data
     of_network, of_data = ({item.name for item in dataclasses.fields(spec)} if spec else set() for spec in (network, data))
@@ -128,16 +128,16 @@ def evaluation(training: Job, slug: str, *, inference: Inference | None = None, 
         elif data is not None and name in of_data - {"fingerprint", "made"}:
             data = dataclasses.replace(data, **{name: value})
         else:
-            raise ValueError(f"Expected {type(network).__name__} or {type(data).__name__} to have `{name}`, but neither has.")
+            raise ValueError(f"Expected {type(network).__name__} or {type(data).__name__} to have `{name}`, but neither has it.")
     if data is not None and data != training.data and training.runtime.data_root:
-        data, _ = data.identified(Path(training.runtime.data_root))  # of other splits, say
+        data, _ = data.identified(Path(training.runtime.data_root))  # for example of other splits
     return dataclasses.replace(
         training, slug=slug, network=network, data=data, recipe=None, start=Start(training), inference=inference, conversion=conversion
     )
 
 
 def earlier(job: Job) -> Iterator[Job]:
-    """Yield the job as it was before its method's revision moved on, or that of what it starts from; the newest first."""
+    """Yield the job with earlier revisions, of its own method or of the jobs that it starts from; the newest first."""
     starts = [job.start]
     if job.start is not None and isinstance(job.start.source, Job):
         starts += [dataclasses.replace(job.start, source=source) for source in earlier(job.start.source)]
@@ -148,7 +148,7 @@ def earlier(job: Job) -> Iterator[Job]:
 
 
 def in_order(jobs: Iterable[Job], done: Callable[[Job], bool] | None = None) -> list[Job]:
-    """Return jobs and all that they need, each once, what is needed first; what is done needs nothing."""
+    """Return jobs and the jobs that they need, each once, parents first; a done job needs no other job."""
     ordered: dict[str, Job] = {}
 
     def visit(job: Job) -> None:
@@ -163,12 +163,12 @@ def in_order(jobs: Iterable[Job], done: Callable[[Job], bool] | None = None) -> 
 
 
 def counts(item: dataclasses.Field[Any]) -> bool:
-    """Whether a field can change a result."""
+    """Return whether a field can change a result."""
     return bool(item.metadata.get("identity", True))
 
 
 def identity(value: Any, counts: Callable[[dataclasses.Field[Any]], bool] = counts) -> Any:
-    """Return what of a value counts: no defaults, no field that does not count, a parent job as its digest."""
+    """Return a value as plain data, without defaults and without fields that `counts` rejects; a parent job becomes its digest."""
     if isinstance(value, dict):
         return {str(key): identity(item, counts) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -185,7 +185,7 @@ def identity(value: Any, counts: Callable[[dataclasses.Field[Any]], bool] = coun
 
 
 def to_plain(value: Any) -> Any:
-    """Return a spec as plain values that `from_plain` reads back."""
+    """Return a spec as plain values that `from_plain` can read."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         kind = "Job" if isinstance(value, Job) else name_of(type(value))
         return {"type": kind} | {item.name: to_plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
@@ -195,7 +195,7 @@ def to_plain(value: Any) -> Any:
 
 
 def from_plain(value: Any) -> Any:
-    """Return the spec that `to_plain` wrote; an unknown field is an error, a missing one takes its default."""
+    """Return the spec that `to_plain` wrote; an unknown field raises an error, a missing field takes its default."""
     if isinstance(value, dict):
         kind: Any = Job if value["type"] == "Job" else kind_of(value["type"])
         return kind(**{name: from_plain(item) for name, item in value.items() if name != "type"})
@@ -205,7 +205,7 @@ def from_plain(value: Any) -> Any:
 
 
 def placeless(plain: Any) -> Any:
-    """Return a job's or an error's plain values without what names a machine's folders; read back, they take their defaults."""
+    """Return plain values of a job or an error without fields that tell where it ran; `from_plain` sets those to their defaults."""
     if isinstance(plain, dict):
         return {name: placeless(value) for name, value in plain.items() if name not in PLACES}
     return [placeless(value) for value in plain] if isinstance(plain, list) else plain

@@ -1,4 +1,4 @@
-"""Where a result is from: code, versions, machine, cost."""
+"""Provenance of a result: code, versions, machine, cost."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PACKAGES = ("torch", "lightning", "torchmetrics", "numpy", "opencv-python", "pan
 
 
 def code_revision() -> dict[str, Any]:
-    """Return the commit that this code is at, and whether it was changed since; without a checkout, the package's version."""
+    """Return the commit of this code and whether the checkout has changes; without a checkout, the package's version."""
     checkout = Path(__file__).resolve().parents[2]
     if (checkout / ".git").exists():
         try:
@@ -30,7 +30,7 @@ def code_revision() -> dict[str, Any]:
 
 
 def package_version(package: str) -> str:
-    """Return an installed package's version, or an empty text."""
+    """Return a package's version; empty if it is not installed."""
     try:
         return version(package)
     except PackageNotFoundError:
@@ -49,19 +49,19 @@ def processor() -> str:
 
 
 def device(accelerator: str) -> str:
-    """Return the name of what computed."""
+    """Return the name of the computing device: the GPU, or the processor with its number of threads."""
     import torch
 
     return torch.cuda.get_device_name() if accelerator == "cuda" else processor_share(torch.get_num_threads())
 
 
 def processor_share(threads: int) -> str:
-    """Return the name of the processor, and how much of it a job has."""
+    """Return the name of the processor and the number of threads that a job has."""
     return f"{processor()}, {threads} thread{'s' if threads != 1 else ''} of {os.cpu_count()}"
 
 
 def expected_device(accelerator: str, threads: int) -> str:
-    """Return what `device` will say in a job, without importing torch."""
+    """Return the name that `device` will return in a job, without importing torch."""
     if accelerator != "cuda":
         return processor_share(threads)
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
@@ -70,10 +70,10 @@ def expected_device(accelerator: str, threads: int) -> str:
 
 
 def peak_memory(accelerator: str) -> dict[str, float]:
-    """Return the most memory in use so far, in MiB: of this process and, on CUDA, of the device."""
+    """Return the peak memory so far in MiB: of this process and, on CUDA, of the device."""
     import torch
 
-    # The kernel counts kibibytes on Linux and bytes on macOS.
+    # The kernel reports kibibytes on Linux and bytes on macOS.
     unit = 2**20 if sys.platform == "darwin" else 2**10
     peak = {"host_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
     if accelerator == "cuda":
@@ -82,14 +82,14 @@ def peak_memory(accelerator: str) -> dict[str, float]:
 
 
 def reset_peak_memory(accelerator: str) -> str:
-    """Let `peak_memory` count from what is in use now: on CUDA the device's, else this process's; return how the peak is had."""
+    """Reset `peak_memory` to the memory in use now: the device's on CUDA, else this process's; return how the peak is measured."""
     if accelerator == "cuda":
         import torch
 
         torch.cuda.reset_peak_memory_stats()
         return "allocated by torch on the device, reset before the step"
     libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):  # glibc keeps what was freed, and it would count as in use
+    if hasattr(libc, "malloc_trim"):  # glibc keeps freed memory, which would count as in use
         libc.malloc_trim(0)
     try:
         Path("/proc/self/clear_refs").write_text("5")
@@ -99,14 +99,14 @@ def reset_peak_memory(accelerator: str) -> str:
 
 
 def provenance(accelerator: str, seed: int, started: float, resumed: int, seconds_before: float) -> dict[str, Any]:
-    """Return what a result carries besides its numbers.
+    """Return the provenance that is stored with a result.
 
     Args:
-        accelerator: Lightning's name.
-        seed: of the job.
-        started: when this process began, by `time.time`.
-        resumed: how many times the job was begun before.
-        seconds_before: that those attempts took.
+        accelerator: Lightning's name of the accelerator.
+        seed: Seed of the job.
+        started: Start of this process, from `time.time`.
+        resumed: Number of earlier attempts at the job.
+        seconds_before: Seconds that those attempts took.
     """
     return {
         "code": code_revision(),

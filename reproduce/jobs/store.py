@@ -1,4 +1,4 @@
-"""Runs on disk: a folder each, whose files are their state."""
+"""Runs on disk: one folder per run; its files are the state of the run."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ State = Literal["done", "failed", "running", "interrupted", "todo"]
 
 
 def write_atomically(path: Path, content: str | bytes, *, durable: bool = False) -> None:
-    """Write a file so that at every moment it holds either all of the old content or all of the new.
+    """Write a file atomically: at every moment it holds either all of the old content or all of the new.
 
     Args:
-        path: of the file.
-        content: of the file.
-        durable: survive a power failure too, which costs a wait for the disk.
+        path: Path of the file.
+        content: Content of the file.
+        durable: Whether the file survives a power failure too, which costs a wait for the disk.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -38,31 +38,31 @@ def write_atomically(path: Path, content: str | bytes, *, durable: bool = False)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """Return a JSON file's object, or None where there is none.
+    """Return the object in a JSON file, or None if there is no file.
 
     Raises:
-        ValueError: if the file is something else.
+        ValueError: The file is not JSON.
     """
     try:
         content: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         return None
     except ValueError as error:
-        raise ValueError(f"Expected {path} to be JSON, but it is not ({error}); remove it, and the same command goes on.") from error
+        raise ValueError(f"Expected {path} to be JSON, but it is not ({error}); remove it and run the same command again.") from error
     return content
 
 
 def interrupted_reason(progress: dict[str, Any]) -> str:
-    """Return how far an interrupted job is, `2 of 55,000 steps`."""
+    """Return the progress of an interrupted job as text: `2 of 55,000 steps`."""
     steps = f"{progress.get('step', 0):,} of {progress.get('steps', 0):,} steps"
     if not progress.get("unfinished_start"):
         return steps
-    return f"{f'{steps}, ' if progress.get('steps') else ''}tried from a start that is not done"
+    return f"{f'{steps}, ' if progress.get('steps') else ''}started from an unfinished job"
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder.
+    """Folder of one run; its files give the state.
 
     No folder: todo. A held lock: running. `result.json`: done. `error.json`: failed. None of them: interrupted.
     """
@@ -71,24 +71,24 @@ class Run:
 
     @property
     def name(self) -> str:
-        """The folder's name."""
+        """Name of the folder."""
         return self.folder.name
 
     @property
     def done(self) -> bool:
-        """Whether there is a result."""
+        """Whether the run has a result."""
         return (self.folder / "result.json").exists()
 
     @property
     def state(self) -> State:
-        """What the files say."""
+        """State of the run, from its files."""
         if self.done:
             return "done"
         if not self.folder.exists():
             return "todo"
         if self.locked:
             return "running"
-        # The worker may have written its result between the first look and the lock's.
+        # The worker may have written its result between the first check and the check of the lock.
         if self.done:
             return "done"
         if (self.folder / "error.json").exists():
@@ -97,7 +97,7 @@ class Run:
 
     @property
     def locked(self) -> bool:
-        """Whether a live process holds the run."""
+        """Whether a live process holds the lock of the run."""
         try:
             with (self.folder / "lock").open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -109,7 +109,7 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[bool]:
-        """Hold the run, and give whether it could be had; the kernel frees it however the process ends."""
+        """Take the lock of the run and yield whether that worked; the kernel releases it however the process ends."""
         with (self.folder / "lock").open("ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -123,17 +123,17 @@ class Run:
 
     @property
     def result(self) -> dict[str, Any] | None:
-        """What a finished run measured, with its provenance."""
+        """Measurements of a finished run, with their provenance."""
         return read_json(self.folder / "result.json")
 
     @property
     def weights(self) -> Path:
-        """Where a finished training's weights are, unless the run was imported without."""
+        """Path of a finished training's weights; an imported run has no such file."""
         return self.folder / "weights.safetensors"
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        """What was logged in training, a dict a line, up to a line that a crash cut short."""
+        """Logged lines of the training, one dict per line, up to a line that a crash cut short."""
         lines = []
         try:
             for line in (self.folder / "metrics.jsonl").read_text().splitlines():
@@ -144,7 +144,7 @@ class Run:
 
     @property
     def job(self) -> Job | None:
-        """What is done here, or None where it cannot be read: cut off, or another version's."""
+        """Job of the run, or None if it cannot be read: the file is cut short, or another version wrote it."""
         try:
             plain = read_json(self.folder / "job.json")
             job = None if plain is None else from_plain(plain)
@@ -154,7 +154,7 @@ class Run:
 
     @property
     def outdated(self) -> bool:
-        """Whether its settings are those of an earlier version, of which nothing is read any more."""
+        """Whether an earlier version wrote the settings; nothing of such a run is read any more."""
         try:
             return isinstance((read_json(self.folder / "job.json") or {}).get("task"), str)
         except (ValueError, AttributeError):
@@ -162,7 +162,7 @@ class Run:
 
     @property
     def disk_use(self) -> int:
-        """Bytes of its files."""
+        """Bytes on disk of all files of the run."""
         total = 0
         for path in self.folder.rglob("*"):
             try:
@@ -173,16 +173,16 @@ class Run:
 
     @property
     def error(self) -> str:
-        """The sentence of a failed run."""
+        """Error message of a failed run."""
         return str((read_json(self.folder / "error.json") or {}).get("message", ""))
 
     @property
     def progress(self) -> dict[str, Any]:
-        """What the worker last said: `step`, `steps`, `stage`, `loss`, and more."""
+        """Last progress that the worker wrote: `step`, `steps`, `stage`, `loss`, and more."""
         return read_json(self.folder / "progress.json") or {}
 
     def finish(self, result: dict[str, Any]) -> None:
-        """Write the result, the last thing that a worker writes."""
+        """Write the result; it is the last file that a worker writes."""
         write_atomically(self.folder / "result.json", json.dumps(result, indent=1), durable=True)
 
     def fail(self, message: str, details: str) -> None:
@@ -192,27 +192,27 @@ class Run:
 
 @dataclass(frozen=True)
 class Store:
-    """The folder of all runs."""
+    """Folder of all runs."""
 
     root: Path
 
     def run(self, job: Job) -> Run:
-        """Return a job's run, existing or not."""
+        """Return a job's run, whether its folder exists or not."""
         return Run(self.root / job.name)
 
     def runs(self) -> list[Run]:
-        """Return all runs, by name."""
+        """Return all runs, sorted by name."""
         if not self.root.is_dir():
             return []
         return [Run(folder) for folder in sorted(self.root.iterdir()) if (folder / "job.json").is_file()]
 
     def outdated(self, job: Job) -> Run | None:
-        """Return a finished run of a job's slug and seed whose settings are an earlier version's, if there is one."""
+        """Return a finished run with the job's slug and seed whose settings an earlier version wrote, or None."""
         found = (Run(folder) for folder in sorted(self.root.glob(f"{job.slug}-s{job.seed}-" + "[0-9a-f]" * 8)))
         return next((run for run in found if run.done and run.outdated), None)
 
     def prepare(self, job: Job) -> Run:
-        """Make a job's folder and write what is to be done there."""
+        """Make a job's folder and write `job.json` into it."""
         run = self.run(job)
         run.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(run.folder / "job.json", json.dumps(to_plain(job), indent=1))

@@ -1,4 +1,4 @@
-"""Published files of weights: what they are called, what they hold, and where they lie."""
+"""Published weight files: names, contents, paths."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from reproduce.specs import IMAGENET, Preprocessing, Weights
 
 @dataclass(frozen=True)
 class Published:
-    """A published file.
+    """A published weight file.
 
     Args:
-        name: under `<data root>/weights`.
-        sha256: its first digits.
-        layout: see `Weights`.
-        preprocessing: see `Weights`.
+        name: Name of the file under `<data root>/weights`.
+        sha256: First digits of its SHA-256.
+        layout: See `Weights`.
+        preprocessing: See `Weights`.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Published:
     preprocessing: Preprocessing = IMAGENET
 
     def under(self, data_root: Path | None) -> Weights | None:
-        """Return the file as it is under a data root, or None where there is none."""
+        """Return the spec of the file under a data root, or None if it is not there."""
         path = None if data_root is None else data_root / "weights" / self.name
         if path is None or not path.exists():
             return None

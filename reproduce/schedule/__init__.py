@@ -1,4 +1,4 @@
-"""When and where jobs run: the engine, its launchers and their devices, time limits, forecasts, progress on the terminal."""
+"""Scheduling of jobs: the engine, launchers and their devices, time limits, forecasts, progress on the terminal."""
 
 import lazy_loader
 

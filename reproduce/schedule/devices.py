@@ -1,4 +1,4 @@
-"""What this machine has, and how jobs share it."""
+"""Devices of this machine, and how jobs share them."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import subprocess
 from reproduce.schedule.local import LocalLauncher
 from reproduce.specs import Runtime
 
-MOST_JOBS = 4  # at a time on a processor: each holds its activations in memory
+MOST_JOBS = 4  # jobs at a time on a processor: each holds its activations in memory
 
 
 def gpus() -> list[str]:
-    """Return the names by which CUDA_VISIBLE_DEVICES knows the NVIDIA GPUs that may be used, without importing torch."""
+    """Return the usable NVIDIA GPUs by their names in CUDA_VISIBLE_DEVICES, without importing torch."""
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
@@ -26,13 +26,13 @@ def gpus() -> list[str]:
 
 
 def launcher_for(accelerator: str, jobs: int | None, devices: int = 1, num_nodes: int = 1) -> tuple[LocalLauncher, Runtime]:
-    """Return a launcher of this machine, and on what each of its jobs runs.
+    """Return a launcher for this machine, and the runtime of each of its jobs.
 
     Args:
-        accelerator: `auto`, `cpu` or `cuda`.
-        jobs: at a time; None for as many as have the GPUs that they need, or one a core up to 4.
-        devices: of each job on this machine.
-        num_nodes: machines of each job.
+        accelerator: Name `auto`, `cpu` or `cuda`.
+        jobs: Number of jobs at a time; None for as many as the GPUs allow, or without GPUs one per core up to 4.
+        devices: Devices per job on this machine.
+        num_nodes: Machines per job.
     """
     found = gpus() if accelerator != "cpu" else []
     if accelerator == "cuda" and not found:
@@ -40,7 +40,7 @@ def launcher_for(accelerator: str, jobs: int | None, devices: int = 1, num_nodes
     if found and devices > len(found):
         raise ValueError(f"Expected --devices to be at most {len(found)}, the GPUs of this machine, but got {devices}.")
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Machines that share a job meet at one MASTER_PORT: there is one such job at a time.
+    # Machines that share a job connect through one MASTER_PORT, so only one such job runs at a time.
     most = len(found) // devices if found else min(max(1, cores // devices), MOST_JOBS)
     slots = 1 if num_nodes > 1 else jobs or most
     groups = [",".join(found[first : first + devices]) for first in range(0, len(found) - devices + 1, devices)]

@@ -1,4 +1,4 @@
-"""The engine: hands the jobs of tables to a launcher, in the order of what they need, and skips what is done."""
+"""The engine: submits the jobs of tables to a launcher, parents first, and skips done jobs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Phase = Literal["waiting", "running", "elsewhere", "done", "failed", "stopped", 
 
 
 class Launcher(Protocol):
-    """Where jobs run."""
+    """Interface of launchers."""
 
     slots: int
 
@@ -26,15 +26,15 @@ class Launcher(Protocol):
         """Start the job of a run folder; return at once."""
 
     def active(self) -> set[str]:
-        """Return the names of the submitted runs that have not ended."""
+        """Return the names of submitted runs that have not ended."""
 
     def stop(self) -> None:
-        """End all of them, resumably."""
+        """Stop all submitted jobs so that they can be resumed."""
 
 
 @dataclass
 class Status:
-    """What the engine knows of a job."""
+    """State of a job in this command."""
 
     job: Job
     phase: Phase = "waiting"
@@ -44,7 +44,7 @@ class Status:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will come of the job in this command."""
+        """Whether the job has ended for this command."""
         return self.phase in ("done", "failed", "stopped", "blocked")
 
 
@@ -55,18 +55,18 @@ def run(
     watch: Callable[[list[Status]], None] = lambda _: None,
     limit: TimeLimit | None = None,
 ) -> list[Status]:
-    """Run jobs until each has ended; return how.
+    """Run jobs until all have ended; return their statuses.
 
-    A job that another command runs is waited for, and taken over where that one dies. One that failed in an earlier command is tried
-    again, once. An exclusive job begins when all that could run beside it has ended, and nothing begins beside it. Ctrl-C ends the jobs,
-    resumably.
+    If another command runs a job, the engine waits for that job, and takes it over if the other command dies. A job that failed in an
+    earlier command is retried once. An exclusive job starts when all jobs that could run beside it have ended, and no job starts beside
+    it. Ctrl-C stops the jobs so that they can be resumed.
 
     Args:
-        jobs: what is wanted; what they need is added.
-        store: where runs lie.
-        launcher: where they run.
-        watch: told the state of all jobs after every look.
-        limit: no job begins that would go beyond it, and what still runs shortly before it is ended, resumably.
+        jobs: Requested jobs; the jobs that they need are added.
+        store: Store of the runs.
+        launcher: Launcher of the jobs.
+        watch: Function that is called with the statuses of all jobs after every poll.
+        limit: Time limit; a job that would exceed it does not start, and running jobs are stopped shortly before it and can be resumed.
     """
     schedule = _Schedule(in_order(jobs, lambda job: store.run(job).done), store, limit)
     statuses = list(schedule.statuses.values())
@@ -91,7 +91,7 @@ def run(
 
 
 class _Schedule:
-    """What can be started, and what is under way; each job is looked at when something may have changed, not at every turn."""
+    """Queues of ready jobs, and pending jobs; a job is checked only when its state may have changed, not in every poll."""
 
     def __init__(self, jobs: list[Job], store: Store, limit: TimeLimit | None) -> None:
         self.store, self.limit = store, limit
@@ -113,20 +113,20 @@ class _Schedule:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing is ready or under way."""
+        """Whether no job is ready or pending."""
         return not (self.ready or self.exclusive or self.pending)
 
     def _queue(self, name: str) -> deque[str]:
         return self.exclusive if self.statuses[name].job.exclusive else self.ready
 
     def may_begin(self, active: set[str]) -> bool:
-        """Return whether a job can begin beside those that are active."""
+        """Return whether a job can start beside the active jobs."""
         if self.ready:
             return not any(self.statuses[name].job.exclusive for name in active)
         return bool(self.exclusive) and not active
 
     def next_to_submit(self) -> Path | None:
-        """Take the next ready job; return its folder, or None where it is done or runs elsewhere."""
+        """Take the next ready job; return its folder, or None if it is done, runs elsewhere or would exceed the time limit."""
         name = (self.ready or self.exclusive).popleft()
         status = self.statuses[name]
         if status.ended:
@@ -136,7 +136,7 @@ class _Schedule:
             self._end(name, "done")
             return None
         if self.limit is not None and (self.limit.reached or self.limit.refuses(status.job)):
-            self._end(name, "stopped", "it would go beyond the time limit")
+            self._end(name, "stopped", "it would exceed the time limit")
             return None
         self.pending.add(name)
         if state == "running":
@@ -146,7 +146,7 @@ class _Schedule:
         return self.store.prepare(status.job).folder
 
     def settle(self, active: set[str]) -> None:
-        """See what became of the jobs that are under way and no longer active."""
+        """Update the statuses of pending jobs that are no longer active."""
         for name in sorted(self.pending - active):
             status, run = self.statuses[name], self.store.run(self.statuses[name].job)
             state: State = run.state
@@ -157,10 +157,10 @@ class _Schedule:
             elif state == "failed":
                 self._end(name, "failed", run.error)
             elif self.limit is not None and self.limit.reached:
-                self._end(name, "stopped", interrupted_reason(run.progress) if run.progress else "the time limit")
+                self._end(name, "stopped", interrupted_reason(run.progress) if run.progress else "time limit")
             elif state == "running":
                 status.phase = "elsewhere"
-            elif status.phase == "elsewhere":  # whoever ran it is gone: it is ours now
+            elif status.phase == "elsewhere":  # the other command is gone: this one takes the job over
                 self.pending.discard(name)
                 status.phase = "waiting"
                 self._queue(name).appendleft(name)
@@ -170,13 +170,13 @@ class _Schedule:
                 self._end(name, "failed", f"its process ended without a result; {run.folder / 'log.txt'} may say why")
 
     def _end(self, name: str, phase: Phase, reason: str = "", halfway: bool = False) -> None:
-        """Note how a job ended, and what that means for those that need it.
+        """Store how a job ended, and update the jobs that need it.
 
         Args:
-            name: of the job.
-            phase: it ended in.
-            reason: why.
-            halfway: whether it was stopped because that was asked for; those that are to be stopped too can then be tried from there.
+            name: Name of the job.
+            phase: Final phase of the job.
+            reason: Reason for that phase.
+            halfway: Whether `stop_after` stopped the job; jobs that need it and also have `stop_after` can then start from its checkpoint.
         """
         status = self.statuses[name]
         status.phase, status.reason = phase, reason

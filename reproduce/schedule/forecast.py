@@ -1,4 +1,4 @@
-"""What jobs will cost: from finished runs of the same shape, or from a probe; torch is not needed for it."""
+"""Forecasts of the cost of jobs, from finished runs of the same shape or from a probe. This module does not need torch."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from typing import Any, Literal
 from reproduce.jobs.job import Job, counts, identity, in_order
 from reproduce.jobs.store import Run, Store
 
-# Of a job, what changes a result but not what a step costs; the fields of specs say so themselves (`SAME_COST`).
+# Fields of a job that change its result but not the cost of a step; such fields of specs have the metadata `SAME_COST`.
 OF_A_JOB = frozenset({"seed", "start", "revision"})
-ENOUGH = 100  # runs to take a median of
-LOOK_SECONDS = 1.0  # between looks for runs that ended meanwhile
-CHECKPOINTS = 3  # of a running job: two are kept, and one is being written
+ENOUGH = 100  # largest number of runs in a median
+LOOK_SECONDS = 1.0  # seconds between searches for newly finished runs
+CHECKPOINTS = 3  # checkpoints of a running job: two are kept, and one is being written
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost, taken apart so that it can be scaled to another number of steps.
+    """Cost of a run, split into parts so that it can be scaled to another number of steps.
 
     Args:
-        start: seconds besides the parts below: imports, building the network, the first step's setting up, saving.
-        data: seconds until the data was there; paid once for all jobs on it.
-        step: seconds of a step.
-        test: seconds of the evaluation.
-        host: bytes of memory at the most.
-        device: bytes of the accelerator's memory at the most; 0 on a processor.
-        kept: bytes on disk of the finished run, without its curve.
-        line: bytes of a line of the curve.
-        checkpoint: bytes of a checkpoint.
+        start: Seconds besides the parts below: imports, building the network, setup in the first step, saving.
+        data: Seconds until the data was ready; paid once for all jobs on the same data.
+        step: Seconds per step.
+        test: Seconds of the evaluation.
+        host: Peak memory in bytes.
+        device: Peak memory of the accelerator in bytes; 0 on a processor.
+        kept: Bytes on disk of the finished run, without its curve.
+        line: Bytes per line of the curve.
+        checkpoint: Bytes per checkpoint.
     """
 
     start: float
@@ -50,7 +50,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What one job will cost from here on, and where that is from; without `seconds`, nobody knows."""
+    """Remaining cost of one job, and the source of that forecast; without `seconds`, the cost is unknown."""
 
     source: Literal["stored", "probe", "unknown"]
     seconds: float | None = None
@@ -63,7 +63,7 @@ class Forecast:
 
     @property
     def says(self) -> str:
-        """Where the forecast is from, in words."""
+        """Source of the forecast, in words."""
         return f"stored, {self.runs} run{'s' if self.runs != 1 else ''}" if self.source == "stored" else self.source
 
 
@@ -71,19 +71,19 @@ UNKNOWN = Forecast("unknown")
 
 
 def shape(job: Job) -> str:
-    """Return what jobs of one cost share: their identity without what does not change the cost of a step, and their devices."""
+    """Return a key of jobs with equal cost: their identity without fields that leave the cost of a step the same, and their ranks."""
     found = identity(job, lambda item: counts(item) and not item.metadata.get("same_cost"))
     return json.dumps([{name: value for name, value in found.items() if name not in OF_A_JOB}, job.runtime.world], sort_keys=True)
 
 
 def cost_of(run: Run, device: str) -> Cost | None:
-    """Return what a finished run cost, or None where its result does not say, or is from another device."""
+    """Return the cost of a finished run, or None if its result does not contain it or is from another device."""
     result, job = run.result, run.job
     if result is None or job is None or result.get("provenance", {}).get("device") != device:
         return None
     provenance, timing = result["provenance"], result.get("timing", {})
     trained = job.recipe is not None
-    if provenance.get("resumed") or (trained and "step_seconds" not in timing):  # of several attempts only the sum is known
+    if provenance.get("resumed") or (trained and "step_seconds" not in timing):  # only the sum over several attempts is known
         return None
     step, data, test = (timing.get(name, 0.0) for name in ("step_seconds", "data_seconds", "test_seconds"))
     spent = step * timing.get("steps", 0) + data + test
@@ -98,7 +98,7 @@ def cost_of(run: Run, device: str) -> Cost | None:
 
 
 def typical(costs: Sequence[Cost]) -> Cost:
-    """Return the median of times and the most of memory and disk."""
+    """Return the medians of times and the maxima of memory and disk."""
     return Cost(
         **{
             item.name: (statistics.median if item.name in ("start", "data", "step", "test") else max)(
@@ -110,11 +110,11 @@ def typical(costs: Sequence[Cost]) -> Cost:
 
 
 class History:
-    """What the finished runs of a store cost, by shape.
+    """Costs of the finished runs in a store, by shape.
 
     Args:
-        store: where they lie.
-        device: only runs on this one count.
+        store: Store of the runs.
+        device: Name of the device; runs on other devices do not count.
     """
 
     def __init__(self, store: Store, device: str) -> None:
@@ -125,15 +125,15 @@ class History:
         self.costs: dict[str, list[Cost]] = {}
 
     def forecast(self, job: Job) -> Forecast:
-        """Return what a job will cost, from runs that differ from it by the seed alone, else from any of its shape."""
+        """Return the forecast of a job, from runs that differ from it only in seed and revision, else from all runs of its shape."""
         self._look()
         for kind in _kinds(job):
-            # Only here are results read: a store may hold thousands that nobody asks about.
+            # Results are read only here: a store may contain thousands that no forecast needs.
             found = (cost_of(run, self.device) for run in self.runs.pop(kind, []))
             costs = self.costs.setdefault(kind, [])
             costs += [cost for cost in found if cost is not None]
             if costs:
-                # The data is where they had it: their `data` seconds will not come again.
+                # Their data is already prepared, so the `data` seconds are not spent again.
                 return forecast(job, self.store.run(job), replace(typical(costs[-ENOUGH:]), data=0.0), "stored", len(costs[-ENOUGH:]))
         return UNKNOWN
 
@@ -150,12 +150,12 @@ class History:
 
 
 def _kinds(job: Job) -> tuple[str, str]:
-    """Return what a job shares with itself under other seeds, and with its shape."""
+    """Return two keys: that of the job with any seed and revision, and that of its shape."""
     return replace(job, seed=0, revision=1).digest, shape(job)
 
 
 def forecast(job: Job, run: Run, cost: Cost, source: Literal["stored", "probe"], runs: int = 0) -> Forecast:
-    """Scale a cost to what a job still has to do."""
+    """Scale a cost to the remaining work of a job."""
     steps = job.recipe.steps if job.recipe else 0
     left = max(0, steps - run.progress.get("step", 0)) if run.state in ("interrupted", "failed", "running") else steps
     pause = 0 < job.runtime.stop_after < left
@@ -173,7 +173,7 @@ def forecast(job: Job, run: Run, cost: Cost, source: Literal["stored", "probe"],
 
 
 def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> float:
-    """Return how long jobs take, so many at a time, each after what it needs; exclusive ones go last, one by one."""
+    """Return the total seconds of jobs on `slots` slots, each after its parents; exclusive jobs run last, one by one."""
     free = [0.0] * slots
     alone = 0.0
     ended: dict[str, float] = {}
@@ -181,7 +181,7 @@ def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> fl
         if job.exclusive:
             alone += seconds(job)
             continue
-        # What needs an exclusive job waits for it, behind all others.
+        # A job that needs an exclusive job runs after it, behind all others; here it waits only for a slot.
         begun = max([heapq.heappop(free), *(ended.get(parent.name, 0.0) for parent in job.parents)])
         ended[job.name] = begun + seconds(job)
         heapq.heappush(free, ended[job.name])
@@ -189,7 +189,7 @@ def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> fl
 
 
 def data_once(jobs: Iterable[Job], forecasts: Mapping[str, Forecast]) -> float:
-    """Return the seconds that data takes to be prepared: of each set once, whichever job pays for it."""
+    """Return the seconds to prepare the data: each data set counts once, whichever job prepares it."""
     longest: dict[Any, float] = {}
     for job in jobs:
         if job.data is not None:

@@ -1,4 +1,4 @@
-"""This machine: a queue over its processor or its GPUs, a process a job."""
+"""Launcher for this machine: one process per job, on its processor or its GPUs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from reproduce.worker.process import work_with_log
 
 
 class LocalLauncher:
-    """Start jobs from a fork server that has imported, and only imported, torch and Lightning: later jobs start at once.
+    """Start jobs from a fork server that has imported torch and Lightning, and done nothing else, so that later jobs start at once.
 
     Args:
-        slots: jobs at a time.
-        gpus: what CUDA_VISIBLE_DEVICES is for the jobs of each slot; empty where none computes.
+        slots: Number of jobs at a time.
+        gpus: Values of CUDA_VISIBLE_DEVICES for the jobs of each slot; empty if no GPU computes.
     """
 
     def __init__(self, slots: int, gpus: Sequence[str] = ()) -> None:
@@ -34,7 +34,7 @@ class LocalLauncher:
         self.processes[folder.name] = process
 
     def active(self) -> set[str]:
-        """Return the names of the runs whose processes live."""
+        """Return the names of runs whose processes are alive."""
         for name, process in list(self.processes.items()):
             if not process.is_alive():
                 process.join()
@@ -43,7 +43,7 @@ class LocalLauncher:
         return set(self.processes)
 
     def stop(self) -> None:
-        """Ask all jobs to end, with a checkpoint, and wait."""
+        """Ask all jobs to stop with a checkpoint, and wait."""
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():

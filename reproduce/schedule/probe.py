@@ -1,4 +1,4 @@
-"""A probe: a few real steps and batches of a job, in a process of its own and a folder that is thrown away."""
+"""A probe: a few real steps and batches of a job, in a separate process and a temporary folder."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ STEPS = 10
 
 
 def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[str, Cost]:
-    """Take a few steps of one job of each shape, as many at a time as a run would, and return the costs by shape.
+    """Take a few steps of one job per shape, with as many jobs at a time as in a real run, and return the costs by shape.
 
-    Prepared data of the runs folder is used, and nothing is written there. A shape whose probe fails is left out, and the reason is said.
+    A probe uses prepared data of the runs folder, and writes nothing there. A failed probe prints the reason and gives no cost.
 
     Args:
-        jobs: to be forecast; their data and start weights must be there.
-        launcher: what would run them.
-        device: what they will say that they ran on.
+        jobs: Jobs to forecast; their data and start weights must exist.
+        launcher: Launcher that would run them.
+        device: Name of the device that their results will contain.
     """
     shapes = {shape(job): job for job in jobs}
     costs: dict[str, Cost] = {}
@@ -34,7 +34,7 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
         print(f"Probing {len(small)} kinds of job, up to {STEPS} steps each.", file=sys.stderr, flush=True)
         for job in small.values():
             for parent in job.parents:
-                store.prepare(parent).finish({})  # a probe does not read it
+                store.prepare(parent).finish({})  # a probe does not read the result
         ended = {status.job.name: status for status in engine.run(small.values(), store, launcher)}
         for kind, job in small.items():
             status, run = ended[job.name], store.run(job)
@@ -42,13 +42,13 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
             if cost is not None:
                 costs[kind] = cost
             else:
-                said = status.reason or "it did not say what it cost"
+                said = status.reason or "its result contains no cost"
                 print(f"The probe of {shapes[kind].slug} failed: {said}.", file=sys.stderr)
     return costs
 
 
 def _cut(job: Job, cache: Path) -> Job:
-    """Return the job that takes only a few steps, from random weights, under a name of its own: it may be what another one starts from."""
+    """Return the job with only a few steps and random start weights, under another name, because other jobs may start from the original."""
     cache.mkdir(exist_ok=True)
     shared = Path(job.runtime.cache)
     for prepared in shared.iterdir() if shared.is_dir() else ():

@@ -24,11 +24,11 @@ def _said(progress: dict[str, object]) -> str:
 
 
 class Display:
-    """Shows the engine's statuses; a context manager.
+    """Context manager that shows the engine's statuses.
 
     Args:
-        store: where the jobs write their progress.
-        title: of the table.
+        store: Store of the runs, with their progress.
+        title: Title of the table.
     """
 
     def __init__(self, store: Store, title: str) -> None:
@@ -54,7 +54,7 @@ class Display:
             print(f"{self.title}: {jobs} in {time.monotonic() - self.begun:.0f} s", file=sys.stderr)
 
     def watch(self, statuses: list[Status]) -> None:
-        """Show what changed."""
+        """Show changed statuses and the progress of running jobs."""
         ended = sum(status.ended for status in statuses)
         for status in statuses:
             if self.seen.get(status.job.name) != status.phase:

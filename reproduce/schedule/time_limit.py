@@ -8,19 +8,19 @@ from dataclasses import dataclass, field
 
 from reproduce.jobs.job import Job
 
-MOST_GRACE = 60.0  # seconds to end running jobs in: a step and a checkpoint
+MOST_GRACE = 60.0  # seconds for running jobs to finish a step and write a checkpoint
 
 
 @dataclass
 class TimeLimit:
-    """How long a command may take.
+    """Time limit of a command.
 
-    A job is refused where its forecast goes beyond what is left. One that no whole limit could hold is begun all the same: it is resumable,
-    and would never be done otherwise. So is one of which nothing is known.
+    A job does not start if its forecast exceeds the remaining time. A job that is longer than the whole limit starts anyway: it can be
+    resumed, and would otherwise never finish. A job without a forecast starts too.
 
     Args:
-        seconds: from now on.
-        forecast: seconds that a job still takes, or None where nobody knows.
+        seconds: Seconds from now on.
+        forecast: Function that returns the remaining seconds of a job, or None if they are unknown.
     """
 
     seconds: float
@@ -30,18 +30,18 @@ class TimeLimit:
 
     @property
     def left(self) -> float:
-        """Seconds until running jobs are to be ended: a little before the limit."""
+        """Seconds until running jobs are stopped, a little before the limit."""
         return self.begun + self.seconds - min(MOST_GRACE, 0.1 * self.seconds) - time.monotonic()
 
     @property
     def reached(self) -> bool:
-        """Whether running jobs are to be ended."""
+        """Whether running jobs must be stopped."""
         over = self.left <= 0
         self.used |= over
         return over
 
     def refuses(self, job: Job) -> bool:
-        """Whether a job is not to be begun."""
+        """Return whether a job must not start."""
         seconds = self.forecast(job)
         refused = seconds is not None and self.left < seconds <= self.seconds
         self.used |= refused

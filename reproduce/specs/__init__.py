@@ -1,7 +1,7 @@
-"""The settings of jobs: frozen dataclasses of plain values, each of which names the class or function that takes them.
+"""Settings of jobs: frozen dataclasses of plain values. Each names the class or function that takes its values.
 
-A worker calls what a spec's `target` names; a test holds the fields of every spec to the target's arguments. Defaults are left out of a
-job's identity, so a new field with a default keeps every old run. A paper has its own in its module `specs`.
+A worker calls the class or function that a spec's `target` names. A test checks the fields of every spec against the arguments of its
+target. A job's identity leaves out defaults, so a new field with a default keeps every old run. A paper's specs are in its module `specs`.
 """
 
 from lightning_modules.inference import Inference

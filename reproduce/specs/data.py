@@ -1,4 +1,4 @@
-"""The settings of data sets."""
+"""Settings of data sets."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
 
 @dataclass(frozen=True)
 class Made(Spec):
-    """The arguments of a function that writes a made-up data set into a folder, and a `revision`, which moves when it draws otherwise.
+    """Arguments of a function that writes a made-up data set into a folder, and a `revision`, raised when it draws other data.
 
-    `kind` names the folder that it is kept in; without one its own name does.
+    `kind` is part of the folder's name; the spec's name replaces an empty `kind`.
     """
 
     kind: ClassVar[str] = ""
@@ -32,22 +32,22 @@ class Normalisation(NamedTuple):
 
 @dataclass(frozen=True)
 class Data(Spec):
-    """The arguments of a LightningDataModule, beside those that the job gives where it takes them.
+    """Arguments of a LightningDataModule, without those that the job adds.
 
-    A job gives `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`. A data set is either `made`, or read under the
-    data root, where a `fingerprint` names its content: both are fields, but no arguments. One without a field `fingerprint`
-    reads nothing there.
+    A job adds `root`, `batch_size`, `steps`, `seed`, `cache`, `workers` and `progress`, if the datamodule takes them. A data set is either
+    `made` or read from the data root; then `fingerprint` identifies its content. Both are fields, but not arguments. A data set without
+    a field `fingerprint` reads nothing from the data root.
     """
 
-    label: ClassVar[str] = "label"  # the key of its batches that has what is to be predicted
-    reads_ahead: ClassVar[bool] = False  # whether worker processes help, which read samples one by one
-    needs: ClassVar[str] = ""  # what has to be under the data root, where that is more than its title says
-    seen: ClassVar[str] = ""  # what is to be said of a picture of the user's that is not prepared as the set's are
+    label: ClassVar[str] = "label"  # key of the labels in a batch
+    reads_ahead: ClassVar[bool] = False  # whether worker processes help, because samples are read one by one
+    needs: ClassVar[str] = ""  # content of the data root, if the title does not say all
+    seen: ClassVar[str] = ""  # note on a user's picture that is not prepared like the set's pictures
     beside = frozenset({"made", "fingerprint"})
 
     @property
     def title(self) -> str:
-        """Its name, for people."""
+        """Name to show to users."""
         return type(self).__name__
 
     @property
@@ -73,25 +73,25 @@ class Data(Spec):
 
     @property
     def edge(self) -> int:
-        """Edge in pixels of the square that a network sees; 0 where pictures are seen as they are."""
+        """Edge of the network's square input in pixels; 0 if pictures keep their sizes."""
         return 0
 
     def check(self, where: str) -> None:
-        """Refuse arguments that the datamodule would refuse once it is built; see `Network.check`."""
+        """Reject arguments that the datamodule would reject when it is built; see `Network.check`."""
 
     def fingerprint_in(self, root: Path) -> str:
-        """Identify what lies under a data root.
+        """Return the fingerprint of the set's files under a data root.
 
         Raises:
-            DataError: something is missing or broken.
+            DataError: A file is missing or broken.
         """
         raise DataError(f"{self.title} is not read from a data root.")
 
     def identified(self, data_root: Path | None) -> tuple[Any, str]:
-        """Return the data set with the fingerprint of its files, and what is missing where no data root was named.
+        """Return the data set with the fingerprint of its files, and a text on what is missing if no data root is given.
 
         Raises:
-            DataError: the data root lacks it.
+            DataError: The data set is not under the data root.
         """
         if getattr(self, "made", None) is not None or not hasattr(self, "fingerprint"):
             return self, ""
@@ -101,7 +101,7 @@ class Data(Spec):
         return replace(data, fingerprint=_fingerprint(data, data_root)), ""
 
     def found(self, data_root: Path | None) -> tuple[Any, str]:
-        """Return the data set with the fingerprint of its files, and what is missing to have it, also under the data root."""
+        """Return the data set and a text like `identified`, but also return the text of a DataError instead of raising it."""
         try:
             return self.identified(data_root)
         except DataError as error:
@@ -110,7 +110,7 @@ class Data(Spec):
 
 @lru_cache(maxsize=256)
 def _fingerprint(data: Data, root: Path) -> str:
-    """Find a set once a command: every row of every table asks for it."""
+    """Compute a fingerprint once per command, because every row of every table needs it."""
     return data.fingerprint_in(root)
 
 
@@ -137,7 +137,7 @@ class Helen(Data):
     made: MadeFaces | None = None
     target = "datamodules.helen:HelenDataModule"
     label = "mask"
-    seen = "face not aligned"  # training faces are, by their landmarks, which a picture of the user's does not come with
+    seen = "face not aligned"  # training faces are aligned by their landmarks, which a user's picture lacks
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -146,16 +146,16 @@ class Helen(Data):
 
     @property
     def edge(self) -> int:
-        """Edge of the aligned faces."""
+        """Edge of the aligned faces in pixels."""
         return self.size
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of its classes."""
+        """Names of the classes."""
         return layouts.helen.CLASSES
 
     def fingerprint_in(self, root: Path) -> str:
-        """Identify the faces under a data root."""
+        """Return the fingerprint of the faces under a data root."""
         return layouts.helen.find(root).fingerprint()
 
 
@@ -177,7 +177,7 @@ class MadeScenes(Made):
 
 @dataclass(frozen=True)
 class VOC(Data):
-    """PASCAL VOC, with SBD's labels where a split takes them."""
+    """PASCAL VOC, with SBD's labels for the splits that use them."""
 
     crop: int
     fingerprint: str = ""
@@ -198,11 +198,11 @@ class VOC(Data):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of its classes."""
+        """Names of the classes."""
         return layouts.voc.CLASSES
 
     def fingerprint_in(self, root: Path) -> str:
-        """Identify the pictures and labels of both splits under a data root."""
+        """Return the fingerprint of the pictures and labels of both splits under a data root."""
         return layouts.voc.find(root, self.train, self.evaluate).fingerprint(self.train, self.evaluate)
 
 
@@ -221,7 +221,7 @@ class MadeImages(Made):
 
 @dataclass(frozen=True)
 class Images(Data):
-    """A set of small pictures with a class each, of `datamodules.layouts.images.SETS`."""
+    """A set of small pictures from `datamodules.layouts.images.SETS`, one class per picture."""
 
     dataset: str
     fingerprint: str = ""
@@ -233,7 +233,7 @@ class Images(Data):
 
     @property
     def title(self) -> str:
-        """Its name, for people."""
+        """Name to show to users."""
         return layouts.images.SETS[self.dataset].title
 
     @property
@@ -250,18 +250,18 @@ class Images(Data):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of its classes."""
+        """Names of the classes."""
         return layouts.images.SETS[self.dataset].classes
 
     def fingerprint_in(self, root: Path) -> str:
-        """Identify the pictures under a data root."""
+        """Return the fingerprint of the pictures under a data root."""
         return layouts.images.find(root, self.dataset).fingerprint()
 
     def check(self, where: str) -> None:
-        """Refuse a set that there is not, or another one made up for it.
+        """Check that the data set exists, and that `made` makes up the same set.
 
         Raises:
-            ValueError: so; the sentence names the row.
+            ValueError: `dataset` is unknown, or `made` has another name; the message names the row.
         """
         if self.dataset not in layouts.images.SETS:
             raise ValueError(f"Expected `dataset`{where} to be one of {', '.join(layouts.images.SETS)}, but got {self.dataset!r}.")
@@ -271,15 +271,15 @@ class Images(Data):
 
 @dataclass(frozen=True)
 class OwnData(Data):
-    """A user's data: a LightningDataModule in a file of theirs, called with `batch_size`, `steps`, `seed` and `arguments` by name.
+    """A user's data: a LightningDataModule in the user's file, called with `batch_size`, `steps`, `seed` and `arguments` by name.
 
     Args:
-        name: of the class or function.
-        arguments: plain values by name; a dict will do.
-        root: a folder of files, if there is one, given as `root`; relative as `file` is, and like it no part of a job's identity.
-        file: as in `OwnNetwork`.
-        sha256: as in `OwnNetwork`.
-        fingerprint: of the names and sizes of the files below `root`, filled in when rows are read.
+        name: Name of the class or function.
+        arguments: Plain values by name; a dict is accepted.
+        root: Folder of data files, if there is one, passed as `root`. Like `file`, it may be relative and is not part of a job's identity.
+        file: See `OwnNetwork`.
+        sha256: See `OwnNetwork`.
+        fingerprint: Fingerprint of the names and sizes of the files below `root`, filled in when rows are read.
     """
 
     name: str
@@ -288,22 +288,22 @@ class OwnData(Data):
     file: str = field(default="", metadata=NOT_IDENTITY)
     sha256: str = ""
     fingerprint: str = ""
-    label = ""  # known in its job alone
+    label = ""  # known only inside its job
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "arguments", pairs(self.arguments))
 
     @property
     def title(self) -> str:
-        """Its name, for people."""
+        """Name to show to users."""
         return self.name
 
     @property
     def edge(self) -> int:
-        """Its argument `size`, if it has one."""
+        """Value of the argument `size`, if there is one."""
         size = dict(self.arguments).get("size", 0)
         return size if isinstance(size, int) else 0
 
     def found(self, data_root: Path | None) -> tuple[OwnData, str]:
-        """Return it as it is: it lies where its file says."""
+        """Return the spec unchanged, because the user's file says where the data is."""
         return self, ""

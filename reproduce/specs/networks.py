@@ -1,4 +1,4 @@
-"""The settings of networks."""
+"""Settings of networks."""
 
 from __future__ import annotations
 
@@ -11,51 +11,50 @@ from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
 
 @dataclass(frozen=True)
 class Network(Spec):
-    """The arguments of a network; what a paper knows of it before it is built stands here too.
+    """Arguments of a network, and facts that a paper knows before the network is built.
 
-    `scores` says what it gives scores of: "pixels" or "pictures"; empty where that is not known. A network of a classification or a
-    segmentation has a field `num_classes`.
+    `scores` says what the network scores: "pixels" or "pictures"; empty if unknown. A network for classification or segmentation has a
+    field `num_classes`.
     """
 
     scores: ClassVar[str] = ""
 
     @property
     def trains_batch_norm(self) -> bool:
-        """Whether it is known to have batch norm in it."""
+        """Whether the network is known to contain batch norm."""
         return False
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What it learns beside its weights, each kind once."""
+        """Quantities that the network learns besides its weights, each kind once."""
         return ()
 
     @property
     def cost_note(self) -> str:
-        """A sentence on what makes its steps cost more or less while it is trained; empty where nothing does."""
+        """Sentence on why the cost of a step changes during training; empty if it does not."""
         return ""
 
     def check(self, where: str) -> None:
-        """Refuse arguments that the network would refuse once it is built.
+        """Reject arguments that the network would reject when it is built.
 
         Args:
-            where: ends the name of an argument in the sentence: " of VGG in row 'mine'".
+            where: Text after the argument's name in the message: " of VGG in row 'mine'".
 
         Raises:
-            ValueError: the first that is wrong.
+            ValueError: An argument is wrong; the message names the first one.
         """
 
 
 @dataclass(frozen=True)
 class OwnNetwork(Network):
-    """A user's network: a class or a function in a file of theirs, called with `num_classes` and `arguments` by name.
+    """A user's network: a class or a function in the user's file, called with `num_classes` and `arguments` by name.
 
     Args:
-        name: of the class or function.
-        num_classes: background included; None for a network that is not called with it, as where no classes are told apart.
-        arguments: plain values by name; a dict will do.
-        file: where it is; a relative path begins at the file of rows, and without one it is that file itself. The path is no part of a
-            job's identity.
-        sha256: of the file's content, filled in when rows are read.
+        name: Name of the class or function.
+        num_classes: Number of classes with background; None if the network does not take it, for example because there are no classes.
+        arguments: Plain values by name; a dict is accepted.
+        file: Path of the file, relative to the file of rows; empty for the file of rows itself. The path is not part of a job's identity.
+        sha256: SHA-256 of the file's content, filled in when rows are read.
     """
 
     name: str

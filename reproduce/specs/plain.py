@@ -1,4 +1,4 @@
-"""What specs are made of: plain values, the class or function that they are the arguments of, and fields that do not count."""
+"""Base of specs: plain values, the class or function that takes them, and fields that do not count."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-# Metadata of a field that does not change a result: a readable name, where things lie, what computes them.
+# Metadata of a field that does not change a result: a readable name, a path, a device.
 NOT_IDENTITY = {"identity": False}
 
 
 @dataclass(frozen=True)
 class Spec:
-    """Plain arguments of a class or function, which a job's own process calls: the one place where they are brought together.
+    """Plain arguments of a class or function that the worker process calls; they are declared only here.
 
-    A subclass is a frozen dataclass; its fields are the arguments, in type and default. `target` names what takes them, as
-    "package.module:name". Fields named in `beside` are no arguments of it.
+    A subclass is a frozen dataclass. Its fields are the arguments, with the same types and defaults. `target` names the class or function
+    that takes them, as "package.module:name". Fields in `beside` are not arguments.
     """
 
     target: ClassVar[str] = ""
@@ -24,15 +24,15 @@ class Spec:
 
     @property
     def arguments_of_target(self) -> dict[str, Any]:
-        """The fields that are arguments, by name."""
+        """Fields that are arguments of the target, by name."""
         return {item.name: getattr(self, item.name) for item in dataclasses.fields(self) if item.name not in self.beside}
 
 
 def pairs(arguments: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> tuple[tuple[str, Any], ...]:
-    """Return arguments by name as sorted pairs of plain values, which a job can be identified and stored by.
+    """Return named arguments as sorted pairs of plain values, so that a job can hash and store them.
 
     Raises:
-        ValueError: where a value is not plain.
+        ValueError: A value is not plain.
     """
     return tuple(sorted((name, _plain(name, value)) for name, value in dict(arguments).items()))
 

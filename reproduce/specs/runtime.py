@@ -1,4 +1,4 @@
-"""Where and on what a job runs."""
+"""Settings of the machine that runs a job."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Wandb:
-    """How a job is mirrored to wandb.
+    """Settings of a job's mirror in wandb.
 
     Args:
-        mode: wandb's name.
+        mode: wandb's name of the mode.
         project: wandb's project.
-        table: that asked for the job; wandb groups runs by it.
-        profile: of the table.
+        table: Table that needs the job; wandb groups runs by it.
+        profile: Profile of the table.
     """
 
     mode: Literal["offline", "online"]
@@ -25,21 +25,21 @@ class Wandb:
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where and on what a job runs; nothing here changes its result beyond rounding (and, on several devices, what dropout draws).
+    """Where and on which devices a job runs. This changes only the rounding of results and, on several devices, the draws of dropout.
 
     Args:
-        data_root: folder of the data sets.
-        cache: folder for what is built from them.
-        accelerator: Lightning's name, `cpu` or `cuda`.
-        devices: of each machine; a rank each.
-        num_nodes: machines.
-        threads: CPU threads of a rank; 0 leaves torch's own choice.
-        stop_after: stop, resumable, after so many further steps; 0 goes to the end.
-        probe: take so many steps and evaluate so many batches, to keep what they cost instead of a result; 0 is a real run.
-        checkpoint_every: steps between checkpoints.
-        log_every: steps between lines of metrics.jsonl.
-        wandb: how it is mirrored; None leaves wandb out.
-        papers: folders of papers, beside the installed ones.
+        data_root: Folder of the data sets.
+        cache: Folder for prepared data.
+        accelerator: Lightning's name of the accelerator, `cpu` or `cuda`.
+        devices: Devices per machine, one rank per device.
+        num_nodes: Number of machines.
+        threads: CPU threads per rank; 0 keeps torch's choice.
+        stop_after: Number of further steps before a resumable stop; 0 for none.
+        probe: Number of steps and of evaluation batches in a probe, which measures cost instead of a result; 0 for a real run.
+        checkpoint_every: Steps between checkpoints.
+        log_every: Steps between lines of metrics.jsonl.
+        wandb: Settings of the mirror; None for no mirror.
+        papers: Folders of papers, besides the installed papers.
     """
 
     data_root: str = ""
@@ -57,5 +57,5 @@ class Runtime:
 
     @property
     def world(self) -> int:
-        """How many ranks share a job."""
+        """Number of ranks that share a job."""
         return self.devices * self.num_nodes

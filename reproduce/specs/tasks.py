@@ -1,4 +1,4 @@
-"""What jobs do."""
+"""Tasks of jobs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reproduce.specs.plain import Spec
 
 @dataclass(frozen=True)
 class Task(Spec):
-    """What a job does.
+    """Work of a job.
 
-    `does` says it in words: "segments pictures". An `exclusive` job measures what others would disturb: nothing of its command runs beside
-    it.
+    `does` describes it in words: "segments pictures". An `exclusive` job measures something that other jobs would disturb: no other job of
+    the same command runs at the same time.
     """
 
     does: ClassVar[str] = "does something else"
@@ -22,17 +22,17 @@ class Task(Spec):
 
     @property
     def name(self) -> str:
-        """Its name, for people and in wandb."""
+        """Name for users and in wandb."""
         return type(self).__name__.lower()
 
 
 @dataclass(frozen=True)
 class Training(Task):
-    """The arguments of a LightningModule that trains a network and evaluates it, beside those that the job gives where it takes them.
+    """Arguments of a LightningModule that trains and evaluates a network, without those that the job adds.
 
-    A job gives `network`, `num_classes` (the network's), `optimization` and `inference`. Without a recipe the job only evaluates: the
-    weights that it starts from. `scores` is what networks give scores of here, "pixels" or "pictures", and `label` what batches have for
-    them; empty where any will do.
+    A job adds `network`, `num_classes` (the network's), `optimization` and `inference`, if the module takes them. Without a recipe the job
+    only evaluates its start weights. `scores` is what the network must score, "pixels" or "pictures". `label` is the key of the labels that
+    a batch must have. Both accept anything if empty.
     """
 
     scores: ClassVar[str] = ""
@@ -41,7 +41,7 @@ class Training(Task):
 
 @dataclass(frozen=True)
 class Measurement(Task):
-    """The name of a function that measures: called with the job, its run, the store and the mirror, it returns what `result.json` holds."""
+    """Name of a function that measures: called with the job, its run, the store and the mirror, it returns what `result.json` holds."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Classification(Training):
 
 @dataclass(frozen=True)
 class Describe(Measurement):
-    """Compute a network's sizes on `meta` tensors, for pictures C H W of `shape` where they depend on it."""
+    """Compute a network's sizes on `meta` tensors, for pictures of `shape` C H W if the sizes depend on it."""
 
     shape: tuple[int, ...] = ()
     target = "reproduce.worker.training:describe"
@@ -76,7 +76,7 @@ class Describe(Measurement):
 
 @dataclass(frozen=True)
 class Speed(Measurement):
-    """Time training steps of a job's network and of another in turn, on noise of `shape`, C H W. The recipe's steps are the rounds."""
+    """Time training steps of a job's network and of `against` in turn, on noise of `shape`, C H W. The recipe's steps are the rounds."""
 
     against: Network
     shape: tuple[int, ...]

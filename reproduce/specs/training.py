@@ -1,4 +1,4 @@
-"""How a network is trained, and from which weights."""
+"""Settings of a training: recipe, preprocessing, start weights."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is trained: the parts of `lightning_modules.recipe`, and the loop's own.
+    """Recipe of a training: the parts of `lightning_modules.recipe`, and settings of the training loop.
 
     Args:
-        steps: of the optimiser.
-        batch_size: samples of a step, global, over all devices.
-        optimizer: with the learning rate.
-        schedule: of the learning rate.
-        groups: of parameters that are trained otherwise than the rest.
-        frozen: names as of groups: their parameters stay, and their normalisations do not move their statistics.
-        accumulate: parts that a step's batch is taken in, one after the other; their gradients are averaged.
-        clip_norm: the most that the norm of all gradients together may be.
+        steps: Number of optimiser steps.
+        batch_size: Samples per step, over all devices together.
+        optimizer: Optimiser with its learning rate.
+        schedule: Schedule of the learning rate.
+        groups: Groups of parameters that are trained differently from the rest.
+        frozen: Names like those of groups; their parameters and the running statistics of their norm layers stay fixed.
+        accumulate: Number of parts of a step's batch; they are computed one after the other, and their gradients are averaged.
+        clip_norm: Upper limit of the norm of all gradients together.
     """
 
     steps: int = field(metadata=SAME_COST)
@@ -38,22 +38,22 @@ class Recipe:
 
     @property
     def milestones(self) -> tuple[int, ...]:
-        """The optimiser's steps after which the learning rate falls; none where it does not fall in steps."""
+        """Optimiser steps after which the learning rate falls; empty if the schedule has no such steps."""
         return self.schedule.milestones if isinstance(self.schedule, Steps) else ()
 
     def group(self, name: str) -> Group:
-        """Return the group of a name; one that changes nothing where there is none."""
+        """Return the group with a name, or a group that changes nothing if there is none."""
         return next((group for group in self.groups if group.name == name), Group(name))
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How pictures were brought to the network that weights are of: RGB from 0 to 255, less `mean`, over `std`, channels as `order` says.
+    """Preprocessing of the pictures that weights were trained on: (value from 0 to 255 - `mean`) / `std`, channels in `order`.
 
     Args:
-        order: "RGB" or "BGR".
-        mean: of each channel, in that order.
-        std: likewise.
+        order: Order of channels, "RGB" or "BGR".
+        mean: Mean of each channel, in that order.
+        std: Standard deviation of each channel, in that order.
     """
 
     order: str = "RGB"
@@ -67,20 +67,20 @@ class Preprocessing:
             raise ValueError(f"Expected `mean` and `std` to be three numbers each, `std` positive, but got {self.mean} and {self.std}.")
 
 
-IMAGENET = Preprocessing()  # torchvision's: mean 0.485, 0.456, 0.406 and deviation 0.229, 0.224, 0.225 of values from 0 to 1
+IMAGENET = Preprocessing()  # torchvision's: mean 0.485, 0.456, 0.406 and std 0.229, 0.224, 0.225 of values from 0 to 1
 CAFFE = Preprocessing("BGR", (104.00699, 116.66877, 122.67892), (1.0, 1.0, 1.0))
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights.
+    """A weight file.
 
     Args:
-        name: under `<data root>/weights`.
-        sha256: of what it holds.
-        layout: whose names its keys are, as a network's `start_weights` knows them; empty where they are the network's own.
-        preprocessing: of the pictures that it was trained on.
-        official: the first digits of the published file's sha256; empty where nobody published one, so that it cannot be vouched for.
+        name: Name of the file under `<data root>/weights`.
+        sha256: SHA-256 of the file's content.
+        layout: Naming scheme of the keys, as the network's `start_weights` knows it; empty if the keys are the network's own names.
+        preprocessing: Preprocessing of the pictures that the weights were trained on.
+        official: First digits of the published file's SHA-256; empty if no file was published, so that it cannot be verified.
     """
 
     name: str
@@ -91,22 +91,23 @@ class Weights:
 
     @property
     def verified(self) -> bool:
-        """Whether it is the published file."""
+        """Whether the file is the published one."""
         return bool(self.official) and self.sha256.startswith(self.official)
 
 
 @dataclass(frozen=True)
 class Start:
-    """A stage: where a job's weights come from. What is not named here has to be in both, by one name and of one shape.
+    """A stage: start weights of a job from another job or a file.
 
-    Names are of parameters, or of modules and stand for all in them.
+    A weight that is not named here must be in both, with the same name and shape. A name is that of a parameter, or of a module and
+    then means everything in it.
 
     Args:
-        source: another job, or a file.
-        fresh: what the network has and does not take: it stays as it was drawn.
-        unused: what the source has and the network does not take.
-        renamed: the source's name and the network's, in pairs.
-        frozen: what is taken and stays as it is, as `Recipe.frozen`.
+        source: Another job, or a file.
+        fresh: Weights of the network that are not taken; they keep their random initial values.
+        unused: Weights of the source that the network does not take.
+        renamed: Pairs of the source's name and the network's name.
+        frozen: Taken weights that stay fixed, as in `Recipe.frozen`.
     """
 
     source: Job | Weights
@@ -120,7 +121,7 @@ class Start:
             raise ValueError(f"Expected `source` of a stage to be a training or a file, but {self.source.name} only evaluates.")
         for name in ("fresh", "unused", "renamed", "frozen"):
             if isinstance(getattr(self, name), str):
-                raise ValueError(f"Expected `{name}` of a stage to be several names, ('head',) say, but got {getattr(self, name)!r}.")
+                raise ValueError(f"Expected `{name}` of a stage to be a tuple of names such as ('head',), but got {getattr(self, name)!r}.")
 
 
 __all__ = [

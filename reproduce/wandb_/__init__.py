@@ -1,4 +1,4 @@
-"""The mirror of a run in wandb, and the dashboard of a table. The underscore tells the room from the package `wandb`."""
+"""Mirror of a run in wandb, and dashboard of tables. The underscore distinguishes this subpackage from the package `wandb`."""
 
 import lazy_loader
 

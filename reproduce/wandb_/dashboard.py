@@ -1,4 +1,4 @@
-"""What a dashboard of tables shows, said once, for whatever draws it; wandb is not needed for it."""
+"""Description of a dashboard of tables, for any program that draws it. This module does not need wandb."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from lightning_modules.quantity import Quantity
 
 @dataclass(frozen=True)
 class Curves:
-    """Lines against the step, one a run and name that `pattern` matches from its beginning to its end.
+    """Lines against the step, one per run and per name that `pattern` matches completely.
 
     Args:
-        title: of the panel.
-        pattern: a regular expression of names in metrics.jsonl.
-        logarithmic: whether the axis of values is.
+        title: Title of the panel.
+        pattern: Regular expression for names in metrics.jsonl.
+        logarithmic: Whether the axis of values is logarithmic.
     """
 
     title: str
@@ -25,7 +25,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Bars:
-    """One number of each run's result."""
+    """One number from the result of each run."""
 
     title: str
     metric: str
@@ -33,7 +33,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Examples of the evaluation, with their labels and what was predicted."""
+    """Examples of the evaluation, with labels and predictions."""
 
     title: str
     name: str
@@ -41,14 +41,14 @@ class Pictures:
 
 @dataclass(frozen=True)
 class Text:
-    """Markdown."""
+    """Markdown text."""
 
     markdown: str
 
 
 @dataclass(frozen=True)
 class Section:
-    """Panels under one heading; `open` where they are seen at first."""
+    """Panels under one heading; if `open`, they are visible at first."""
 
     title: str
     panels: tuple[Curves | Bars | Pictures | Text, ...]
@@ -57,7 +57,7 @@ class Section:
 
 @dataclass(frozen=True)
 class Dashboard:
-    """Sections of panels over named runs."""
+    """Sections of panels for the named runs."""
 
     title: str
     runs: tuple[str, ...]
@@ -81,11 +81,11 @@ def dashboard(
     """Describe the dashboard of tables.
 
     Args:
-        tables: their ids and what they show so far, as Markdown.
-        runs: names of the runs behind them.
-        quantities: what their networks learn beside weights; a section each.
-        metrics: titles and names of numbers of their results that tables show; a bar a run each.
-        added: what their papers add.
+        tables: Ids of the tables, and their current content as Markdown.
+        runs: Names of the runs behind the tables.
+        quantities: Quantities that the networks learn besides weights; one section per quantity.
+        metrics: Titles and names of the metrics that the tables show; one panel per metric, with one bar per run.
+        added: Sections that the papers add.
     """
     shown = Section("Tables", tuple(Text(markdown) for _, markdown in tables))
     learned = [

@@ -1,4 +1,4 @@
-"""A job's wandb run, which repeats what the files of its folder say; they stay the truth, and whatever wandb does, the job goes on."""
+"""Mirror of a job in wandb: a copy of the run folder's files, which stay the truth. A failure of wandb does not stop the job."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from reproduce.jobs.store import Run
 if TYPE_CHECKING:
     from lightning_modules.example import Example
 
-EXAMPLES = 4  # of an evaluation
-INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # that a job waits for a network at most
+EXAMPLES = 4  # examples per evaluation
+INIT_SECONDS, FINISH_SECONDS = 30.0, 120.0  # longest waits of a job for the connection
 
 
 Arguments = ParamSpec("Arguments")
 
 
 def attempted(method: Callable[Concatenate[Mirror, Arguments], None]) -> Callable[Concatenate[Mirror, Arguments], None]:
-    """Let a method do nothing once any has failed; the first failure is a sentence in the log."""
+    """Catch and log the first failure of such a method; after that, all of them do nothing."""
 
     @functools.wraps(method)
     def attempt(self: Mirror, /, *arguments: Arguments.args, **options: Arguments.kwargs) -> None:
@@ -33,21 +33,21 @@ def attempted(method: Callable[Concatenate[Mirror, Arguments], None]) -> Callabl
         except (Exception, SystemExit) as error:
             self.chosen = None
             said = " ".join(str(error).split()).rstrip(".") or "no reason given"
-            print(f"wandb is left out from here on ({type(error).__name__}: {said}); metrics.jsonl has every number.", flush=True)
+            print(f"wandb is switched off from here on ({type(error).__name__}: {said}); metrics.jsonl has every number.", flush=True)
 
     return attempt
 
 
 class Mirror:
-    """Repeat a run in wandb: what is in its folder already, then each line as it is logged, at last result and examples.
+    """Copy a run to wandb: first the lines in its folder, then each line as it is logged, at the end the result and examples.
 
-    An offline wandb run cannot go on where it ended, nor any step be taken back. So each beginning of a job makes a new wandb run of the
-    same name and repeats all lines; the one before it stays `failed` or `crashed` online, and its files here are removed.
+    An offline wandb run cannot be resumed, and no step can be removed from it. So each start of a job makes a new wandb run with the same
+    name and repeats all lines. The earlier wandb run stays `failed` or `crashed` online, and its files here are removed.
 
     Args:
-        job: that is done.
-        run: its folder.
-        on: whether this process is the one that speaks of the job.
+        job: Job of the run.
+        run: Folder of the run.
+        on: Whether this process mirrors the job.
     """
 
     def __init__(self, job: Job, run: Run, on: bool = True) -> None:
@@ -59,12 +59,12 @@ class Mirror:
 
     @property
     def on(self) -> bool:
-        """Whether wandb is spoken to, and nothing of it has failed."""
+        """Whether wandb is in use and has not failed."""
         return self.chosen is not None
 
     @attempted
     def begin(self) -> None:
-        """Start a wandb run and repeat the lines that are there; asks nothing, whoever is logged in."""
+        """Start a wandb run and repeat the existing lines; never prompt the user, with or without a login."""
         chosen = self.chosen
         if chosen is None:
             return
@@ -74,7 +74,7 @@ class Mirror:
         settings = wandb.Settings(
             silent=True, console="off", init_timeout=INIT_SECONDS, finish_timeout=FINISH_SECONDS, finish_timeout_raises=True
         )
-        wandb.setup(settings)  # before `init`, so that a missing key is an error and no question, even in a terminal
+        wandb.setup(settings)  # before `init`, so that a missing key raises an error and does not prompt, even in a terminal
         self.live = wandb.init(
             project=chosen.project, group=chosen.table or None, name=self.run.name, id=f"{self.run.name}-{secrets.token_hex(3)}",
             job_type=self.job.task.name,
@@ -99,7 +99,7 @@ class Mirror:
 
     @property
     def wanted(self) -> int:
-        """How many more examples it takes."""
+        """Number of examples that can still be added."""
         return max(0, EXAMPLES - len(self.kept)) if self.on else 0
 
     @attempted
@@ -109,7 +109,7 @@ class Mirror:
 
     @attempted
     def end(self) -> None:
-        """Repeat the result, if there is one, and the examples, and end the wandb run."""
+        """Copy the result, if there is one, and the examples; end the wandb run."""
         if self.live is None:
             self.begin()
         if self.live is None:
@@ -124,7 +124,7 @@ class Mirror:
         self.live.finish(exit_code=0 if self.run.done else 1)
 
     def _save_examples(self) -> None:
-        """Keep examples in the run's folder, so that a mirror made later has them."""
+        """Store examples in the run's folder, so that a later mirror has them."""
         if not self.kept:
             return
         import numpy as np
@@ -136,7 +136,7 @@ class Mirror:
         np.savez_compressed(self.run.folder / "examples.npz", **arrays)
 
     def _examples(self) -> list[Any]:
-        """Return the examples of the run's folder as wandb's pictures, with their captions and masks."""
+        """Return the examples in the run's folder as wandb images, with captions and masks."""
         path = self.run.folder / "examples.npz"
         if not path.exists():
             return []

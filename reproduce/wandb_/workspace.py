@@ -1,4 +1,4 @@
-"""A described dashboard as a workspace of wandb. Only this module imports wandb-workspaces, and only when it is called."""
+"""Turn a described dashboard into a wandb workspace. Only functions of this module import wandb-workspaces."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ STEP = "global_step"
 
 
 def workspace(dashboard: Dashboard, entity: str, project: str) -> Workspace:
-    """Return a workspace over a dashboard's runs: of each name the one that is finished or still runs, not the attempts before it.
+    """Return a workspace for a dashboard's runs: for each name the finished or running wandb run, not earlier attempts.
 
     Args:
-        dashboard: what it shows.
-        entity: a user or team of wandb's; empty for whoever is logged in.
-        project: of the mirrored runs.
+        dashboard: Dashboard to show.
+        entity: wandb user or team; empty for the user who is logged in.
+        project: Project of the mirrored runs.
     """
     with warnings.catch_warnings():
-        # wandb-workspaces 0.4 is written in pydantic's first style: https://docs.pydantic.dev/latest/migration/#changes-to-validators
+        # wandb-workspaces 0.4 uses the style of pydantic 1: https://docs.pydantic.dev/latest/migration/#changes-to-validators
         warnings.filterwarnings("ignore", category=DeprecationWarning)
         from wandb_workspaces import expr
         from wandb_workspaces import workspaces as ws
@@ -37,7 +37,7 @@ def workspace(dashboard: Dashboard, entity: str, project: str) -> Workspace:
 
 
 def serialised(workspace: Workspace) -> str:
-    """Return the json that wandb would be sent for a workspace."""
+    """Return the json of a workspace, as wandb would receive it."""
     return str(workspace._to_model().spec.model_dump_json(by_alias=True, exclude_none=True, indent=1))
 
 

@@ -1,4 +1,4 @@
-"""What happens in a job's own process. Of this package, only this room, and papers' own modules like it, import torch and Lightning."""
+"""Code of a worker process. In `reproduce`, only this subpackage and similar modules of papers import torch and Lightning."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""A job's network, task and data, built from its specs in its own process."""
+"""Build a job's network, task and data from its specs, in the worker process."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from reproduce.jobs.job import Job
 from reproduce.own import files as own_files
 from reproduce.plugins import name_of
 
-MOST_WORKERS = 8  # processes that read ahead, of a job on a GPU
+MOST_WORKERS = 8  # largest number of processes that load data for a job on a GPU
 
 
 def resolve(spec: specs.Spec) -> Callable[..., Any]:
-    """Return what a spec is the arguments of.
+    """Return the class or function that takes a spec's arguments.
 
     Raises:
-        ValueError: there is no such class or function.
+        ValueError: There is no such class or function.
     """
     module, _, name = spec.target.partition(":")
     try:
         found: Callable[..., Any] = getattr(importlib.import_module(module), name)
     except (ModuleNotFoundError, AttributeError, ValueError) as error:
         if isinstance(error, ModuleNotFoundError) and not f"{module}.".startswith(f"{error.name}."):
-            raise  # the module is there: it is what it imports that is not
+            raise  # the module exists, but one of its imports does not
         raise ValueError(f"Expected `target` of {type(spec).__name__} to be 'module:name', but got {spec.target!r} ({error}).") from error
     return found
 
 
 def build(spec: specs.Spec, *first: Any, **given: Any) -> Any:
-    """Call what a spec is the arguments of.
+    """Call the class or function that takes a spec's arguments.
 
     Args:
-        spec: with the arguments; a spec among them is given as a dict of plain values.
-        first: arguments that come before them.
-        given: what the job gives where it is taken; what is None is left out.
+        spec: Spec with the arguments; a spec among them is passed as a dict of plain values.
+        first: Positional arguments that come first.
+        given: Values that the job adds if the target takes them; None is left out.
     """
     target = resolve(spec)
     taken = inspect.signature(target).parameters
@@ -57,7 +57,7 @@ def build(spec: specs.Spec, *first: Any, **given: Any) -> Any:
 
 
 def _check_arguments(spec: specs.Spec, taken: Sequence[inspect.Parameter], given: Collection[str]) -> None:
-    """Refuse a spec that what it is the arguments of does not take so."""
+    """Check that the target of a spec accepts the given arguments."""
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     names, anything = [each.name for each in taken], any(each.kind in variable for each in taken)
     for name in given:
@@ -65,11 +65,11 @@ def _check_arguments(spec: specs.Spec, taken: Sequence[inspect.Parameter], given
             raise ValueError(f"Expected the fields of {type(spec).__name__} to be arguments of {spec.target}, but it takes no `{name}`.")
     for each in taken:
         if each.default is each.empty and each.kind not in variable and each.name not in given:
-            raise ValueError(f"Expected {type(spec).__name__}, or the job, to have `{each.name}`, which {spec.target} takes, but got none.")
+            raise ValueError(f"Expected {type(spec).__name__}, or the job, to have `{each.name}`, which {spec.target} needs, but got none.")
 
 
 def takes(spec: specs.Spec, name: str) -> bool:
-    """Whether what a spec is the arguments of has an argument of that name."""
+    """Return whether the target of a spec has an argument with that name."""
     return name in inspect.signature(resolve(spec)).parameters
 
 
@@ -78,14 +78,14 @@ def build_network(spec: specs.Network) -> nn.Module:
     if isinstance(spec, specs.OwnNetwork):
         network = own_files.build(spec, **({} if spec.num_classes is None else {"num_classes": spec.num_classes}))
         if not isinstance(network, nn.Module):
-            raise ValueError(f"Expected `{spec.name}` in {spec.file} to give an nn.Module, but got {type(network).__name__}.")
+            raise ValueError(f"Expected `{spec.name}` in {spec.file} to return an nn.Module, but got {type(network).__name__}.")
         return network
     built: nn.Module = build(spec)
     return built
 
 
 def optimization_of(job: Job) -> Optimization | None:
-    """Return how a job's network is optimised, or None where it is only evaluated."""
+    """Return the optimisation settings of a job's network, or None if it is only evaluated."""
     if job.recipe is None:
         return None
     parts = {item.name: getattr(job.recipe, item.name) for item in dataclasses.fields(Optimization)}
@@ -97,7 +97,7 @@ def build_task(job: Job) -> Any:
     """Build a job's network inside the LightningModule that trains and evaluates it.
 
     Raises:
-        ValueError: the job has what the task does not take.
+        ValueError: The job has settings that the task does not take.
     """
     if job.inference is not None and not takes(job.task, "inference"):
         raise ValueError(f"Expected no `inference` in the job {job.slug}, as {job.task.name} takes none, but got {job.inference}.")
@@ -108,15 +108,15 @@ def build_task(job: Job) -> Any:
 
 
 def converted(job: Job, network: nn.Module) -> nn.Module:
-    """Return the network that a job evaluates, with the weights of the one that it has."""
+    """Return the network that a job evaluates: `network`, or its conversion with the same weights."""
     return network if job.conversion is None else build(job.conversion, network)
 
 
 def data_of(job: Job) -> specs.Data:
-    """Return the data of a job that cannot do without.
+    """Return the data of a job that needs data.
 
     Raises:
-        ValueError: it has none.
+        ValueError: The job has no data.
     """
     if job.data is None:
         raise ValueError(f"Expected `data` in the job {job.slug}, but got none.")
@@ -124,10 +124,10 @@ def data_of(job: Job) -> specs.Data:
 
 
 def recipe_of(job: Job) -> specs.Recipe:
-    """Return the recipe of a job that cannot do without.
+    """Return the recipe of a job that needs a recipe.
 
     Raises:
-        ValueError: it has none.
+        ValueError: The job has no recipe.
     """
     if job.recipe is None:
         raise ValueError(f"Expected `recipe` in the job {job.slug}, but got none.")
@@ -135,20 +135,20 @@ def recipe_of(job: Job) -> specs.Recipe:
 
 
 def batch_size_of(job: Job) -> int:
-    """Return the batch of a job, or of the training whose weights it evaluates; 1 where there is neither."""
+    """Return the batch size of a job, or of the training whose weights it evaluates; 1 if there is neither."""
     return job.recipe.batch_size if job.recipe is not None else next(map(batch_size_of, job.parents), 1)
 
 
 def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> pl.LightningDataModule:
-    """Build a job's datamodule; made-up data is made first, once for all jobs.
+    """Build a job's datamodule; made-up data is written first, once for all jobs.
 
     Args:
-        job: with data.
-        progress: told how much of the data is made ready.
+        job: Job with data.
+        progress: Function that is called with the prepared and the total amount of data.
     """
     data, steps = data_of(job), 1 if job.recipe is None else job.recipe.steps
     if isinstance(data, specs.OwnData) and job.recipe is not None and job.recipe.accumulate > 1:
-        said = f"to be 1 with OwnData, which does not share out a step's batch, but got {job.recipe.accumulate}"
+        said = f"to be 1 with OwnData, which does not split a step's batch, but got {job.recipe.accumulate}"
         raise ValueError(f"Expected `accumulate` of {job.slug} {said}.")
     common: dict[str, Any] = {"batch_size": batch_size_of(job), "steps": steps, "seed": job.seed}
     if isinstance(data, specs.OwnData):
@@ -157,7 +157,7 @@ def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, tot
         _check_classes(job, module, f"`{data.name}` in {data.file}")
         return module
     cache, made = Path(job.runtime.cache), getattr(data, "made", None)
-    # A GPU waits for samples that are read one by one; on a processor, workers would take its cores.
+    # Worker processes keep a GPU from waiting for samples that are read one by one; on a processor they would take its cores.
     ahead = data.reads_ahead and job.runtime.accelerator == "cuda"
     built: pl.LightningDataModule = build(
         data, **common, root=Path(job.runtime.data_root) if made is None else made_up(made, cache), cache=cache,
@@ -168,7 +168,7 @@ def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, tot
 
 
 def _check_classes(job: Job, data: pl.LightningDataModule, what: str) -> None:
-    """Refuse data of other classes than the network's, which would be scored as if they were its own."""
+    """Check that data and network have the same number of classes; else the data would be scored with wrong classes."""
     wanted = getattr(job.network, "num_classes", None)
     found = getattr(data, "num_classes", None)
     if wanted is not None and found != wanted and (found is not None or isinstance(job.data, specs.OwnData)):
@@ -176,7 +176,7 @@ def _check_classes(job: Job, data: pl.LightningDataModule, what: str) -> None:
 
 
 def made_up(spec: specs.Made, cache: Path) -> Path:
-    """Make up data, once for all jobs; return its root."""
+    """Write made-up data, once for all jobs; return its root."""
     name = "-".join(str(value) for value in dataclasses.asdict(spec).values())
     write = resolve(spec)
     return build_once(cache / f"made-{spec.kind or name_of(type(spec))}-{name}", lambda folder: write(folder, **spec.arguments_of_target))

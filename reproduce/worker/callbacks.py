@@ -1,4 +1,4 @@
-"""What a job's Trainer carries: curves, progress, random states, and a stop that can be resumed."""
+"""Logger and callbacks of a job's Trainer: curves, progress, RNG states, checkpoints, and a resumable stop."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from reproduce.worker.checkpoints import checkpoint_path, checkpoints
 
 
 class JsonLines(Logger):
-    """Write metrics to `metrics.jsonl`, a line a step, and mirror them; on resuming, drop the lines of steps that will be taken again."""
+    """Write metrics to `metrics.jsonl`, one line per step, and mirror them; a resumed run drops the lines of steps that it repeats."""
 
     def __init__(self, path: Path, mirror: Mirror) -> None:
         super().__init__()
@@ -38,12 +38,12 @@ class JsonLines(Logger):
 
     @property
     def version(self) -> str:
-        """There is one file a run, hence one version."""
+        """Constant version, because there is one file per run."""
         return "0"
 
     @rank_zero_only
     def truncate(self, step: int) -> None:
-        """Keep the lines before `step`; a line cut short by a crash goes too."""
+        """Keep the lines before `step`; drop also a line that a crash cut short."""
         if not self.path.exists():
             return
         kept = []
@@ -64,11 +64,11 @@ class JsonLines(Logger):
         self.mirror.line(line)
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: `job.json` holds them."""
+        """Do nothing, because `job.json` contains them."""
 
 
 class Progress(Callback):
-    """Write `progress.json` about twice a second, for whoever watches, and keep how long each stage took, for whoever plans."""
+    """Write `progress.json` about twice per second for the display, and keep the seconds of each stage for forecasts."""
 
     def __init__(self, path: Path, steps: int) -> None:
         self.path, self.steps, self.last = path, steps, 0.0
@@ -79,16 +79,16 @@ class Progress(Callback):
 
     @rank_zero_only
     def write(self, stage: str, **values: Any) -> None:
-        """Write a state now."""
+        """Write a state immediately."""
         self.last = time.monotonic()
         write_atomically(self.path, json.dumps({"stage": stage, "steps": self.steps, **self.marks, **values}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note that the data is there."""
+        """Store the seconds until the data was ready."""
         self.timing["data_seconds"] = time.monotonic() - self.begun
 
     def aligned(self, done: int, total: int) -> None:
-        """Write how much of the data is made ready."""
+        """Write how much of the data is prepared."""
         if time.monotonic() - self.last > 0.5:
             self.write(f"data {done}/{total}")
 
@@ -99,61 +99,62 @@ class Progress(Callback):
             self._stepped(trainer)
 
     def _stepped(self, trainer: Trainer) -> None:
-        # Where the first step ended and where the latest did: the first also pays for what is set up once.
+        # End times of the first and the latest step; the first step does not count, because it includes setup that happens once.
         self.ends = [*self.ends[:1], time.monotonic()]
         self.timing["steps"] = self.timing.get("steps", -1) + 1
         if time.monotonic() - self.last > 0.5 or trainer.global_step == self.steps:
             self.write("train", step=trainer.global_step, **self._losses(trainer))
 
     def _losses(self, trainer: Trainer) -> dict[str, float]:
-        """Return the loss to be shown; a sum over pixels says nothing, so there it is the loss per pixel."""
+        """Return the loss to show: the loss per pixel if it is logged, because a sum over pixels says nothing."""
         metrics = trainer.callback_metrics
         name = "loss_per_pixel" if "train/loss_per_pixel" in metrics else "loss"
         return {name: float(metrics[f"train/{name}"])}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how long a step took."""
+        """Store the seconds per step."""
         if self.timing.get("steps"):
             self.timing["step_seconds"] = (self.ends[-1] - self.ends[0]) / self.timing["steps"]
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note when the evaluation began."""
+        """Store the start time of the evaluation."""
         self.timing.setdefault("data_seconds", time.monotonic() - self.begun)
         self.begun = time.monotonic()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note how long the evaluation took, and how much of it was done: a probe does a part."""
+        """Store the seconds of the evaluation and the evaluated share; a probe evaluates only a part."""
         self.timing["test_seconds"] = time.monotonic() - self.begun
         self.timing["test_share"] = sum(trainer.num_test_batches) / len(trainer.test_dataloaders)  # type: ignore[arg-type, operator]  # one loader
 
     @rank_zero_only
     def on_test_batch_end(self, trainer: Trainer, *args: Any) -> None:
-        """Write that the evaluation goes on."""
+        """Write that the evaluation is running."""
         if time.monotonic() - self.last > 0.5:
             self.write("test", step=trainer.global_step)
 
 
 class Mirrored(Callback):
-    """Start a job's mirror where its training starts, and hand it the first samples of the evaluation."""
+    """Start a job's mirror when its training starts, and pass it the first samples of the evaluation."""
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start it: the lines of steps that will be taken again are gone by now."""
+        """Start the mirror; the lines of repeated steps are already dropped."""
         self.mirror.begin()
 
     def on_test_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *args: Any) -> None:
-        """Hand over what of a batch the task shows."""
+        """Pass the task's examples of a batch to the mirror."""
         if self.mirror.wanted and hasattr(pl_module, "examples"):
             task: Any = pl_module
             self.mirror.keep(task.examples(batch, outputs, trainer.datamodule, self.mirror.wanted))  # type: ignore[attr-defined]
 
 
 class RandomStates(Callback):
-    """Carry the random states in the checkpoint, as plain types, so that a resumed run draws what the undisturbed one draws.
+    """Checkpoint RNG states, as plain types, so that a resumed run equals an uninterrupted one.
 
-    Several ranks carry none: each is seeded at every step by the job's seed, its rank and the step, so that none draws another's numbers.
+    Several ranks checkpoint none. Instead, each rank is seeded at every step by the job's seed, its rank and the step, so that no two ranks
+    draw the same numbers.
     """
 
     def __init__(self, seed: int) -> None:
@@ -161,11 +162,11 @@ class RandomStates(Callback):
         self.restored: dict[str, Any] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Note whether there are other ranks."""
+        """Store whether this rank is the only one."""
         self.alone = trainer.world_size == 1
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the states of torch, its CUDA devices, numpy and Python."""
+        """Return the RNG states of torch, its CUDA devices, numpy and Python."""
         if not self.alone:
             return {}
         name, keys, *rest = np.random.get_state(legacy=True)
@@ -177,11 +178,11 @@ class RandomStates(Callback):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Keep the states until the first step: what Lightning does before it draws numbers too."""
+        """Keep the states until the first step, because Lightning draws random numbers before it."""
         self.restored = state_dict
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Put the states back before the first step, or seed every step."""
+        """Restore the states before the first step, or with several ranks seed every step."""
         if not self.alone:
             part = batch_idx % trainer.accumulate_grad_batches
             source = np.random.SeedSequence((self.seed, trainer.global_rank, trainer.global_step, *([part] if part else [])))
@@ -200,13 +201,13 @@ class RandomStates(Callback):
 
 
 class ResumableStop(Callback):
-    """Stop after so many further steps, or on SIGTERM, with a checkpoint from which the same command goes on."""
+    """Stop after `steps` further steps, or on SIGTERM, with a checkpoint from which the same command resumes."""
 
     def __init__(self, folder: Path, steps: int) -> None:
         self.folder, self.steps, self.begun, self.asked = folder, steps, 0, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note where this process begins, and listen."""
+        """Store the first step of this process, and handle SIGTERM."""
         self.begun = trainer.global_step
         signal.signal(signal.SIGTERM, self._ask)
 
@@ -214,25 +215,25 @@ class ResumableStop(Callback):
         self.asked = True
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Stop where it is time; a signal may have reached one rank only, and all stop at the same step."""
+        """Stop if a stop is due; all ranks stop at the same step, even if the signal reached only one rank."""
         due = self.asked or 0 < self.steps <= trainer.global_step - self.begun
-        # Never between the parts of a step: their gradients are in no checkpoint.
+        # Never stop between the parts of a step, because a checkpoint does not contain their gradients.
         if whole_step(trainer, batch_idx) and trainer.strategy.reduce_boolean_decision(due, all=False):
             trainer.should_stop = True
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the checkpoint of the last step, whatever made it the last."""
+        """Write the checkpoint of the last step, whatever ended the training."""
         path = checkpoint_path(self.folder, trainer.global_step)
-        if not trainer.strategy.broadcast(path.exists()):  # as the first rank sees it: all save, or none
+        if not trainer.strategy.broadcast(path.exists()):  # the first rank decides: all save, or none
             trainer.save_checkpoint(path)
         if trainer.is_global_zero:
             for old in checkpoints(self.folder)[2:]:
                 old.unlink()
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # what follows begins again from this checkpoint: nothing is to be waited for
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # later work restarts from this checkpoint: SIGTERM may kill at once
 
 
 class Checkpoints(ModelCheckpoint):
-    """Keep the two newest checkpoints, one every so many steps, and none between the parts of a step: it could not be gone on from."""
+    """Save a checkpoint every `every` steps and keep the two newest; save none between the parts of a step, as it could not be resumed."""
 
     CHECKPOINT_EQUALS_CHAR = "-"
 
@@ -242,21 +243,21 @@ class Checkpoints(ModelCheckpoint):
         )
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note from which step the training goes on: its checkpoint is there."""
+        """Store the step from which the training resumes; its checkpoint already exists."""
         super().on_train_start(trainer, pl_module)
         self._last_global_step_saved = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Save where a step is whole."""
+        """Save only after a complete step."""
         if whole_step(trainer, batch_idx):
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
 
 
 class FiniteLoss(Callback):
-    """Stop a training whose loss is no number, and say when, with what it learned until then."""
+    """Stop a training when its loss is not finite; the message gives the step and the learned quantities."""
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Look at every step's loss: the mean over ranks, so that all stop."""
+        """Check the loss of every batch, as the mean over ranks, so that all ranks stop."""
         loss = trainer.strategy.reduce(outputs["loss"].detach().clone(), reduce_op="mean")
         if torch.isfinite(loss):
             return
@@ -274,5 +275,5 @@ class FiniteLoss(Callback):
 
 
 def whole_step(trainer: Trainer, batch_idx: int) -> bool:
-    """Whether the optimiser took a step with this batch: several may make one."""
+    """Return whether the optimiser took a step with this batch; a step may need several batches."""
     return (batch_idx + 1) % trainer.accumulate_grad_batches == 0

@@ -6,22 +6,22 @@ from pathlib import Path
 
 
 def checkpoints(folder: Path) -> list[Path]:
-    """List a run's checkpoints, the newest first."""
+    """Return a run's checkpoints, the newest first."""
     return sorted(folder.glob("step-????????.ckpt"), key=step_of, reverse=True)
 
 
 def step_of(path: Path) -> int:
-    """Return the step that a checkpoint is of."""
+    """Return the step of a checkpoint."""
     return int(path.stem.split("-")[1])
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Return where the checkpoint of a step lies."""
+    """Return the path of a step's checkpoint."""
     return folder / f"step-{step:08d}.ckpt"
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """Return the newest checkpoint of a run that can be read; one that cannot is named in the log and set aside."""
+    """Return the newest readable checkpoint of a run, or None; an unreadable one is logged and renamed."""
     import torch
 
     for path in checkpoints(folder):

@@ -1,4 +1,4 @@
-"""A finished run's network on pictures."""
+"""Apply a finished run's network to pictures."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ class Segmenter:
     """A network with its weights, the size of the pictures that it was trained on, and the names of its classes.
 
     Args:
-        network: B 3 H W to scores B classes h w.
-        size: edge of the square that the network sees in pixels; 0 shows it pictures as they are.
-        classes: their names.
-        inference: how the network is asked for its scores.
-        seen: brings normalised pictures to what the network's first weights saw.
+        network: Network from B 3 H W to scores B classes h w.
+        size: Edge of the network's square input in pixels; 0 keeps the sizes of pictures.
+        classes: Names of the classes.
+        inference: Inference settings.
+        seen: Function from normalised pictures to the preprocessing of the network's first weights.
     """
 
     network: nn.Module
@@ -54,7 +54,7 @@ class Segmenter:
     seen: Callable[[Tensor], Tensor] = _as_it_is
 
     def shown(self, height: int, width: int) -> tuple[int, int]:
-        """Return to which height and width a picture is brought, its longer edge to `size`."""
+        """Return the height and width to which a picture is resized; its longer edge becomes `size`."""
         if not self.size:
             return height, width
         scale = self.size / max(height, width)
@@ -63,14 +63,15 @@ class Segmenter:
     def __call__(self, picture: Pixels) -> Pixels:
         """Return the class of each pixel of a picture.
 
-        The picture is brought into the square that the network was trained on, its aspect kept, and the rest is filled as training pictures
-        are beyond their borders; the scores are brought back to the picture's own size. Own data is normalised as Helen is.
+        The picture is resized into the square that the network was trained on, with its aspect ratio kept. The rest of the square has the
+        colour that training pictures have beyond their borders. The scores are resized to the picture's original size. A user's own data
+        is normalised like Helen.
 
         Args:
-            picture: H W 3, RGB.
+            picture: Picture H W 3, RGB.
 
         Returns:
-            H W.
+            Classes H W.
         """
         height, width = picture.shape[:2]
         inner = self.shown(height, width)
@@ -89,7 +90,7 @@ class Segmenter:
 
 
 def _best(scores: np.ndarray[tuple[int, ...], np.dtype[np.float32]], height: int, width: int) -> Pixels:
-    """Return the class of the highest score at H W, a class at a time: photographs are too large for all scores at once."""
+    """Return the class of the highest score at H W; classes are resized one by one, as all scores of a photograph need too much memory."""
     best = np.full((height, width), -np.inf, np.float32)
     mask = np.zeros((height, width), np.uint8)
     for index, score in enumerate(scores):
@@ -103,7 +104,7 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
     """Build a job's network with the weights of its run.
 
     Raises:
-        ValueError: the weights cannot be read, or are another network's.
+        ValueError: The weights cannot be read, or are of another network.
     """
     network = build_network(job.network)
     load(network, weights)
@@ -113,10 +114,10 @@ def load_segmenter(job: Job, weights: Path) -> Segmenter:
 
 
 def load(network: nn.Module, weights: Path) -> None:
-    """Fill a network with the weights of a run.
+    """Load the weights of a run into a network.
 
     Raises:
-        ValueError: the weights cannot be read, or are another network's.
+        ValueError: The weights cannot be read, or are of another network.
     """
     try:
         safetensors.torch.load_model(network, weights)
@@ -126,21 +127,21 @@ def load(network: nn.Module, weights: Path) -> None:
 
 
 def evenly_spaced(number: int, total: int) -> list[int]:
-    """Return at most `number` positions among `total`, each in the middle of an equal part."""
+    """Return at most `number` positions among `total`, each in the middle of one of `number` equal parts."""
     number = min(number, total)
     return [(2 * part + 1) * total // (2 * number) for part in range(number)]
 
 
 def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
-    """Segment pictures of the split that jobs of one data set are evaluated on, as their evaluation did, with each job's weights.
+    """Segment pictures of the evaluation split with the weights of each job, in the same way as its evaluation.
 
     Args:
-        jobs: finished, with weights.
-        store: of their runs.
-        number: of pictures, evenly spaced in the split's list.
+        jobs: Finished jobs on one data set, with weights.
+        store: Store of their runs.
+        number: Number of pictures, evenly spaced in the split's list.
 
     Returns:
-        The pictures, each with the masks `ground truth` and, by its name, of each job.
+        Pictures, each with the mask `ground truth` and one mask per job under the job's name.
     """
     data: Any = build_data(jobs[0])
     data.prepare_data()

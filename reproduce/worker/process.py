@@ -1,4 +1,4 @@
-"""A job's own process: `python -m reproduce job RUN_DIR`."""
+"""Worker process of a job: `python -m reproduce job RUN_DIR`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from reproduce.worker import ranks
 
 
 def work(folder: Path, cluster: bool = False) -> int:
-    """Do the job of a run folder, unless it is done or another process does it; return an exit code.
+    """Run the job of a run folder, unless it is done or another process runs it; return an exit code.
 
     Args:
-        folder: holds `job.json`.
-        cluster: whether this process may be one of the job's ranks, started by srun, torchrun or the like.
+        folder: Run folder with `job.json`.
+        cluster: Whether srun, torchrun or a similar program may have started this process as one of the job's ranks.
     """
     run = Run(folder)
     plain = read_json(folder / "job.json")
@@ -41,22 +41,22 @@ def work(folder: Path, cluster: bool = False) -> int:
         run.fail(_said(error), traceback.format_exc())
         raise
     rank = ranks.launched(job.runtime) if cluster else None
-    if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # the lock and the files are the first rank's
+    if (ranks.node_rank(job.runtime) if rank is None else rank) > 0:  # only the first rank takes the lock and writes files
         return 0 if run.done else _work(job, run, rank, (0, 0.0))
-    for _ in range(20):  # whoever only looks at the lock holds it for an instant
+    for _ in range(20):  # a process that only checks the lock holds it for an instant
         with run.lock() as mine:
             if mine:
                 return 0 if run.done else _work(job, run, rank, _begin(run))
         time.sleep(0.05)
     if rank is None:
         return 0
-    # An exit code by which the cluster ends the ranks that wait for this one.
-    print(f"Expected to be the only one to do {run.name}, but another process holds its lock.", file=sys.stderr)
+    # With this exit code, the cluster ends the ranks that wait for this one.
+    print(f"Expected to be the only process that runs {run.name}, but another process holds its lock.", file=sys.stderr)
     return 1
 
 
 def _begin(run: Run) -> tuple[int, float]:
-    """Count an attempt, and return how many there were before and the seconds that they took, as far as their progress tells."""
+    """Count an attempt; return the number of earlier attempts and their seconds, as far as their progress shows them."""
     (run.folder / "error.json").unlink(missing_ok=True)
     attempts_file, progress = run.folder / "attempts.json", run.folder / "progress.json"
     before = read_json(attempts_file) or {}
@@ -69,21 +69,21 @@ def _begin(run: Run) -> tuple[int, float]:
 
 
 def _work(job: Job, run: Run, rank: int | None, before: tuple[int, float]) -> int:
-    """Do a job as `rank`, or start its ranks here."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver hears Ctrl-C and asks for an end by SIGTERM
+    """Run a job as `rank`, or start its ranks here."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the main command handles Ctrl-C and stops this process by SIGTERM
     perform = partial(_perform, job, run, time.time(), before)
     if rank is not None or job.runtime.world == 1:
         return perform(rank or 0)
     _ = worker.training  # imported once, before the ranks are forked
     failed = ranks.start(perform, job.runtime)
     if any(code < 0 for code in failed):
-        print(f"A rank was ended by signal {-min(failed)}, and the others with it.", flush=True)
-        (run.folder / "error.json").unlink(missing_ok=True)  # another rank may have failed for want of it
+        print(f"A rank was killed by signal {-min(failed)}, and the other ranks were stopped.", flush=True)
+        (run.folder / "error.json").unlink(missing_ok=True)  # another rank may have failed because this one was missing
     return 1 if failed else 0
 
 
 def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank: int) -> int:
-    """Do a job, or one rank's part of it."""
+    """Run a job, or one rank's part of it."""
     mirror = Mirror(job, run, on=rank == 0)
     try:
         import torch
@@ -96,20 +96,20 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         if result is not None and rank == 0:
             origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
             run.finish({"job": job.name} | result | {"provenance": origin})
-            shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; momentum and the like are not needed
+            shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; the optimiser's state is not needed
     except Exception as error:
         message = _said(error)
         print(traceback.format_exc(), flush=True)
-        if not run.error:  # the first rank that fails says why: the others then fail because they miss it
+        if not run.error:  # keep the reason of the first rank that fails: the others then fail because it is missing
             run.fail(message, traceback.format_exc())
         return 1
     finally:
-        mirror.end()  # after the result, which waits for nobody
+        mirror.end()  # after the result, which does not wait for wandb
     return 0
 
 
 def _said(error: Exception) -> str:
-    """Return what went wrong: a sentence, ours or the system's, as it is, anything else with its kind and its place."""
+    """Return the message of an error: unchanged if it is a sentence of ours or the system's, else with the error's type and place."""
     message = " ".join(str(error.args[0] if isinstance(error, KeyError) and error.args else error).split())
     if message.startswith("Expected") or isinstance(error, DataError | OSError):
         return message
@@ -118,12 +118,12 @@ def _said(error: Exception) -> str:
 
 
 def _work_of(job: Job) -> Callable[[Job, Run, Store, Mirror], dict[str, Any] | None]:
-    """Return what does a job: its own function where it measures, else the training and evaluation of its LightningModule."""
+    """Return the function that runs a job: the task's function for a measurement, else `train`."""
     return worker.training.train if job.evaluates else worker.building.resolve(job.task)
 
 
 def work_with_log(folder: Path, gpus: str = "") -> None:
-    """Do the job on the named GPUs, if any, with what it prints going to the run's `log.txt`, and end the process."""
+    """Run the job on the named GPUs, if any, write its output to the run's `log.txt`, and end the process."""
     if gpus:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
     log = os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
@@ -131,4 +131,4 @@ def work_with_log(folder: Path, gpus: str = "") -> None:
     os.dup2(log, 2)
     code = work(folder)
     sys.stdout.flush()
-    os._exit(code)  # nothing is left to be done: skip torch's and the interpreter's long way down
+    os._exit(code)  # nothing is left to do: skip the slow shutdown of torch and the interpreter

@@ -1,4 +1,4 @@
-"""Ranks: the processes of one job, one a device, that train as one through `torch.distributed`."""
+"""Ranks: the processes of one job, one per device, that train together through `torch.distributed`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 from reproduce.jobs.job import Job
 from reproduce.specs import Runtime
 
-# Seconds for ranks to end by themselves after one has failed: the kernel may show a killed one's closed connection before its end.
+# Seconds for ranks to end by themselves after one failed: the kernel may report a killed rank's closed connection before its exit.
 GRACE = 2.0
-PR_SET_PDEATHSIG = 1  # of Linux's prctl: the signal that a process gets when its parent dies
-# By these Lightning takes a process for one that a cluster started; the ranks that are started here inherit them from whoever drives.
+PR_SET_PDEATHSIG = 1  # option of Linux's prctl: the signal that a process gets when its parent dies
+# Variables by which Lightning detects a process that a cluster started. Ranks that are started here inherit and remove them.
 CLUSTERS = ("TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "LSB_JOBID", "RANK", "WORLD_SIZE", "GROUP_RANK")
 
 
 def check(job: Job) -> None:
-    """Refuse what a job's devices cannot do.
+    """Check that a job's devices can run it.
 
     Raises:
-        ValueError: half precision or batch norm on processors, or a batch that devices cannot share equally.
+        ValueError: The job needs half precision or batch norm over ranks on processors, or the devices cannot share its batch equally.
     """
     runtime, recipe = job.runtime, job.recipe
     if job.precision == "16-mixed" and runtime.accelerator == "cpu":
@@ -36,7 +36,7 @@ def check(job: Job) -> None:
         return
     if recipe.batch_size % runtime.world:
         raise ValueError(
-            f"Expected the number of devices to divide the batch of {recipe.batch_size} of {job.slug}, which counts all of them together, "
+            f"Expected the number of devices to divide the batch of {recipe.batch_size} of {job.slug}, which all devices share, "
             f"but got {runtime.world}; use a number that divides it."
         )
     if recipe.batch_size // runtime.world % recipe.accumulate:
@@ -49,7 +49,7 @@ def check(job: Job) -> None:
 
 
 def check_batch_norm(job: Job) -> None:
-    """Refuse to train batch norm on several processors: ranks can share its statistics (SyncBatchNorm) on GPUs only."""
+    """Check that batch norm is not trained on several processors: ranks can share its statistics (SyncBatchNorm) only on GPUs."""
     if job.runtime.world > 1 and job.runtime.accelerator == "cpu":
         raise ValueError(
             f"Expected one device to train {job.slug} on a processor, because it has batch norm, which only GPUs compute over all ranks, "
@@ -58,7 +58,7 @@ def check_batch_norm(job: Job) -> None:
 
 
 def launched(runtime: Runtime) -> int | None:
-    """Return which rank of a job srun, torchrun or the like started this process as; None where its ranks are still to be started."""
+    """Return this process's rank if srun, torchrun or a similar program started it; None if the ranks must still be started."""
     if runtime.world == 1:
         return None
     from lightning.pytorch.plugins import environments
@@ -67,32 +67,32 @@ def launched(runtime: Runtime) -> int | None:
     for cluster in clusters:
         if cluster.detect() and cluster().world_size() == runtime.world:
             return cluster().global_rank()
-    local = os.environ.get("LOCAL_RANK")  # what Lightning takes for a start by hand
+    local = os.environ.get("LOCAL_RANK")  # by this variable Lightning detects a start by hand
     return None if local is None else node_rank(runtime) * runtime.devices + int(local)
 
 
 def node_rank(runtime: Runtime) -> int:
-    """Return which of a job's machines this is."""
+    """Return the index of this machine among a job's machines."""
     return int(os.environ.get("NODE_RANK", 0)) if runtime.num_nodes > 1 else 0
 
 
 def start(work: Callable[[int], int], runtime: Runtime) -> list[int]:
-    """Start this machine's ranks of a job and wait for them; where one fails, end the others, which would wait for it for ever.
+    """Start this machine's ranks of a job and wait for them; if one fails, kill the others, which would wait for it forever.
 
-    They are forked, so that they start at once: torch may have been imported, but must not have computed yet. What this process has open,
-    a run's lock for one, is theirs too.
+    The ranks are forked so that they start at once: torch may have been imported, but must not have computed yet. The ranks share the open
+    files of this process, for example the lock of a run.
 
     Args:
-        work: called in each process with its rank; returns its exit code.
-        runtime: says how many.
+        work: Function that each process calls with its rank; it returns the exit code.
+        runtime: Runtime with the number of ranks.
 
     Returns:
-        The exit codes of the ranks that failed by themselves, negative for a signal; none if all went well.
+        Exit codes of the ranks that failed by themselves, negative for a signal; empty if none failed.
     """
     sys.stdout.flush()
     context = multiprocessing.get_context("fork")
     with tempfile.TemporaryDirectory(prefix="reproduce-ranks-") as folder:
-        # Where ranks meet: a file, because a free port may be taken by another job before it is used.
+        # Ranks connect through a file, because another job may take a free port before it is used.
         meeting = Path(folder) / "meeting"
         processes = [context.Process(target=_enter, args=(work, runtime, local, meeting, os.getpid())) for local in range(runtime.devices)]
         for process in processes:
@@ -119,7 +119,7 @@ def _wait(processes: Sequence[BaseProcess]) -> list[int]:
 
 
 def _enter(work: Callable[[int], int], runtime: Runtime, local: int, meeting: Path, parent: int) -> None:
-    """Be a rank: in the environment that Lightning reads, and no longer than the process that started it."""
+    """Run one rank: set the environment variables that Lightning reads, and die with the parent process."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -130,7 +130,7 @@ def _enter(work: Callable[[int], int], runtime: Runtime, local: int, meeting: Pa
         os.environ.pop(name, None)
     os.environ |= {"NODE_RANK": str(node), "LOCAL_RANK": str(local)}
     rank = node * runtime.devices + local
-    if runtime.num_nodes == 1:  # several machines meet at MASTER_ADDR and MASTER_PORT: Lightning does that
+    if runtime.num_nodes == 1:  # Lightning connects several machines through MASTER_ADDR and MASTER_PORT
         _join(runtime, rank, meeting)
     code = work(rank)
     sys.stdout.flush()
@@ -138,7 +138,7 @@ def _enter(work: Callable[[int], int], runtime: Runtime, local: int, meeting: Pa
 
 
 def _join(runtime: Runtime, rank: int, meeting: Path) -> None:
-    """Make the process group, which Lightning then finds there."""
+    """Create the process group, which Lightning then uses."""
     import torch
 
     device = None
@@ -151,7 +151,7 @@ def _join(runtime: Runtime, rank: int, meeting: Path) -> None:
 
 
 def leave() -> None:
-    """Wait for the other ranks and end the process group: one that ends while another still talks to it makes that one fail."""
+    """Wait for the other ranks and end the process group; a rank fails if another one ends while they still communicate."""
     import torch
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():

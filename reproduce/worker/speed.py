@@ -1,4 +1,4 @@
-"""What a training step of one network costs beside that of another, in a job's own process."""
+"""Compare the cost of a training step of two networks, in a worker process."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reproduce.worker import stages
 from reproduce.worker.building import build_network, recipe_of
 from reproduce.worker.callbacks import Progress
 
-WARM = 2  # steps of each network before the first that counts
+WARM = 2  # warm-up steps of each network, which do not count
 
 
 def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
-    """Time training steps of a job's network and of the one it is held against, in turn, so that whatever slows one slows the other.
+    """Time training steps of a job's network and of the one that it is compared with, in turn, so that a disturbance slows both.
 
-    A step is forward, loss, backward and SGD at a learning rate of zero, on noise: what is in a picture changes no cost. The recipe's
-    steps are the rounds. An interrupted job begins anew: what is compared is measured in one process.
+    A step is forward, loss, backward and SGD at a learning rate of zero, on noise, because the content of a picture does not change the
+    cost. The recipe's steps are the rounds. An interrupted job starts again, because both networks must be measured in one process.
     """
     recipe, runtime, task = recipe_of(job), job.runtime, job.task
     assert isinstance(task, specs.Speed)
@@ -55,7 +55,7 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
         progress.write("speed", step=max(0, index - WARM + 1))
     counted = [found[WARM:] for found in seconds]
     metrics = {"seconds": counted, "threads": torch.get_num_threads(), "batch_size": recipe.batch_size}
-    # For whoever plans, a step is a round.
+    # For forecasts, a step is a round.
     data = {"status": "noise", "set": "noise", "detail": f"{recipe.batch_size} pictures of {task.shape[1]} x {task.shape[2]} pixels"}
     return {"metrics": metrics, "data": data, "timing": {"steps": rounds, "step_seconds": sum(map(sum, counted)) / rounds}}
 

@@ -1,4 +1,4 @@
-"""Stages: the weights that a job starts from, another job's or a file's, and what is said of them."""
+"""Stages: start weights of a job, from another job or a file, and the record of them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,11 @@ State = Mapping[str, Tensor]
 
 
 def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
-    """Give a network the weights that its job starts from, and say which; None where it starts from random ones, as in a probe.
+    """Load a job's start weights into its network and return a record of them; None if it keeps random weights, as in a probe.
 
     Raises:
-        ValueError: they cannot be had, or are not those of such a network.
+        FileNotFoundError: The weights are missing.
+        ValueError: The weights cannot be read, or do not fit the network.
     """
     start = job.start
     if start is None or job.runtime.probe:
@@ -47,16 +48,16 @@ def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
 
 
 def fill(network: nn.Module, state: State, start: Start, source: str) -> list[str]:
-    """Fill a network with weights, and return the names of what it did not take.
+    """Load weights into a network; return the names of its weights that stay random.
 
     Args:
-        network: that is to have them.
-        state: by the source's names.
-        start: which are fresh, unused, renamed.
-        source: its name, for people.
+        network: Network that takes the weights.
+        state: Weights by the source's names.
+        start: Stage with the names of fresh, unused and renamed weights.
+        source: Name of the source, for messages.
 
     Raises:
-        ValueError: something is missing, left over or of another shape, or a name that the stage gives means nothing.
+        ValueError: A weight is missing, left over or of another shape, or a name in the stage matches no weight.
     """
     own = network.state_dict()
     kept = {name: value for name, value in state.items() if not _within(name, start.unused)}
@@ -64,44 +65,44 @@ def fill(network: nn.Module, state: State, start: Start, source: str) -> list[st
     if len(taken) < len(kept):
         targets = [_renamed(name, start.renamed) for name in kept]
         twice = next(name for name in targets if targets.count(name) > 1)
-        raise ValueError(f"Expected `renamed` of the stage from {source} to give every weight a name of its own, but got `{twice}` twice.")
+        raise ValueError(f"Expected `renamed` of the stage from {source} to give every weight a different name, but got `{twice}` twice.")
     fresh = sorted(name for name in own if _within(name, start.fresh))
     taken = {name: value for name, value in taken.items() if name not in fresh}
-    # Of tensors that share their memory a file of safetensors has one.
+    # A safetensors file contains only one of the tensors that share memory.
     there = {own[name].data_ptr() for name in taken if name in own}
     missing = [name for name in own if name not in taken and name not in fresh and own[name].data_ptr() not in there]
     left = [name for name in taken if name not in own]
     if missing or left:
         said = [f"{_listed(names)} {what}" for names, what in ((missing, "missing"), (left, "left over")) if names]
         raise ValueError(
-            f"Expected the weights of {source} to be those of {type(network).__name__}, but {' and '.join(said)}; "
+            f"Expected the weights of {source} to fit {type(network).__name__}, but {' and '.join(said)}; "
             "name them in the stage's `fresh`, `unused` or `renamed`."
         )
     for name, value in taken.items():
         if own[name].shape != value.shape:
             raise ValueError(
                 f"Expected `{name}` of {source} to have the network's shape {tuple(own[name].shape)}, but got {tuple(value.shape)}; "
-                "name it in the stage's `fresh` where it is to be learned anew."
+                "name it in the stage's `fresh` to learn it anew."
             )
     for field, names, known in (("fresh", start.fresh, own), ("unused", start.unused, state)):
         for name in names:
             if not any(_within(each, (name,)) for each in known):
-                raise ValueError(f"Expected `{field}` of the stage from {source} to name weights that there are, but got '{name}'.")
+                raise ValueError(f"Expected `{field}` of the stage from {source} to name existing weights, but got '{name}'.")
     network.load_state_dict(taken, strict=False)
     return fresh
 
 
 def unfinished(job: Job, store: Store) -> bool:
-    """Whether what a job starts from is not done: it was stopped on the way, or started so itself."""
+    """Return whether a job starts from an unfinished job: one that was stopped, or that itself started from such a job."""
     return any(not store.run(parent).done for parent in job.parents)
 
 
 def preprocessing(job: Job, data: Any) -> Callable[[Tensor], Tensor] | None:
-    """Return how pictures are brought to a network whose first weights saw them otherwise than the data has them, or None.
+    """Return a function from the data's preprocessing to that of the first weights, or None if they are equal.
 
     Args:
-        job: whose start says it.
-        data: the datamodule; `mean` and `std`, of values from 0 to 1, say how it normalises, ImageNet's where it has none.
+        job: Job with the start weights.
+        data: Datamodule; its `mean` and `std`, of values from 0 to 1, give its normalisation. Without them it is that of ImageNet.
     """
     weights = job.weights
     if weights is None or weights.preprocessing == _of_data(data):
@@ -110,7 +111,7 @@ def preprocessing(job: Job, data: Any) -> Callable[[Tensor], Tensor] | None:
 
 
 def _seen(source: Preprocessing, target: Preprocessing, image: Tensor) -> Tensor:
-    """Bring pictures B 3 H W from one preprocessing to another."""
+    """Convert pictures B 3 H W from one preprocessing to another."""
     (mean, std), (less, over) = (
         (image.new_tensor(each.mean).view(-1, 1, 1), image.new_tensor(each.std).view(-1, 1, 1)) for each in (source, target)
     )
@@ -130,15 +131,15 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[State, dict[str, Any]]
     run = store.run(source)
     if not run.done:
         return _of_checkpoint(run, job)
-    if not run.weights.exists():  # as after `runs import`
-        raise FileNotFoundError(f"Expected the weights of {source.name} in {run.weights}, but got none; `runs rerun` it to have them.")
+    if not run.weights.exists():  # for example after `runs import`
+        raise FileNotFoundError(f"Expected the weights of {source.name} in {run.weights}, but got none; train it again with `runs rerun`.")
     result = run.result or {}
     record = {"job": source.name, "data": result.get("data"), "start": result.get("start")}
     return read(run.weights), record
 
 
 def _of_checkpoint(run: Run, job: Job) -> tuple[State, dict[str, Any]]:
-    """Return the weights of a training that was stopped on the way: to try a stage, not to have a result of it."""
+    """Return the weights of a stopped training, to try a stage without a result."""
     path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after else None
     if path is None:
         raise FileNotFoundError(f"Expected {run.name}, which {job.slug} starts from, to be done, but it is {run.state}; run it first.")
@@ -165,19 +166,19 @@ def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[Stat
 
 
 def read(path: Path) -> State:
-    """Read a file of weights, of safetensors or saved by torch.
+    """Read a weight file that safetensors or torch saved.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: The file cannot be read.
     """
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
         try:
             state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:  # older files, torchvision's VGG-16 among them, are no zip archives, which alone can be mapped
+        except RuntimeError:  # older files, for example torchvision's VGG-16, are not zip archives; only those can be mapped
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of whatever kind: pickle, zip, mmap, safetensors
+    except Exception as error:  # of any kind: pickle, zip, mmap, safetensors
         raise ValueError(
             f"Expected {path} to be weights saved by torch or safetensors, but it cannot be read; get the file again."
         ) from error

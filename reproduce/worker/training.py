@@ -1,4 +1,4 @@
-"""Training and evaluation in a job's own process. Lightning, the modules and the datamodules are imported by such modules alone."""
+"""Training and evaluation in a worker process. Only such modules import Lightning, the LightningModules and the datamodules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from reproduce.worker.checkpoints import checkpoints, latest_checkpoint, step_of
 
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
-    """Build the Trainer of a job, with everything that a resumed run needs to be the undisturbed one."""
+    """Build the Trainer of a job, with everything that makes a resumed run equal to an uninterrupted one."""
     runtime, folder = job.runtime, run.folder / "checkpoints"
     several, unfinished = runtime.world > 1, job.recipe is None and stages.unfinished(job, Store(run.folder.parent))
     return pl.Trainer(
@@ -50,15 +50,15 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep from the log what is no news in a job of ours."""
+    """Keep expected messages and warnings out of the log."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # One process reads packed arrays; workers would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
+        # One process reads packed arrays; worker processes would only copy them: https://lightning.ai/docs/pytorch/stable/advanced/speed.html
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # nothing is validated: own data may have none
-        warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")  # lines go by steps, whatever an epoch has
-        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # that is what resuming means
+        warnings.filterwarnings("ignore", message=".*have no `val_dataloader`.*")  # no validation: a user's data may have no such loader
+        warnings.filterwarnings("ignore", message=".*is smaller than the logging interval.*")  # lines are per step, not per epoch
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")  # expected in a resumed run
         # Lightning 2.6 and torch's pytree: https://github.com/Lightning-AI/pytorch-lightning/issues/21326
         warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
         yield
@@ -66,17 +66,17 @@ def quiet() -> Iterator[None]:
 
 @quiet()
 def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | None:
-    """Train and evaluate, or without a recipe evaluate alone.
+    """Train and evaluate; without a recipe only evaluate.
 
     Returns:
-        What was measured, or None where no result can be had yet: the training was stopped to be resumed, or what it starts from was.
+        Measurements, or None if there is no result yet, because this training or the job that it starts from was stopped before its end.
     """
     steps = job.recipe.steps if job.recipe else 0
     if not (steps or job.start or job.runtime.probe):
         raise ValueError(f"Expected `recipe` or `start` in the job {job.slug}, but got neither: there is nothing to evaluate.")
     progress, logger = Progress(run.folder / "progress.json", steps), JsonLines(run.folder / "metrics.jsonl", mirror)
     trainer = build_trainer(job, run, progress, logger)
-    trainer.strategy.setup_environment()  # from here on ranks can talk, and know which of them writes files
+    trainer.strategy.setup_environment()  # from here on ranks can communicate, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
     task, data = build_task(job), build_data(job, progress.aligned)
@@ -108,17 +108,17 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
 
 
 def _forget_unfinished(trainer: pl.Trainer, run: Run) -> None:
-    """Begin anew where a run started from weights that were not done: what came of them is no part of any result."""
+    """Delete what a run computed from the weights of an unfinished job, because it must not be part of a result."""
     if trainer.is_global_zero and (read_json(run.folder / "start.json") or {}).get("unfinished"):
         if (run.folder / "checkpoints").exists():
-            shutil.rmtree(run.folder / "checkpoints")  # an error here is one: what cannot be removed would be gone on from
+            shutil.rmtree(run.folder / "checkpoints")  # an error must stop the job: it would resume from what cannot be removed
         (run.folder / "metrics.jsonl").unlink(missing_ok=True)
         (run.folder / "start.json").unlink()
     trainer.strategy.barrier()
 
 
 def _note_start(trainer: pl.Trainer, run: Run, record: dict[str, Any] | None) -> None:
-    """Write down what a run starts from, before its first step."""
+    """Write the record of the start weights before the first step."""
     if trainer.is_global_zero and record is not None:
         write_atomically(run.folder / "start.json", json.dumps(record, indent=1))
 
@@ -132,13 +132,13 @@ def _measured(task: Any, data: pl.LightningDataModule, spec: specs.Data) -> dict
 
 
 def provenance_of(data: pl.LightningDataModule, spec: specs.Data) -> dict[str, Any]:
-    """Return what a result says of the data that was read for it."""
+    """Return the provenance of the data, for a result."""
     vouch = getattr(data, "vouch", Vouch("own", "the user's own"))
     return dataclasses.asdict(vouch) | {"set": spec.title, "fingerprint": getattr(data, "fingerprint", getattr(spec, "fingerprint", ""))}
 
 
 def describe(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
-    """Compute a network's sizes without its numbers."""
+    """Compute a network's sizes without the values of its weights."""
     assert isinstance(job.task, specs.Describe)
     with torch.device("meta"):
         network = build_network(job.network)

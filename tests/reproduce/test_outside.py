@@ -155,8 +155,8 @@ def test_a_killed_command_goes_on_to_equal_numbers(ran: tuple[Path, Any], tmp_pa
 def test_a_staged_table_can_be_tried_in_two_steps(ran: tuple[Path, Any], tmp_path: Path) -> None:
     tried = cells(reproduce(tmp_path, *TABLE, "--stop-after", "2", "--format", "json", code=1).stdout)
     assert tried["coarse", "mae"]["reason"].startswith("interrupted: 2 of 60 steps; `")
-    assert tried["fine", "mae"]["reason"].startswith("interrupted: 2 of 60 steps, tried from a start that is not done; `")
-    assert tried["fine-noisy", "mae"]["reason"].startswith("interrupted: tried from a start that is not done; `")
+    assert tried["fine", "mae"]["reason"].startswith("interrupted: 2 of 60 steps, started from an unfinished job; `")
+    assert tried["fine-noisy", "mae"]["reason"].startswith("interrupted: started from an unfinished job; `")
     whole = cells(reproduce(tmp_path, *TABLE, "--format", "json").stdout)
     assert {key: cell["mean"] for key, cell in whole.items()} == {key: cell["mean"] for key, cell in ran[1].items()}
 

@@ -93,7 +93,7 @@ def test_specs_are_known_by_their_papers_name_wherever_the_package_lies(tmp_path
     assert (made.depth, plugins.name_of(type(made))) == (4, "some.Net")
     with pytest.raises(LookupError):
         from_plain({"type": "some.Network2"})
-    with pytest.raises(LookupError, match="Expected the paper other to be known, but it is not; install it, or name its folder by --paper"):
+    with pytest.raises(LookupError, match="Expected the paper other to be known, but it is not; install it, or name its folder with"):
         from_plain({"type": "other.Net"})
 
 
@@ -181,11 +181,14 @@ def test_results_come_from_a_folder_too(tmp_path: Path) -> None:
 WRONG: dict[str, tuple[str | None, str]] = {
     "no folder": (None, "Expected --paper to be a folder with a pyproject.toml, but got {folder} (No such file or directory)."),
     "no TOML": ("x = [", "Expected {folder}/pyproject.toml to be TOML, but it is not ("),
-    "no paper": ("[project]\nname = 'a'\n", 'to name a paper under [project.entry-points."reproduce.papers"], as `short_name = "package"`'),
+    "no paper": (
+        "[project]\nname = 'a'\n",
+        'to declare a paper under [project.entry-points."reproduce.papers"], as `short_name = "package"`',
+    ),
     "a name with capitals": (f'{ENTRY}Some = "some_paper"\n', "but got {{'Some': 'some_paper'}}."),
     "no package": (
         f'{ENTRY}some = "no_such_package"\n',
-        "to be the package `no_such_package`, but there is none; correct its entry point.",
+        "to be the package `no_such_package`, but it does not exist; correct its entry point.",
     ),
 }
 
@@ -206,8 +209,8 @@ def test_a_wrong_folder_is_one_sentence(name: str, tmp_path: Path, capsys: pytes
 
 BROKEN = {
     "code that fails": ("1 / 0\n", "`some_paper` fails: ZeroDivisionError: division by zero."),
-    "no tables": ("", "to have `TABLES`, a tuple of tables, but it has not."),
-    "a table that is not mapped": ("TABLES = ()\n", "to have some.table1, which paper.toml declares, but it has not."),
+    "no tables": ("", "to have `TABLES`, a tuple of tables, but it does not."),
+    "a table that is not mapped": ("TABLES = ()\n", "to have some.table1, which paper.toml declares, but it does not."),
 }
 
 
@@ -225,7 +228,7 @@ def test_a_broken_paper_is_one_sentence_and_the_others_go_on(name: str, tmp_path
 def test_two_distributions_of_one_paper_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     entries = [importlib.metadata.EntryPoint("some", package, plugins.GROUP) for package in ("one", "other")]
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: entries)
-    with pytest.raises(ValueError, match=r"Expected one paper of the name some, but .* have one; remove either"):
+    with pytest.raises(ValueError, match=r"Expected one paper with the name some, but .* both have one; remove one"):
         plugins.plugins()
 
 

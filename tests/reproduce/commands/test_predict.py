@@ -183,8 +183,8 @@ def test_wrong_input_is_one_sentence(
     shutil.copy(picture, twin)
     some = str(picture)
     cases = {
-        ("nothing", some): f"a run in {store.root}, or how one run's name begins, but 'nothing' is none; ",
-        ("tiny", some): f"begins, but 'tiny' begins 4 runs ({one.name}, ",
+        ("nothing", some): f"a run in {store.root}, or the beginning of one name, but 'nothing' matches none; ",
+        ("tiny", some): f"one name, but 'tiny' matches 4 runs ({one.name}, ",
         ("tiny-s3", some): "but tiny-s3-",
         ("tiny-s1", some): f"Expected weights.safetensors in the run {other.name}, but it came without",
         ("tiny-s2", some): "weights.safetensors to hold the weights of its run, but it cannot be read: ",

@@ -114,7 +114,7 @@ def test_a_beginning_names_a_run_only_where_one_begins_so(states: dict[str, Run]
     names = sorted(run.name for run in states.values())
     for words in (["remove", "tiny"], ["rerun", "tiny"], ["mirror", "tiny"], ["remove", "tiny", "--failed"]):
         assert main(["runs", *words]) == 2
-        assert f"but 'tiny' begins 4 runs ({', '.join(names)})" in capsys.readouterr().err
+        assert f"but 'tiny' matches 4 runs ({', '.join(names)})" in capsys.readouterr().err
     assert all(run.folder.exists() for run in states.values())
     assert main(["runs", "rerun", "tiny-s0"]) == 0
     assert {state for state, run in states.items() if not run.folder.exists()} == {"done"}
@@ -201,10 +201,10 @@ def test_results_travel_without_weights_and_count_as_done(
     assert [line.value for line in measure([cell], other, "demo", "it")] == [0.5]
     # Again, and over a result of its own.
     assert main(["runs", "import", "results.tar.gz", "--runs-dir", "other"]) == 0
-    assert "it is here already" in capsys.readouterr().out
+    assert "the same result is here already" in capsys.readouterr().out
     other.run(tiny(seed=0)).finish(RESULT | {"metrics": {"f_score": 0.7}})
     assert main(["runs", "import", "results.tar.gz", "--runs-dir", "other"]) == 0
-    assert "a result of its own is here, and is kept" in capsys.readouterr().out
+    assert "another result is here and is kept" in capsys.readouterr().out
     assert other.run(tiny(seed=0)).result == RESULT | {"metrics": {"f_score": 0.7}}
 
 
@@ -245,7 +245,7 @@ def test_an_archive_of_anything_else_is_refused_whole(name: str, states: dict[st
 def test_a_run_under_another_name_is_refused(states: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     archive_of({f"{states['todo'].name}/job.json": (states["done"].folder / "job.json").read_bytes()})
     assert main(["runs", "import", "bad.tar.gz", "--runs-dir", "new"]) == 2
-    assert "is not one" in capsys.readouterr().err
+    assert "is incomplete or misnamed" in capsys.readouterr().err
 
 
 def test_an_imported_job_names_no_folder_of_its_sender(states: dict[str, Run]) -> None:

@@ -109,7 +109,7 @@ def test_an_evaluation_has_the_trainings_weights_and_only_what_differs() -> None
     assert (other.recipe, other.slug, other.evaluates, other.trains) == (None, "eval", True, False)
     assert (other.network, other.data) == (replace(training.network, dilation=4), replace(training.data, evaluate="train"))
     assert other.digest not in (training.digest, evaluation(training, "eval", dilation=4, evaluate="train").digest)
-    with pytest.raises(ValueError, match="Expected AdaptiveVGG or VOC to have `stride`, but neither has"):
+    with pytest.raises(ValueError, match="Expected AdaptiveVGG or VOC to have `stride`, but neither has it"):
         evaluation(training, "eval", stride=8)
 
 

@@ -244,7 +244,7 @@ def test_an_own_row_is_evaluated_as_the_columns_are_through_its_own_training(her
 
 
 def test_data_of_ones_own_is_refused_for_steps_in_parts(tiny: Callable[..., Job]) -> None:
-    expected = "Expected `accumulate` of tiny to be 1 with OwnData, which does not share out a step's batch, but got 2."
+    expected = "Expected `accumulate` of tiny to be 1 with OwnData, which does not split a step's batch, but got 2."
     with pytest.raises(ValueError, match=f"^{expected}$"):
         build_data(tiny(data=OwnData("Data"), accumulate=2))
 

@@ -72,7 +72,7 @@ def test_a_job_that_would_go_beyond_the_limit_is_not_begun(store: Store, tiny: C
     statuses = {status.job.name: status for status in run([short, long, endless, unknown], store, launcher, limit=limit)}
     # What no whole limit could hold is worked on, or it would never be done.
     assert launcher.submitted == [short.name, endless.name, unknown.name]
-    assert (statuses[long.name].phase, statuses[long.name].reason) == ("stopped", "it would go beyond the time limit")
+    assert (statuses[long.name].phase, statuses[long.name].reason) == ("stopped", "it would exceed the time limit")
     assert limit.used
 
 

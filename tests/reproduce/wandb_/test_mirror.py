@@ -268,7 +268,7 @@ def test_a_job_does_without_wandb_where(name: str, tmp_path: Path, tiny: Callabl
     assert run.state == "done"
     assert len(run.curve) == 13
     (sentence,) = [line for line in printed.splitlines() if "wandb" in line]
-    assert sentence.startswith(f"wandb is left out from here on ({expected}")
+    assert sentence.startswith(f"wandb is switched off from here on ({expected}")
 
 
 @pytest.mark.slow
@@ -283,7 +283,7 @@ def test_without_a_login_nothing_is_asked_nor_waited_for(tmp_path: Path, tiny: C
             subprocess.run([sys.executable, "-c", script], stdin=stdin, stdout=printed, stderr=stdin, timeout=60, check=True)
     assert run.state == "done"
     assert time.monotonic() - started < mirror.INIT_SECONDS
-    assert "wandb is left out from here on (UsageError: No API key configured" in (run.folder / "printed").read_text()
+    assert "wandb is switched off from here on (UsageError: No API key configured" in (run.folder / "printed").read_text()
 
 
 def test_a_wandb_that_fails_is_asked_no_more(
@@ -296,7 +296,7 @@ def test_a_wandb_that_fails_is_asked_no_more(
         mirrored.begin()
         mirrored.line({"step": 0})
         mirrored.end()
-    assert capsys.readouterr().out.count("wandb is left out") == 1
+    assert capsys.readouterr().out.count("wandb is switched off") == 1
 
 
 def test_off_and_other_ranks_do_not_import_it(tmp_path: Path, tiny: Callable[..., Job], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -335,7 +335,7 @@ REFUSED = {
     "no run": (["runs", "mirror"], "Expected NAME after `runs mirror`"),
     "a run that is not there": (
         ["runs", "mirror", "x"],
-        "Expected the name of a run in runs, or how one run's name begins, but 'x' is none",
+        "Expected the name of a run in runs, or the beginning of one name, but 'x' matches none",
     ),
 }
 

@@ -182,7 +182,7 @@ def test_a_rank_that_is_killed_or_terminated_ends_the_job_which_goes_on(
 
     run, code = disturb(22, lambda _, ranks: os.kill(ranks[1], signal.SIGKILL))
     assert code == 1
-    assert "A rank was ended by signal 9" in (run.folder / "log.txt").read_text()
+    assert "A rank was killed by signal 9" in (run.folder / "log.txt").read_text()
     run, code = disturb(42, lambda _, ranks: os.kill(ranks[0], signal.SIGKILL))
     assert code == 1
     disturb(62, lambda job, _: os.kill(job, signal.SIGKILL))

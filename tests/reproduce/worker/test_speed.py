@@ -142,7 +142,7 @@ def test_without_the_parents_weights_the_run_says_so(store: Store, measured: Job
     assert run.error == f"Expected {parent.name}, which speed starts from, to be done, but it is todo; run it first."
     finished(parent, store)
     assert work(run.folder) == 1
-    assert "`runs rerun` it to have them" in run.error
+    assert "train it again with `runs rerun`" in run.error
 
 
 def test_what_cannot_be_measured_is_refused(store: Store, measured: Job) -> None:

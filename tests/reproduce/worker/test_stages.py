@@ -81,13 +81,13 @@ def test_tied_weights_need_to_be_there_once() -> None:
             Start(SOURCE, fresh=("heads",)),
             (),
             (),
-            "Expected `fresh` of the stage from a run to name weights that there are, but got 'heads'",
+            "Expected `fresh` of the stage from a run to name existing weights, but got 'heads'",
         ),
         (
             Start(SOURCE, unused=("tail",)),
             (),
             (),
-            "Expected `unused` of the stage from a run to name weights that there are, but got 'tail'",
+            "Expected `unused` of the stage from a run to name existing weights, but got 'tail'",
         ),
         (Start(SOURCE, fresh=("hea",)), (), (), "but got 'hea'"),
     ],
@@ -199,7 +199,7 @@ def test_two_weights_of_one_name_are_refused(names: tuple[str, ...], renamed: tu
     ours = network(0)
     state = {name: value for name, value in network(1).state_dict().items() if not name.startswith("body.")}
     state |= {f"{name}.{part}": getattr(ours.body, part).detach() for name in names for part in ("weight", "bias")}
-    expected = "Expected `renamed` of the stage from a run to give every weight a name of its own, but got `body.weight` twice."
+    expected = "Expected `renamed` of the stage from a run to give every weight a different name, but got `body.weight` twice."
     with pytest.raises(ValueError, match=f"^{expected}$"):
         stages.fill(ours, state, Start(SOURCE, renamed=renamed), "a run")
 
@@ -213,7 +213,7 @@ def test_files_of_torch_before_zip_archives_are_read(tmp_path: Path) -> None:
 def test_a_stage_is_of_a_training_and_names_are_several(tiny: Callable[..., Job]) -> None:
     with pytest.raises(ValueError, match=r"Expected `source` of a stage to be a training or a file, but evaluated-s0-.* only evaluates"):
         Start(evaluation(tiny(), "evaluated"))
-    with pytest.raises(ValueError, match=r"Expected `fresh` of a stage to be several names, \('head',\) say, but got 'head'"):
+    with pytest.raises(ValueError, match=r"Expected `fresh` of a stage to be a tuple of names such as \('head',\), but got 'head'"):
         Start(tiny(), fresh="head")  # type: ignore[arg-type]
 
 
@@ -278,9 +278,9 @@ def test_a_stage_can_be_tried_from_a_stopped_one_and_leaves_nothing_behind(tmp_p
     reasons = [line.reason for line in measure(cells, tried, "demo", "run")]
     assert reasons == [
         "2 of 12 steps; `run` goes on",
-        "2 of 12 steps, tried from a start that is not done; `run` goes on",
-        "2 of 2 steps, tried from a start that is not done; `run` goes on",
-        "tried from a start that is not done; `run` goes on",
+        "2 of 12 steps, started from an unfinished job; `run` goes on",
+        "2 of 2 steps, started from an unfinished job; `run` goes on",
+        "started from an unfinished job; `run` goes on",
     ]
     for store in (whole, tried):
         for job in chain(0):
