@@ -18,14 +18,14 @@ USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR
 def parser() -> Parser:
     """Return the parser of this command."""
     result = Parser(prog="python -m reproduce predict", usage=USAGE, description="Segment pictures with a finished run.")
-    result.add_argument("run", metavar="RUN", help="a run's folder, its name in the runs folder, or how that name begins")
+    result.add_argument("run", metavar="RUN", help="folder of a run, its name in the runs folder, or the beginning of that name")
     result.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, such as JPEGs or PNGs")
-    result.add_argument("--output", type=Path, default=Path("predictions"), help="folder of what is written (default predictions)")
+    result.add_argument("--output", type=Path, default=Path("predictions"), help="folder for the output files (default predictions)")
     return add_runs_dir(result)
 
 
 def main(words: Sequence[str]) -> int:
-    """Write two files for each picture: the picture beside its overlay and legend, and the mask."""
+    """Write two files per picture: the picture beside its overlay and legend, and the mask."""
     options = parser().parse_args(words)
     folder = Path(options.run)
     run = Run(folder.resolve()) if (folder / "job.json").exists() else find(Store(options.runs_dir), options.run)
@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     stems = [image.stem for image in options.images]
     for stem in stems:
         if stems.count(stem) > 1:
-            raise UsageError(f"Expected every IMAGE to have a name of its own, but got '{stem}' twice: segment them one by one.")
+            raise UsageError(f"Expected every IMAGE to have a unique name, but got '{stem}' twice: segment them one by one.")
     segmenter = worker.prediction.load_segmenter(job, run.weights)
     for image in options.images:
         picture = figures.overlay.read_picture(image)
@@ -58,10 +58,10 @@ def main(words: Sequence[str]) -> int:
 
 
 def usable(run: Run) -> Job:
-    """Return the job of a run that has weights to segment with.
+    """Return the job of a run whose weights can segment pictures.
 
     Raises:
-        UsageError: it segments nothing, is not done, or came without its weights.
+        UsageError: The run does not segment, is not done, or has no weights.
     """
     try:
         job: Job = from_plain(read_json(run.folder / "job.json"))
@@ -72,7 +72,7 @@ def usable(run: Run) -> Job:
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to go on.")
     if job.recipe is None and job.parents:
-        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another; name {job.parents[0].name}.")
+        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another run; name {job.parents[0].name}.")
     if not run.weights.exists():
-        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
+        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it is missing: copy it from where the run was made.")
     return job
