@@ -102,7 +102,7 @@ def check(options: argparse.Namespace) -> None:
             raise UsageError(f"Expected --{name.replace('_', '-')} to be a positive integer, but got {value}.")
     if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise UsageError(
-            f"Expected MASTER_ADDR and MASTER_PORT, where machines meet, in the environment for --num-nodes {options.num_nodes}; set them."
+            f"Expected MASTER_ADDR and MASTER_PORT in the environment for --num-nodes {options.num_nodes}, so that machines meet; set them."
         )
     if options.max_hours is not None and not 0 < options.max_hours < math.inf:
         raise UsageError(f"Expected --max-hours to be a positive number of hours, but got {options.max_hours:g}.")
