@@ -91,7 +91,9 @@ def fetch(download: Download, target: Path, source: Path | None = None) -> None:
             shutil.copyfile(partial.name, f"{partial.name}.whole")
             Path(f"{partial.name}.whole").replace(target)
             return
-    raise UsageError(f"Expected to get {target.name}, but failed: {'; '.join(failures)}; get it yourself and name it by --from.")
+    raise UsageError(
+        f"Expected to get {target.name}, but every address failed: {'; '.join(failures)}; get it yourself and name it by --from."
+    )
 
 
 def _copy(stream: IO[bytes], file: IO[bytes], name: str) -> None:

@@ -99,7 +99,7 @@ def read_rows(path: Path, published: Job) -> list[OwnRow]:
 
 
 def _job(row: OwnRow, published: Job) -> Job:
-    """Return a row's job; it inherits every field that the row does not set from the published job."""
+    """Return a row's job; it has the fields that the row sets, and the published job's fields otherwise."""
     given = {name: value for name in ("network", "recipe", "data") if (value := getattr(row, name)) is not None}
     job = replace(published, **given)
     # The published start weights fit only a network of the same type as the published one, whatever its arguments.

@@ -157,7 +157,7 @@ def _measured(samples: list[Sample], values: tuple[tuple[float, ...], ...]) -> M
 
 
 def _by_seed(texts: Mapping[int, str], seeds: int) -> tuple[str, ...]:
-    """Return each text once, after the seeds that it applies to; without seeds if it applies to all."""
+    """Return each text once, preceded by its seeds unless it applies to all seeds."""
     groups: dict[str, list[int]] = {}
     for seed, text in texts.items():
         groups.setdefault(text, []).append(seed)

@@ -27,7 +27,7 @@ class Sample:
         reason: Reason why there is no number, or why it is not comparable with the printed one.
         job: Name of the run; empty if the number is arithmetic on printed numbers.
         data: Data of the measurement, in words.
-        verified: Whether the data, and the data of all earlier stages, is the set that its name says.
+        verified: Whether the data, and the data of all earlier stages, is what its name says.
         device: Device of the measurement.
         audit: See `Cell`.
         row: Label of a row that the paper lacks.
@@ -176,7 +176,7 @@ def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
 
 
 def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
-    """Return whether the data of a run, and of all runs that its weights come from, is the set that its name says."""
+    """Return whether the data of a run, and of all runs that its weights come from, is what its name says."""
     if data and data["status"] not in ("verified", "counts", "noise"):
         return False
     return not start or "job" not in start or bool(start.get("data") and _vouched(start["data"], start.get("start")))
