@@ -1,4 +1,4 @@
-"""The command line: the verb in the first place, or tables to run."""
+"""The command line: first a verb, or tables to run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from reproduce import plugins
 from reproduce.commands.options import UsageError
 
-# A verb's module is imported when it is called, so that listing and showing stay quick.
+# The module of a verb is imported only when the verb is called, so that listing and showing stay fast.
 VERBS = ("show", "plan", "predict", "export", "prepare", "runs", "dashboard", "job")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 1 where a cell failed or is missing, 2 for wrong input, 130 after Ctrl-C."""
+    """Run the command line and return its exit code: 0, 1 if a cell failed or is missing, 2 for wrong input, 130 after Ctrl-C."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     verb = words.pop(0) if words and words[0] in VERBS else "run"
     try:
@@ -24,11 +24,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (UsageError, ValueError, FileNotFoundError, PermissionError) as error:
         print(" ".join(str(error).split()), file=sys.stderr)
         return 2
-    except BrokenPipeError:  # whoever read has seen enough: `show table1 | head`
+    except BrokenPipeError:  # the reader closed the pipe, as in `show table1 | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("Stopped; what was computed is kept, and the same command goes on.", file=sys.stderr)
+        print("Stopped; what was computed is kept, and the same command resumes.", file=sys.stderr)
         return 130
     except Exception as error:
         said = plugins.blamed(error)

@@ -1,4 +1,4 @@
-"""Tables as DataFrames, for notebooks and papers of one's own."""
+"""Tables as DataFrames, for notebooks and your own papers."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ def results(
     runs_dir: str | Path = "runs",
     papers: Iterable[str | Path] = (),
 ) -> pd.DataFrame:
-    """Return the cells of a table, measured next to published, from stored runs; nothing is run.
+    """Return the cells of a table, measured beside published, from stored runs; nothing is run.
 
     Args:
-        table: `table1` or `paper.table1`.
-        profile: as on the command line.
-        data_root: folder of the data sets; the demo needs none.
-        seeds: runs of each training.
-        runs_dir: where runs are kept.
-        papers: folders of papers, beside the installed ones.
+        table: Name such as `table1` or `paper.table1`.
+        profile: Profile, as on the command line.
+        data_root: Folder of the data sets; the demo needs none.
+        seeds: Number of runs per training.
+        runs_dir: Folder of the runs.
+        papers: Folders of papers that are not installed.
 
     Returns:
-        A line a cell, with the keys of the json's cells as columns; numbers as floats, several in one cell as lists.
+        One line per cell, with the keys of the json's cells as columns; numbers are floats, several numbers in one cell are lists.
 
     Raises:
-        ValueError: there is no such table, or no such profile.
-        DataError: the data root lacks the table's data set.
+        ValueError: No such table or profile exists.
+        DataError: The data root lacks the table's data set.
     """
     import pandas as pd
 

@@ -1,1 +1,1 @@
-"""The verbs of the command line, a module each with a `main(words)` that returns an exit code."""
+"""Verbs of the command line, one module per verb, with a `main(words)` that returns an exit code."""

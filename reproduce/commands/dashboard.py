@@ -1,4 +1,4 @@
-"""`python -m reproduce dashboard TABLE...`: a dashboard of the mirrored runs behind tables, for wandb."""
+"""`python -m reproduce dashboard TABLE...`: create a wandb dashboard of the mirrored runs behind tables."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
 
 
 def parser() -> Parser:
-    """Return the parser: what chooses tables, and where the dashboard goes."""
+    """Return the parser, with the options that choose tables and the destination of the dashboard."""
     parser = add_project(table_parser("dashboard"))
-    parser.add_argument("--wandb-entity", default="", metavar="NAME", help="user or team of wandb's (default: whoever is logged in)")
+    parser.add_argument("--wandb-entity", default="", metavar="NAME", help="wandb user or team (default: the logged-in user)")
     instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--output", type=Path, metavar="FILE", help="write the dashboard's json there instead of to wandb")
-    instead.add_argument("--dry-run", action="store_true", help="print the dashboard's json instead")
+    instead.add_argument("--output", type=Path, metavar="FILE", help="write the dashboard's json to FILE, do not upload it")
+    instead.add_argument("--dry-run", action="store_true", help="print the dashboard's json, do not upload it")
     return parser
 
 
 def main(words: Sequence[str]) -> int:
-    """Make the dashboard of tables; without an account, only its json."""
+    """Create the dashboard of tables, or only its json, which needs no account."""
     options = parser().parse_args(words)
     if not options.tables:
         raise UsageError(f"Expected a table after `dashboard`, but got none; it can be {', '.join(table_ids())}.")
@@ -49,7 +49,7 @@ def main(words: Sequence[str]) -> int:
             options.output.write_text(wandb_.workspace.serialised(made) + "\n")
         except OSError as error:
             raise UsageError(f"Expected --output to be a file that can be written, but got {options.output} ({error.strerror}).") from error
-        print(f"{options.output}: {len(made.sections)} sections; without --output it goes to wandb.")
+        print(f"{options.output}: {len(made.sections)} sections; without --output, the dashboard is uploaded to wandb.")
     return 0
 
 
@@ -69,15 +69,15 @@ def _described(options: argparse.Namespace) -> Dashboard:
 
 
 def _uploaded(made: Workspace) -> str:
-    """Send a workspace to wandb and return its address."""
+    """Upload a workspace to wandb and return its address."""
     import wandb
 
-    wandb.setup(wandb.Settings(silent=True))  # so that a missing key is an error and no question
+    wandb.setup(wandb.Settings(silent=True))  # so that a missing key raises an error instead of a prompt
     try:
         made.entity = made.entity or str(wandb.Api().default_entity)
         return str(made.save_as_new_view().url)  # type: ignore[no-untyped-call]
-    except Exception as error:  # of whatever kind: network, rights, a project that is not there
+    except Exception as error:  # of any kind: network, permissions, a missing project
         said = " ".join(str(error).split()).rstrip(".")
         raise UsageError(
-            f"Expected wandb to take the dashboard, but got {type(error).__name__} ({said}); --output FILE writes its json instead."
+            f"Expected wandb to accept the dashboard, but got {type(error).__name__} ({said}); --output FILE writes its json instead."
         ) from error

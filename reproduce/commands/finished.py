@@ -14,7 +14,7 @@ from reproduce.specs import Training
 
 def add_run(parser: Parser) -> Parser:
     """Add the argument that names a run."""
-    parser.add_argument("run", metavar="RUN", help="a run's folder, its name in the runs folder, or the beginning of that name")
+    parser.add_argument("run", metavar="RUN", help="folder of a run, its name in the runs folder, or the beginning of that name")
     return parser
 
 
@@ -35,7 +35,7 @@ def finished_training(options: argparse.Namespace) -> tuple[Run, Job]:
     if not run.done:
         raise UsageError(f"Expected RUN to be finished, but {run.name} is {run.state}: run its table again to resume it.")
     if job.recipe is None and job.parents:
-        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another; name {job.parents[0].name}.")
+        raise UsageError(f"Expected RUN to be a training, but {run.name} evaluates the weights of another run; name {job.parents[0].name}.")
     if not run.weights.exists():
-        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it came without: copy it from where the run was made.")
+        raise UsageError(f"Expected weights.safetensors in the run {run.name}, but it is missing: copy it from where the run was made.")
     return run, job

@@ -1,4 +1,4 @@
-"""`python -m reproduce job RUN_DIR`: do one prepared job; what a launcher starts."""
+"""`python -m reproduce job RUN_DIR`: run one prepared job; launchers start this command."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from reproduce.commands.options import Parser
 
 
 def main(words: Sequence[str]) -> int:
-    """Do the job of a run folder."""
-    parser = Parser(prog="python -m reproduce job", description="Do one prepared job; what a launcher starts.")
-    parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="a run's folder, with its job.json")
+    """Run the job of a run's folder."""
+    parser = Parser(prog="python -m reproduce job", description="Run one prepared job; launchers start this command.")
+    parser.add_argument("folder", type=Path, metavar="RUN_DIR", help="folder of a run, with its job.json")
     options = parser.parse_args(words)
     return worker.process.work(options.folder, cluster=True)

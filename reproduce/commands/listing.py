@@ -13,7 +13,7 @@ from reproduce.verdicts.published import load, table_ids
 
 
 def list_tables(options: argparse.Namespace) -> int:
-    """Print every table with its paper, its cells and how many are done."""
+    """Print every table with its paper, its number of cells and how many of them are done."""
     from rich.table import Table as Lines
 
     setting, store = setting_from(options), Store(options.runs_dir)
@@ -24,7 +24,7 @@ def list_tables(options: argparse.Namespace) -> int:
         try:
             cells = table(id).cells(setting)
             done = str(sum(not cell.missing and all(store.run(job).done for job in cell.jobs) for cell in cells))
-        except DataError as error:  # of this table's data set; others may be there
+        except DataError as error:  # this table's data set is missing; others may be there
             lacking.setdefault(str(error), []).append(id)
             cells, done = table(id).cells(replace(setting, data_root=None)), "no data"
         lines.add_row(id, published.paper.short, published.heading, str(len(cells)), done)
@@ -34,5 +34,5 @@ def list_tables(options: argparse.Namespace) -> int:
     for sentence, tables in lacking.items():
         print(f"{', '.join(tables)}: {sentence}")
     seeds = f"{setting.seeds} seed{'s' if setting.seeds > 1 else ''}"
-    print(f"Done: in the profile `{setting.profile}`, {seeds}. `python -m reproduce TABLE` runs and shows one.")
+    print(f"`done` counts cells of the profile `{setting.profile}` with {seeds}. `python -m reproduce TABLE` runs and shows a table.")
     return 0

@@ -1,4 +1,4 @@
-"""Options that commands share, and how they become a setting."""
+"""Options that commands share, and their conversion into a setting."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 USAGE = """python -m reproduce                     list the tables
        python -m reproduce TABLE... [options]  run tables and show them
        python -m reproduce show TABLE...       show without running
-       python -m reproduce plan TABLE...       list the jobs, what they need, and what they will cost
+       python -m reproduce plan TABLE...       list the jobs, what they need, and their forecast cost
        python -m reproduce prepare vgg16       download ImageNet weights into the data root
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
        python -m reproduce export RUN --format onnx|pt2
                                                write a finished run's network to a file
        python -m reproduce runs [list|remove|rerun|export|import|mirror]
-                                               keep house: `python -m reproduce runs --help`
-       python -m reproduce dashboard TABLE...  make wandb's dashboard of mirrored runs
-       python -m reproduce job RUN_DIR         do one prepared job"""
+                                               manage runs: `python -m reproduce runs --help`
+       python -m reproduce dashboard TABLE...  create a wandb dashboard of mirrored runs
+       python -m reproduce job RUN_DIR         run one prepared job"""
 
 
 MOST_SEEDS = 1000
@@ -36,32 +36,34 @@ RUNS = Path("runs")
 
 
 class UsageError(Exception):
-    """A wrong command line, in one sentence."""
+    """An error in the command line; the message is one sentence."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence."""
+    """An argument parser whose error messages are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the sentence for `main` to print."""
+        """Raise a UsageError with the message, which `main` prints."""
         raise UsageError(f"{message[0].upper()}{message[1:]}; `{self.prog} --help` lists the options.")
 
 
 def table_parser(verb: str = "") -> Parser:
-    """Return a parser of tables, and of what is chosen of them: profile, rows, seeds, data, runs."""
+    """Return a parser for the tables and for the choice of profile, rows, seeds, data and runs."""
     parser = Parser(prog=f"python -m reproduce {verb}".rstrip(), usage=USAGE, description="Reproduce published tables, cell by cell.")
-    parser.add_argument("tables", nargs="*", metavar="TABLE", help="such as table1 or paper.table1, or a paper for all of its tables")
-    parser.add_argument("--profile", choices=PROFILES, help="how big: as published, small on real pictures, or a demo on made-up ones")
-    parser.add_argument("--rows", help="only these rows, by their keys, with commas: baseline-8,modified-8")
-    parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add the rows of a Python file of your own")
-    parser.add_argument("--seeds", type=int, default=1, help="runs of each training, seeds 0, 1, ... (default 1)")
-    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"of trainings (default {PRECISIONS[0]})")
+    parser.add_argument(
+        "tables", nargs="*", metavar="TABLE", help="a name such as table1 or paper.table1, or a paper for all of its tables"
+    )
+    parser.add_argument("--profile", choices=PROFILES, help="size: as published, small on real pictures, or a demo on made-up pictures")
+    parser.add_argument("--rows", help="only these rows: keys separated by commas, such as baseline-8,modified-8")
+    parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add your own rows from a Python file")
+    parser.add_argument("--seeds", type=int, default=1, help="number of runs per training, with seeds 0, 1, ... (default 1)")
+    parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"precision of trainings (default {PRECISIONS[0]})")
     parser.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
     return add_runs_dir(parser)
 
 
 class _AddPaper(argparse.Action):
-    """Find the paper of a folder as soon as it is named."""
+    """Add the paper of a folder as soon as the option is parsed."""
 
     def __call__(
         self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option_string: str | None = None
@@ -71,50 +73,50 @@ class _AddPaper(argparse.Action):
 
 
 def data_folder(text: str) -> Path:
-    """Return the path of --data-root; an unset variable gives nothing, which as a path is the current folder."""
+    """Return the path of --data-root; refuse the empty text of an unset variable, whose path would be the current folder."""
     if not text:
         raise UsageError("Expected --data-root to be a folder of data sets, but got ''; correct it, or leave it out for the demo.")
     return Path(text)
 
 
 def add_runs_dir(parser: Parser) -> Parser:
-    """Add the option that says where runs are."""
-    parser.add_argument("--runs-dir", type=_runs_folder, default=RUNS, help="where runs are kept (default runs)")
-    parser.add_argument("--paper", action=_AddPaper, metavar="FOLDER", help="add the paper of a folder to the installed ones")
+    """Add the options for the folder of runs and for the folders of papers."""
+    parser.add_argument("--runs-dir", type=_runs_folder, default=RUNS, help="folder of the runs (default runs)")
+    parser.add_argument("--paper", action=_AddPaper, metavar="FOLDER", help="add the paper in FOLDER to the installed papers")
     return parser
 
 
 def _runs_folder(text: str) -> Path:
-    """Return a folder that exists or could be made."""
+    """Return a folder that exists or can be created."""
     path = Path(text)
     nearest = next(parent for parent in (path, *path.parents) if parent.exists())
     if not text:
         raise UsageError("Expected --runs-dir to be a folder, but got ''; correct it, or leave it out for `runs`.")
     if not nearest.is_dir():
-        raise UsageError(f"Expected --runs-dir to be a folder, but got {path}, and {nearest} is a file; name another.")
+        raise UsageError(f"Expected --runs-dir to be a folder, but got {path}, and {nearest} is a file; name another folder.")
     return path
 
 
 def add_wandb(parser: Parser, modes: tuple[str, ...]) -> Parser:
-    """Add the options of whatever mirrors runs to wandb."""
+    """Add the options of commands that mirror runs to wandb."""
     parser.add_argument("--wandb", choices=modes, default=modes[0], help=f"mirror each run to wandb (default {modes[0]})")
     return add_project(parser)
 
 
 def add_project(parser: Parser) -> Parser:
-    """Add the option that names wandb's project."""
-    parser.add_argument("--wandb-project", default="reproduce", metavar="NAME", help="wandb's project (default reproduce)")
+    """Add the option that names the wandb project."""
+    parser.add_argument("--wandb-project", default="reproduce", metavar="NAME", help="wandb project (default reproduce)")
     return parser
 
 
 def check_project(name: str) -> None:
-    """Refuse the name of a project that wandb refuses."""
+    """Raise a UsageError if wandb would refuse the name of the project."""
     if not name or len(name) > 128 or set(name) & set("/\\#?%:"):
         raise UsageError(f"Expected --wandb-project to be up to 128 characters without / \\ # ? % and :, but got '{name}'.")
 
 
 def setting_from(options: argparse.Namespace) -> Setting:
-    """Check the options and turn them into a setting."""
+    """Check the options and return them as a setting."""
     if not 1 <= options.seeds <= MOST_SEEDS:
         raise UsageError(f"Expected --seeds to be from 1 to {MOST_SEEDS}, but got {options.seeds}.")
     root: Path | None = options.data_root
@@ -132,7 +134,7 @@ def setting_from(options: argparse.Namespace) -> Setting:
 
 
 def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
-    """Return the cells of the rows that were asked for."""
+    """Return the cells of the chosen rows, or of all rows."""
     cells = list(table.cells(setting))
     if setting.own is not None:
         from reproduce.own.rows import own_cells
@@ -148,10 +150,10 @@ def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]
 
 
 def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -> dict[str, list[Cell]]:
-    """Return the chosen cells of tables by their names; of several, those whose data set is missing are left out, and the reason is said.
+    """Return the chosen cells of tables by table name; leave out tables without their data set, and print the reason.
 
     Raises:
-        DataError: no table has its data.
+        DataError: No table has its data set.
     """
     found: dict[str, list[Cell]] = {}
     lacking: dict[str, DataError] = {}
@@ -168,7 +170,7 @@ def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -
 
 
 def print_lines(lines: Lines) -> None:
-    """Print a list; where it does not go to a terminal, no line is broken or cut."""
+    """Print a list; outside a terminal, no line is wrapped or cut."""
     from rich.console import Console
 
     for column in lines.columns:

@@ -1,4 +1,4 @@
-"""`python -m reproduce plan TABLE...`: what a run would do, what it needs, and what it will cost."""
+"""`python -m reproduce plan TABLE...`: list the jobs behind tables, what they need, and their forecast cost."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from reproduce.verdicts.published import resolve_all, table_ids
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs behind chosen cells, each once and what is needed first, with their forecasts.
+    """The jobs behind the chosen cells, each once, after the jobs that it needs, with their forecasts.
 
     Args:
-        jobs: of all chosen cells.
-        missing: by a job's name, what has to be had before it can run.
-        states: by a job's name.
-        forecasts: by a job's name, of those that are not done.
-        slots: jobs at a time.
+        jobs: Jobs of all chosen cells.
+        missing: What is missing before a job can run, by the job's name.
+        states: States, by the job's name.
+        forecasts: Forecasts of the jobs that are not done, by the job's name.
+        slots: Number of jobs at a time.
     """
 
     jobs: list[Job]
@@ -38,14 +38,14 @@ class Plan:
 
 
 def parser() -> Parser:
-    """Return the parser: the options of the command that runs, but not how it shows tables, and one more."""
+    """Return the parser: the options of the command that runs tables, without those that show tables, and --no-probe."""
     result = run.running_parser("plan")
-    result.add_argument("--no-probe", action="store_true", help="do not try a few steps of what no finished run tells the cost of")
+    result.add_argument("--no-probe", action="store_true", help="do not measure a few steps of jobs without a comparable finished run")
     return result
 
 
 def main(words: Sequence[str]) -> int:
-    """Print the plan of tables; the exit code is 1 where a probe failed."""
+    """Print the plan of tables; the exit code is 1 if a probe failed."""
     options = parser().parse_args(words)
     if not options.tables:
         raise UsageError(f"Expected a table after `plan`, but got none; it can be {', '.join(table_ids())}.")
@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _missing(cells: Sequence[Cell]) -> dict[str, str]:
-    """Return what the jobs of cells lack, and with them the jobs that need those."""
+    """Return what is missing for the jobs of cells, by the job's name; what a job lacks, the jobs that need it lack too."""
     missing = {job.name: cell.missing for cell in cells if cell.missing for job in cell.jobs}
     for job in in_order(job for cell in cells for job in cell.jobs):
         for parent in job.parents:
@@ -81,7 +81,7 @@ def _missing(cells: Sequence[Cell]) -> dict[str, str]:
 
 
 def needs(job: Job) -> str:
-    """Return the data and the start weights of a job, in words."""
+    """Return the data and the start weights that a job needs, in words."""
     made = getattr(job.data, "made", None) is not None
     data = [] if job.data is None else [f"made-up {job.data.title}" if made else job.data.title]
     start = [job.start.source.name] if job.start is not None else []
@@ -112,7 +112,7 @@ def _memory(expected: Forecast) -> str:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """Return what is said under the list: the totals, what is missing, how far to trust it."""
+    """Return the sentences under the list: the totals, what is missing, and how costs change during training."""
     todo = [job for job in plan.jobs if plan.states[job.name] != "done"]
     known = [job for job in todo if plan.forecasts.get(job.name, UNKNOWN).seconds is not None]
     counted = f"{len(plan.jobs)} jobs, {len(plan.jobs) - len(todo)} done"
@@ -134,8 +134,8 @@ def _total(plan: Plan, known: Sequence[Job]) -> str:
     device = max(forecast.device for forecast in forecasts)
     scratch = sum(sorted((forecast.scratch for forecast in forecasts), reverse=True)[: plan.slots])
     return (
-        f"In all: {duration(data + seconds)} at {plan.slots} job{'s' if plan.slots != 1 else ''} a time"
-        f"{f', of it {duration(data)} for the data' if data > 1 else ''}; memory {size(sum(forecast.host for forecast in at_once))}"
-        f"{f' and {size(device)} a device' if device else ''}; disk {size(sum(forecast.kept for forecast in forecasts))}"
+        f"In all: {duration(data + seconds)} with {plan.slots} job{'s' if plan.slots != 1 else ''} at a time"
+        f"{f', including {duration(data)} for the data' if data > 1 else ''}; memory {size(sum(forecast.host for forecast in at_once))}"
+        f"{f' and {size(device)} per device' if device else ''}; disk {size(sum(forecast.kept for forecast in forecasts))}"
         f"{f', and {size(scratch)} while they run' if scratch else ''}."
     )

@@ -17,12 +17,12 @@ def parser() -> Parser:
     """Return the parser of this command."""
     result = add_run(Parser(prog="python -m reproduce predict", usage=USAGE, description="Segment pictures with a finished run."))
     result.add_argument("images", nargs="+", type=Path, metavar="IMAGE", help="pictures, such as JPEGs or PNGs")
-    result.add_argument("--output", type=Path, default=Path("predictions"), help="folder of what is written (default predictions)")
+    result.add_argument("--output", type=Path, default=Path("predictions"), help="folder for the output files (default predictions)")
     return add_runs_dir(result)
 
 
 def main(words: Sequence[str]) -> int:
-    """Write two files for each picture: the picture beside its overlay and legend, and the mask."""
+    """Write two files per picture: the picture beside its overlay and legend, and the mask."""
     options = parser().parse_args(words)
     run, job = finished_training(options)
     if not isinstance(job.task, Training) or job.task.scores != "pixels":
@@ -30,7 +30,7 @@ def main(words: Sequence[str]) -> int:
     stems = [image.stem for image in options.images]
     for stem in stems:
         if stems.count(stem) > 1:
-            raise UsageError(f"Expected every IMAGE to have a name of its own, but got '{stem}' twice: segment them one by one.")
+            raise UsageError(f"Expected every IMAGE to have a unique name, but got '{stem}' twice: segment them one by one.")
     segmenter = worker.prediction.load_segmenter(job, run.weights)
     for image in options.images:
         picture = figures.overlay.read_picture(image)

@@ -1,4 +1,4 @@
-"""`python -m reproduce prepare vgg16`: put what may be downloaded into the data root, checked."""
+"""`python -m reproduce prepare vgg16`: download files into the data root, and check them."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reproduce.commands.options import Parser, UsageError, data_folder
 from reproduce.jobs.weights import IMAGENET_VGG16
 
 BLOCK = 2**20
-TIMEOUT = 60.0  # seconds without a byte
+TIMEOUT = 60.0  # seconds without a received byte
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file to be had: from where, to where below the data root, and the first digits of its sha256."""
+    """A file to download: its addresses, its path below the data root, and the first digits of its sha256."""
 
     urls: tuple[str, ...]
     path: str
@@ -39,39 +39,39 @@ DOWNLOADS = {
 
 def parser() -> Parser:
     """Return the parser."""
-    result = Parser(prog="python -m reproduce prepare", description="Put what may be downloaded into the data root, checked.")
+    result = Parser(prog="python -m reproduce prepare", description="Download files into the data root, and check them.")
     result.add_argument("name", metavar="NAME", choices=DOWNLOADS, help=f"one of {', '.join(DOWNLOADS)}")
     result.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
-    result.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take this file instead of downloading")
+    result.add_argument("--from", dest="source", type=Path, metavar="FILE", help="copy this file instead of downloading it")
     return result
 
 
 def main(words: Sequence[str]) -> int:
-    """Download a file, or copy one that is here, and check it."""
+    """Download a file, or copy a local file, and check it."""
     options = parser().parse_args(words)
     root = options.data_root or (Path(os.environ["REPRODUCE_DATA"]) if os.environ.get("REPRODUCE_DATA") else None)
     if root is None or not root.is_dir():
-        raise UsageError(f"Expected --data-root or REPRODUCE_DATA to be a folder, but got {root or 'neither'}; make it first.")
+        raise UsageError(f"Expected --data-root or REPRODUCE_DATA to be a folder, but got {root or 'neither'}; create it first.")
     download = DOWNLOADS[options.name]
     target = root / download.path
     if target.exists() and _digest(target).startswith(download.sha256):
-        print(f"{target} is there.")
+        print(f"{target} exists already.")
         return 0
     fetch(download, target, options.source)
-    print(f"{target} is there, its sha256 as published ({download.sha256}...).")
+    print(f"{target} is ready; its sha256 is the published one ({download.sha256}...).")
     return 0
 
 
 def fetch(download: Download, target: Path, source: Path | None = None) -> None:
-    """Get a file whole and checked, or not at all.
+    """Download or copy a file; write it only if it is complete and its sha256 is right.
 
     Args:
-        download: what.
-        target: where to.
-        source: a copy on this machine; without one the addresses are tried in turn.
+        download: File to download.
+        target: Path to write.
+        source: Copy on this machine; None tries the addresses in turn.
 
     Raises:
-        UsageError: none could be reached, or what came is another file.
+        UsageError: No address could be reached, or the file has another sha256.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     failures = []
@@ -91,11 +91,13 @@ def fetch(download: Download, target: Path, source: Path | None = None) -> None:
             shutil.copyfile(partial.name, f"{partial.name}.whole")
             Path(f"{partial.name}.whole").replace(target)
             return
-    raise UsageError(f"Expected {target.name} from an address, but got none: {'; '.join(failures)}; get it and name it by --from.")
+    raise UsageError(
+        f"Expected to get {target.name}, but every address failed: {'; '.join(failures)}; get it yourself and name it by --from."
+    )
 
 
 def _copy(stream: IO[bytes], file: IO[bytes], name: str) -> None:
-    """Copy block by block, and say how far, on a terminal."""
+    """Copy block by block; on a terminal, print the progress."""
     done = 0
     while block := stream.read(BLOCK):
         file.write(block)

@@ -1,4 +1,4 @@
-"""`python -m reproduce TABLE...`: run the jobs behind tables, and show them."""
+"""`python -m reproduce TABLE...`: run the jobs behind tables, and show the tables."""
 
 from __future__ import annotations
 
@@ -32,19 +32,21 @@ def parser() -> Parser:
 
 
 def running_parser(verb: str = "") -> Parser:
-    """Return the parser of what tables are run with, for the command that runs them and for one that only says how it would."""
+    """Return the parser of the options that run tables, for the command that runs them and for `plan`."""
     result = table_parser(verb)
-    result.add_argument("--jobs", type=int, help="jobs at a time (default: a GPU each, or up to 4 on a processor)")
-    result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="what computes (default auto)")
-    result.add_argument("--devices", type=int, default=1, help="GPUs, or processes on a processor, that share each training (default 1)")
-    result.add_argument("--num-nodes", type=int, default=1, help="machines that share each training (default 1)")
-    result.add_argument("--stop-after", type=int, metavar="STEPS", help="stop each training, resumable, after so many steps")
-    result.add_argument("--max-hours", type=float, metavar="HOURS", help="stop, resumable, before so many hours are over")
+    result.add_argument("--jobs", type=int, help="number of jobs at a time (default: one per GPU, or up to 4 on a processor)")
+    result.add_argument("--accelerator", choices=("auto", "cpu", "cuda"), default="auto", help="kind of device (default auto)")
+    result.add_argument("--devices", type=int, default=1, help="number of GPUs, or of processes on a processor, per training (default 1)")
+    result.add_argument("--num-nodes", type=int, default=1, help="number of machines per training (default 1)")
+    result.add_argument("--stop-after", type=int, metavar="STEPS", help="stop each training after this number of steps; it can be resumed")
+    result.add_argument(
+        "--max-hours", type=float, metavar="HOURS", help="stop before this number of hours is over; the same command resumes"
+    )
     return result
 
 
 def main(words: Sequence[str]) -> int:
-    """Run and show tables; without any, list them."""
+    """Run and show tables; without a table, list all tables."""
     options = parser().parse_args(words)
     if not options.tables:
         return list_tables(options)
@@ -55,19 +57,19 @@ def main(words: Sequence[str]) -> int:
     tables = [table(id) for id in resolve_all(options.tables)]
     chosen = chosen_tables(tables, setting, options.rows)
     tables = [table for table in tables if table.id in chosen]
-    for table_id in chosen:  # a claim about a cell that there is not is found before anything is trained
+    for table_id in chosen:  # find claims about cells that do not exist before anything is trained
         check_claims(table(table_id).claims, load(table_id), [])
     out_of_time = _run(options, setting, store, tables, chosen)
     complete = show(options, setting, store, chosen)
     if out_of_time:
-        print(f"Stopped before the limit of {options.max_hours:g} hours; the same command goes on.", file=sys.stderr)
+        print(f"Stopped before the limit of {options.max_hours:g} hours; the same command resumes.", file=sys.stderr)
     return 0 if complete else 1
 
 
 def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list[Job]]:
-    """Return what runs the jobs, and the jobs, with those that they need, with where they run.
+    """Return the launcher, and the jobs with their runtimes set, also in the jobs that they need.
 
-    Only what trains or evaluates has several devices, and can be stopped halfway.
+    Only jobs that train or evaluate have several devices and can be stopped halfway.
     """
     launcher, shared = schedule.devices.launcher_for(options.accelerator, options.jobs, options.devices, options.num_nodes)
     alone: dict[str, Any] = {"accelerator": shared.accelerator, "threads": shared.threads}
@@ -76,7 +78,7 @@ def placed(options: argparse.Namespace, jobs: list[Job]) -> tuple[Launcher, list
 
 
 def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, Sequence[Cell]]) -> list[Job]:
-    """Return the jobs behind the chosen cells, by table; where they are mirrored, in the name of the table that asks."""
+    """Return the jobs behind the chosen cells, table by table; a mirrored job gets the name of its table."""
     jobs = []
     for id, cells in chosen.items():
         wandb = None if options.wandb == "off" else Wandb(options.wandb, options.wandb_project, id, setting.profile)
@@ -86,28 +88,28 @@ def wanted(options: argparse.Namespace, setting: Setting, chosen: Mapping[str, S
 
 
 def check_wandb(options: argparse.Namespace) -> None:
-    """Refuse a name that wandb refuses, and say where wandb is absent: the runs do without."""
+    """Check the name of the wandb project, and print a warning if wandb is not installed; runs work without it."""
     check_project(options.wandb_project)
     if options.wandb != "off" and not package_version("wandb"):
         print(f"wandb is not installed, so --wandb {options.wandb} does nothing; `pip install wandb` adds it.", file=sys.stderr)
 
 
 def check(options: argparse.Namespace) -> None:
-    """Refuse numbers that mean nothing."""
+    """Check the numbers among the options."""
     for name in ("jobs", "devices", "num_nodes", "stop_after"):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise UsageError(f"Expected --{name.replace('_', '-')} to be a positive integer, but got {value}.")
     if options.num_nodes > 1 and not {"MASTER_ADDR", "MASTER_PORT"} <= os.environ.keys():
         raise UsageError(
-            f"Expected MASTER_ADDR and MASTER_PORT in the environment, where machines meet, with --num-nodes {options.num_nodes}; set them."
+            f"Expected MASTER_ADDR and MASTER_PORT in the environment for --num-nodes {options.num_nodes}, so that machines meet; set them."
         )
     if options.max_hours is not None and not 0 < options.max_hours < math.inf:
         raise UsageError(f"Expected --max-hours to be a positive number of hours, but got {options.max_hours:g}.")
 
 
 def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: list[Table], chosen: dict[str, list[Cell]]) -> bool:
-    """Run the jobs behind the chosen cells, all tables' together, so that shared ones run once; return whether time ran out."""
+    """Run the jobs behind the chosen cells of all tables together, so that shared jobs run once; return whether time ran out."""
     if setting.profile != "demo" and setting.data_root is None:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA with the profile `{setting.profile}`, but got neither.")
     jobs = wanted(options, setting, chosen)
@@ -128,7 +130,7 @@ def _run(options: argparse.Namespace, setting: Setting, store: Store, tables: li
 
 
 def _make(folder: Path) -> None:
-    """Make the folder of runs, and see that it can be written before anything is computed."""
+    """Create the folder of runs, and check that it can be written before anything is computed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""`python -m reproduce runs [list|remove|rerun|export|import|mirror]`: keep the runs in order."""
+"""`python -m reproduce runs [list|remove|rerun|export|import|mirror]`: manage runs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from reproduce.specs import Wandb
 from reproduce.table import PROFILES, Setting
 
 USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
-       python -m reproduce runs remove NAME...            remove runs, by name, its beginning, or pattern ('*-demo-*')
+       python -m reproduce runs remove NAME...            remove runs by name, beginning of a name, or pattern ('*-demo-*')
        python -m reproduce runs remove [NAME...] --failed --stale --unfinished
-                                                          only those (of the named) that are any of these
-       python -m reproduce runs rerun NAME...             remove results, so that the next command runs them again
+                                                          only runs (of NAME if given) in any of these states
+       python -m reproduce runs rerun NAME...             remove runs, so that the next command runs them again
        python -m reproduce runs export FILE.tar.gz [NAME...]  write results, without weights, for another machine
-       python -m reproduce runs import FILE.tar.gz        take results from another machine
+       python -m reproduce runs import FILE.tar.gz        add results from another machine
        python -m reproduce runs mirror NAME... [--wandb online] [--wandb-project P]
-                                                          mirror runs that ended to wandb, from their files"""
+                                                          mirror done and failed runs to wandb, from their files"""
 
 
 def known_jobs() -> Iterator[tuple[str, str, Job]]:
@@ -39,26 +39,28 @@ def known_jobs() -> Iterator[tuple[str, str, Job]]:
 
 
 def revisions() -> dict[str, int]:
-    """Return the revision that each row's method is at now, by the slug of its jobs, in every profile."""
+    """Return the current revision of each row's method, by the slug of its jobs, in every profile."""
     return {job.slug: job.revision for _, _, job in known_jobs()}
 
 
 def parser() -> Parser:
     """Return the parser of all actions."""
-    result = Parser(prog="python -m reproduce runs", usage=USAGE, description="Keep house: list, remove, repeat and carry runs.")
+    result = Parser(
+        prog="python -m reproduce runs", usage=USAGE, description="Manage runs: list, remove, repeat, export, import and mirror them."
+    )
     result.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default list)")
     result.add_argument(
-        "names", nargs="*", metavar="NAME", help="runs, by name, how one begins, or pattern; of export and import first the file"
+        "names", nargs="*", metavar="NAME", help="runs by name, beginning of a name, or pattern; for export and import, first the file"
     )
-    result.add_argument("--failed", action="store_true", help="remove: only those that failed")
-    result.add_argument("--stale", action="store_true", help="remove: only those of a method whose revision moved on")
-    result.add_argument("--unfinished", action="store_true", help="remove: only those that were interrupted, or never begun")
-    result.add_argument("--dry-run", action="store_true", help="remove, rerun: only say what would go")
+    result.add_argument("--failed", action="store_true", help="remove: only runs that failed")
+    result.add_argument("--stale", action="store_true", help="remove: only runs of an older revision of their method")
+    result.add_argument("--unfinished", action="store_true", help="remove: only runs that were interrupted or never started")
+    result.add_argument("--dry-run", action="store_true", help="remove, rerun: only print what would be removed")
     return add_wandb(add_runs_dir(result), ("offline", "online"))
 
 
 def main(words: Sequence[str]) -> int:
-    """Do what is asked with the runs."""
+    """Run the chosen action."""
     options = parser().parse_intermixed_args(words)
     if options.action != "remove" and (options.failed or options.stale or options.unfinished):
         raise UsageError(f"Expected --failed, --stale and --unfinished with `runs remove`, but got `runs {options.action}`.")
@@ -91,7 +93,7 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
 
 
 def remove(options: argparse.Namespace, store: Store) -> int:
-    """Remove the runs that are named; with flags, only those of them, or of all, that any flag asks for."""
+    """Remove the named runs; with flags, only those of the named runs, or of all runs, that match any flag."""
     flagged = options.failed or options.stale or options.unfinished
     if not (options.names or flagged):
         raise UsageError("Expected NAME, --failed, --stale or --unfinished after `runs remove`, but got none of them.")
@@ -108,7 +110,7 @@ def remove(options: argparse.Namespace, store: Store) -> int:
 
 
 def rerun(options: argparse.Namespace, store: Store) -> int:
-    """Remove results, so that the next command gets new ones."""
+    """Remove runs, so that the next command computes them again."""
     if not options.names:
         raise UsageError("Expected NAME after `runs rerun`, but got none; `python -m reproduce runs` lists them.")
     chosen = housekeeping.select(store, options.names)
@@ -130,7 +132,7 @@ def _remove(runs: Sequence[Run], dry: bool) -> None:
     for run in runs:
         gone = run.disk_use if dry else housekeeping.remove(run)
         freed += gone or 0
-        print(f"{run.name}: {'kept, it has just begun to run' if gone is None else size(gone)}")
+        print(f"{run.name}: {'kept, it has just started to run' if gone is None else size(gone)}")
     print(f"{'Would remove' if dry else 'Removed'} {len(runs)} run{'s' if len(runs) != 1 else ''}, {size(freed)}.")
 
 
@@ -141,20 +143,20 @@ def _file(options: argparse.Namespace) -> Path:
 
 
 def export(options: argparse.Namespace, store: Store) -> int:
-    """Write results into an archive: of the named runs, or of all that ended."""
+    """Write the results of the named runs, or of all runs, into an archive, if they are done or failed."""
     target, patterns = _file(options), options.names[1:]
     if target.exists() or not target.parent.is_dir():
         raise UsageError(f"Expected FILE.tar.gz to be a new file in a folder that exists, but got {target}.")
     ended = [run for run in (housekeeping.select(store, patterns) if patterns else store.runs()) if run.state in ("done", "failed")]
     if not ended:
-        raise UsageError(f"Expected runs that ended in {store.root}, but found none of them; nothing is exported.")
+        raise UsageError(f"Expected runs in {store.root} that are done or failed, but found none; nothing is exported.")
     count = archive.export(ended, target)
     print(f"{count} run{'s' if count != 1 else ''} in {target}, {size(target.stat().st_size)}; weights and checkpoints stay here.")
     return 0
 
 
 def import_runs(options: argparse.Namespace, store: Store) -> int:
-    """Take the results of an archive."""
+    """Add the results of an archive to the runs."""
     source = _file(options)
     if not source.is_file() or len(options.names) > 1:
         raise UsageError(f"Expected one FILE.tar.gz that exists after `runs import`, but got {' '.join(options.names)}.")
@@ -167,7 +169,7 @@ def import_runs(options: argparse.Namespace, store: Store) -> int:
 
 
 def mirror(options: argparse.Namespace, store: Store) -> int:
-    """Mirror runs that ended to wandb, whole, from their files."""
+    """Mirror whole runs, done or failed, to wandb from their files."""
     if not options.names:
         raise UsageError("Expected NAME after `runs mirror`, but got none; `python -m reproduce runs` lists them.")
     check_project(options.wandb_project)

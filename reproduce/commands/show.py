@@ -22,7 +22,7 @@ from reproduce.verdicts.published import load, resolve_all, table_ids
 
 def add_format(parser: Parser) -> Parser:
     """Add the option that chooses how a table is shown."""
-    parser.add_argument("--format", choices=FORMATS, default="terminal", help="of the table (default terminal)")
+    parser.add_argument("--format", choices=FORMATS, default="terminal", help="format of the table (default terminal)")
     return parser
 
 
@@ -39,7 +39,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Mapping[str, list[Cell]]) -> bool:
-    """Print tables as one document and return whether every chosen cell has its number, of all seeds."""
+    """Print tables as one document; return whether every chosen cell has its number for all seeds."""
     from rich.console import Console
 
     console = Console()
@@ -50,13 +50,13 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     width = console.width if console.is_terminal else Screen().width
     screen = Screen(width, console.is_terminal, sys.stdout.encoding or Screen().encoding)
     sys.stdout.write(render(tables, options.format, screen))
-    if not illustrated:  # a text without figures does not wait for them
+    if not illustrated:  # a text without figures is printed before figures are drawn
         draw(setting, store, chosen)
     return all(complete for _, complete in results)
 
 
 def result(options: argparse.Namespace, setting: Setting, store: Store, table: Table, cells: list[Cell]) -> tuple[ComparedTable, bool]:
-    """Return a table with what the store has for its cells, and whether every one has its number, of all seeds."""
+    """Return a table compared with the results in the store, and whether every cell has its number for all seeds."""
     rows = f" --rows {options.rows}" if options.rows else ""
     own = f" --with {shlex.quote(str(setting.own))}" if setting.own else ""
     precision = f" --precision {setting.precision}" if setting.precision != PRECISIONS[0] else ""
@@ -75,7 +75,7 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
     )
     repeated = sorted({sample.seed for sample in done if sample.kind in ("trained", "timed")})
     claims = check_claims(table.claims, published, compared)
-    if options.rows:  # the other rows have no number because nobody asked for them
+    if options.rows:  # rows that were not chosen have no number
         claims = [claim for claim in claims if claim["holds"] != "not tested"]
     rendered = ComparedTable(
         published, setting.profile, data, tuple(repeated), device, compared,
@@ -86,24 +86,24 @@ def result(options: argparse.Namespace, setting: Setting, store: Store, table: T
 
 
 def draw(setting: Setting, store: Store, ids: Iterable[str]) -> dict[str, Drawing]:
-    """Draw the figures that tables have and that there are finished runs for."""
+    """Draw the figures of tables, if a table has a figure and finished runs for it."""
     drawn = {id: _draw(setting, store, table(id)) for id in ids if table(id).figure is not None}
     return {id: drawing for id, drawing in drawn.items() if drawing is not None}
 
 
 def _draw(setting: Setting, store: Store, table: Table) -> Drawing | None:
-    """Draw a table's figure from its finished runs, and say on stderr where it is."""
+    """Draw a table's figure from its finished runs, and print its path on stderr."""
     assert table.figure is not None
     folder = store.root / "figures"
     with figures.style.styled():
         figure = table.figure(setting, store)
         if figure is None:
-            print(f"{table.id}: no figure yet, for none of the runs that it is drawn from is done.", file=sys.stderr)
+            print(f"{table.id}: no figure yet, because none of its runs is done.", file=sys.stderr)
             return None
         try:
             folder.mkdir(parents=True, exist_ok=True)
             png, svg = figures.style.save(figure, folder / f"{table.id}-{setting.profile}")
         except OSError as error:
-            raise UsageError(f"Expected to write figures into {folder}, but it cannot be written ({error.strerror}).") from error
+            raise UsageError(f"Expected to write figures into {folder}, but the folder cannot be written ({error.strerror}).") from error
     print(f"{table.id}: figure {png} and {svg}", file=sys.stderr)
     return Drawing(png, svg.read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Figures: pure functions from numbers and pictures to matplotlib's Figure, a file each, and how they look and are written."""
+"""Figures: pure functions from numbers and pictures to a matplotlib Figure, one per file, with their common style and file writing."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Accuracies of networks with their subsampling and without it."""
+"""Figure of accuracies with and without subsampling."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from matplotlib.figure import Figure
 from reproduce.figures.panels import BLUE, VERMILION, panels
 from reproduce.figures.style import CM, FAINT
 
-HEIGHT = 4.6 * CM  # of the axes
-LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
-APART = 0.12  # of a column, from its middle to either point
+HEIGHT = 4.6 * CM  # height of the axes
+LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # margins beside the axes
+APART = 0.12  # distance of both points from the middle of a column, in column widths
 
 
 @dataclass(frozen=True)
 class Accuracies:
-    """A choice of filter sizes.
+    """Accuracies of one choice of filter sizes.
 
     Args:
-        label: such as "3, 3, 3".
-        subsampled: accuracies in percent, one a seed; empty where none is known.
-        unsubsampled: likewise, at the full resolution.
+        label: Label such as "3, 3, 3".
+        subsampled: Accuracies in percent, one per seed; empty if none is known.
+        unsubsampled: Likewise, at full resolution.
     """
 
     label: str
@@ -34,14 +34,14 @@ class Accuracies:
 
 
 def draw(title: str, shown: Sequence[Accuracies], notes: Sequence[str]) -> Figure:
-    """Draw what each choice of filter sizes scores with subsampling and without, and by how much that differs.
+    """Draw the accuracy of each choice of filter sizes with and without subsampling, and the difference between the two.
 
     Source: Pintea et al. 2021, figure 6.
 
     Args:
-        title: such as the network and its data.
-        shown: from left to right, at least one with a number.
-        notes: sentences under them, among them what was run.
+        title: Title, such as the network and its data.
+        shown: Choices from left to right, at least one with a number.
+        notes: Sentences under the figure; they include what was run.
     """
     several = any(len(values) > 1 for each in shown for values in (each.subsampled, each.unsubsampled))
     if several:
@@ -73,7 +73,7 @@ def _draw_points(axes: Axes, shown: Sequence[Accuracies]) -> None:
 
 
 def _draw_changes(axes: Axes, shown: Sequence[Accuracies]) -> None:
-    """Tie the two points of each choice, and write beside them how far apart they are."""
+    """Connect the two points of each choice by a line, and write their difference beside it."""
     for place, each in enumerate(shown):
         if each.subsampled and each.unsubsampled:
             means = [float(np.mean(each.subsampled)), float(np.mean(each.unsubsampled))]

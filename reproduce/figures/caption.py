@@ -1,4 +1,4 @@
-"""What a figure says of the runs that it is drawn from."""
+"""Caption of a figure about the runs that it is drawn from."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reproduce.verdicts.measured import described, measured_on
 
 
 def of(profile: str, jobs: Iterable[Job], store: Store) -> str:
-    """Say on what finished jobs were measured, as a table's header does."""
+    """Return the profile, data, seeds and devices of finished jobs, as in a table's header."""
     jobs = list(jobs)
     results = [store.run(job).result or {} for job in jobs]
     data = dict.fromkeys(described(result["data"]) for result in results)

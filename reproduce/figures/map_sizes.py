@@ -1,4 +1,4 @@
-"""How large feature maps are, layer by layer: as designed, and as learned."""
+"""Figure of feature-map sizes per layer: hard-coded and learned."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from matplotlib.ticker import MaxNLocator
 from reproduce.figures.panels import BANDS, BLUE, VERMILION, draw_seeds, panels
 from reproduce.figures.style import CM, FAINT
 
-HEIGHT = 3.8 * CM  # of a panel's axes
-LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
+HEIGHT = 3.8 * CM  # height of a panel's axes
+LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # margins beside the axes
 
 
 @dataclass(frozen=True)
 class MapSizes:
-    """The feature maps of a network and of its baseline.
+    """Feature-map heights of a network and of its baseline.
 
     Args:
-        title: above them.
-        baseline: heights in pixels, one a layer.
-        learned: likewise, a sequence a seed, at least one.
+        title: Title above the panel.
+        baseline: Heights in pixels, one per layer.
+        learned: Likewise, one sequence per seed, at least one.
 
     Raises:
-        ValueError: where the two have not as many layers.
+        ValueError: `baseline` and `learned` have different numbers of layers.
     """
 
     title: str
@@ -41,13 +41,13 @@ class MapSizes:
 
 
 def draw(shown: Sequence[MapSizes], notes: Sequence[str]) -> Figure:
-    """Draw the height of feature maps against the layer: steps are hard-coded, points are learned, the mean over seeds.
+    """Draw the height of feature maps against the layer: steps for hard-coded heights, points for learned heights (mean over seeds).
 
     Source: Pintea et al. 2021, figures 7 and 8.
 
     Args:
-        shown: a panel a network, from top to bottom, at least one.
-        notes: sentences under them, among them what was run.
+        shown: Panels from top to bottom, one per network, at least one.
+        notes: Sentences under the figure; they include what was run.
     """
     if any(len(sizes.learned) > 1 for sizes in shown):
         notes = [BANDS, *notes]

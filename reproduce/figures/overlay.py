@@ -1,4 +1,4 @@
-"""Segmentations as pictures: colours of classes, the picture beside its overlay and legend, masks as palette PNGs."""
+"""Pictures of segmentations: colours of classes, the picture beside its overlay and legend, masks as palette PNGs."""
 
 from __future__ import annotations
 
@@ -16,19 +16,21 @@ from datamodules.opencv import cv2
 Pixels = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-# Helen's classes in colours that stand out from skin and from their neighbours, left and right in two shades; VOC's are too dark for that.
+# Colours of Helen's classes differ from skin and from neighbouring classes; left and right have two shades. VOC's colours are too dark.
 HELEN_COLOURS: tuple[Colour, ...] = (
     *((0, 0, 0), (255, 209, 102), (0, 140, 95), (125, 215, 95), (0, 90, 181), (86, 190, 245)),
     *((240, 125, 20), (214, 30, 40), (110, 10, 60), (255, 110, 180), (130, 80, 200)),
 )
-OVERLAY = 0.6  # share of a class's colour
-PANEL = (420, 1000)  # least and most height of a shown picture in pixels
+OVERLAY = 0.6  # weight of a class's colour
+PANEL = (420, 1000)  # smallest and largest height of a shown picture, in pixels
 INK, FAINT, PAPER = (28, 32, 36), (110, 114, 120), (252, 252, 253)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def voc_colours(number: int) -> tuple[Colour, ...]:
-    """Return PASCAL VOC's colours of the first classes: the bits of an index go to red, green and blue in turn, the highest first.
+    """Return the PASCAL VOC colours of the first `number` classes.
+
+    The bits of a class index, lowest first, go to red, green and blue in turn, into the highest free bit of each.
 
     Source: the development kit of Everingham et al. 2010, `VOClabelcolormap.m`.
     """
@@ -40,15 +42,15 @@ def voc_colours(number: int) -> tuple[Colour, ...]:
 
 
 def colours_of(names: Sequence[str]) -> tuple[Colour, ...]:
-    """Return the colours of classes: Helen's own, VOC's for any others."""
+    """Return the colours of classes: Helen's colours for Helen's classes, else VOC's colours."""
     return HELEN_COLOURS if tuple(names) == helen.CLASSES else voc_colours(len(names))
 
 
 def read_picture(path: Path) -> Pixels:
-    """Read any picture that OpenCV reads as RGB, H W 3, turned as its file asks for.
+    """Read a picture of any format that OpenCV reads, as RGB, H W 3, rotated as its file says.
 
     Raises:
-        ValueError: it cannot be read.
+        ValueError: The picture cannot be read.
     """
     try:
         data = path.read_bytes()
@@ -56,13 +58,13 @@ def read_picture(path: Path) -> Pixels:
         raise ValueError(f"Expected IMAGE to be a picture, but {path} cannot be read ({error.strerror}).") from error
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags=cv2.IMREAD_COLOR) if data else None
     if pixels is None:
-        raise ValueError(f"Expected IMAGE to be a picture such as a JPEG or PNG, but {path} is none, or is cut short.")
+        raise ValueError(f"Expected IMAGE to be a picture such as a JPEG or PNG, but {path} is not one, or is truncated.")
     rgb: Pixels = cv2.cvtColor(pixels, code=cv2.COLOR_BGR2RGB)
     return rgb
 
 
 def overlay(picture: Pixels, mask: Pixels, colours: Sequence[Colour]) -> Pixels:
-    """Lay the classes' colours over a picture; the background, class 0, stays as it is."""
+    """Blend the classes' colours into a picture; the background, class 0, stays unchanged."""
     table = np.array(colours, np.uint8)
     mixed = cv2.addWeighted(picture, 1 - OVERLAY, table[mask], OVERLAY, 0)
     shown: Pixels = np.where((mask > 0)[..., None], mixed, picture)
@@ -70,13 +72,13 @@ def overlay(picture: Pixels, mask: Pixels, colours: Sequence[Colour]) -> Pixels:
 
 
 def side_by_side(picture: Pixels, mask: Pixels, names: Sequence[str], captions: Sequence[str]) -> Pixels:
-    """Put a picture, its overlay and a legend with every class's share of the pixels next to each other.
+    """Return a picture, its overlay and a legend, side by side; the legend has each class's share of the pixels.
 
     Args:
-        picture: H W 3.
-        mask: H W, a class a pixel.
-        names: of all classes.
-        captions: lines under the legend.
+        picture: Picture, H W 3.
+        mask: Class of each pixel, H W.
+        names: Names of all classes.
+        captions: Lines under the legend.
     """
     colours = colours_of(names)
     height, width = mask.shape
@@ -84,7 +86,7 @@ def side_by_side(picture: Pixels, mask: Pixels, names: Sequence[str], captions: 
     size = (max(1, round(width * scale)), round(height * scale))
     smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     shown = cv2.resize(picture, dsize=size, interpolation=smooth)
-    # The mask is enlarged by itself, so that its borders stay sharp.
+    # The mask is resized separately, so that its borders stay sharp.
     coloured = overlay(shown, cv2.resize(mask, dsize=size, interpolation=cv2.INTER_NEAREST), colours)
     shares = np.bincount(mask.ravel(), minlength=len(names)) / mask.size
     entries = [(name, colour, float(share)) for name, colour, share in zip(names, colours, shares, strict=True) if share > 0]
@@ -96,7 +98,7 @@ def side_by_side(picture: Pixels, mask: Pixels, names: Sequence[str], captions: 
 
 
 def legend(entries: Sequence[tuple[str, Colour, float]], captions: Sequence[str]) -> Pixels:
-    """Draw a swatch, a name and a share for each class, and captions under them."""
+    """Draw a colour box, a name and a share for each class, and captions under them."""
     step, swatch, size = 32, 22, 0.62
     texts = [(name, f"{100 * share:.1f} %" if share >= 0.0005 else "< 0.1 %") for name, _, share in entries]
     names, shares = (max(_width(text, size) for text in column) for column in zip(*texts, strict=True))
@@ -129,7 +131,7 @@ def picture_png(picture: Pixels) -> bytes:
 
 
 def mask_png(mask: Pixels, colours: Sequence[Colour]) -> bytes:
-    """Return a mask as a PNG file whose pixels are class indices, shown in the classes' colours; OpenCV writes no palettes."""
+    """Return a mask as a PNG file: pixels are class indices, a palette gives their colours. OpenCV cannot write palettes."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -1,4 +1,4 @@
-"""Panels one below the other, as wide as a column, and what several seeds look like in them."""
+"""Panels one below the other, as wide as a column of a paper, and lines and bands for several seeds."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from matplotlib.figure import Figure
 
 from reproduce.figures.style import CM, COLUMN, LINE, wrap, write_footer
 
-ABOVE, BELOW = 0.85 * CM, 0.95 * CM  # a panel's axes
-BLUE, VERMILION = "#0072B2", "#D55E00"  # of Okabe and Ito, which the colour-blind tell apart
+ABOVE, BELOW = 0.85 * CM, 0.95 * CM  # space above and below a panel's axes
+BLUE, VERMILION = "#0072B2", "#D55E00"  # colours of Okabe and Ito, which colour-blind readers can distinguish
 BANDS = "Lines: means over seeds; bands: from the lowest to the highest."
 
 
 def panels(titles: Sequence[str], notes: Sequence[str], *, height: float, left: float, right: float) -> tuple[Figure, list[Axes]]:
-    """Lay out a column of axes.
+    """Return a figure with a column of axes, and the axes.
 
     Args:
-        titles: one a panel, from top to bottom.
-        notes: sentences under them.
-        height: of each panel's axes, in inches.
-        left: of each panel's axes, free for its labels, in inches.
-        right: likewise.
+        titles: Titles, one per panel, from top to bottom.
+        notes: Sentences under the panels.
+        height: Height of each panel's axes, in inches.
+        left: Space for labels left of each panel's axes, in inches.
+        right: Likewise, right of the axes.
     """
     footer = [line for note in notes for line in wrap(note, COLUMN - 0.4 * CM)]
     each = ABOVE + height + BELOW
@@ -41,13 +41,13 @@ def panels(titles: Sequence[str], notes: Sequence[str], *, height: float, left: 
 
 
 def draw_seeds(axes: Axes, x: Sequence[float], values: Sequence[Sequence[float]], **look: Any) -> None:
-    """Draw the mean over seeds as a line, and a band from the lowest to the highest, where there are several.
+    """Draw the mean over seeds as a line; for several seeds, also a band from the lowest to the highest value.
 
     Args:
-        axes: to draw into.
-        x: N.
-        values: a sequence of N a seed.
-        look: of the line; its `color` is the band's as well.
+        axes: Axes to draw into.
+        x: Positions, N.
+        values: One sequence of N per seed.
+        look: Style of the line; its `color` is also the band's.
     """
     axes.plot(x, np.mean(values, axis=0), **look)
     if len(values) > 1:

@@ -1,4 +1,4 @@
-"""Pictures, their labels and what networks make of them, side by side."""
+"""Figure of pictures, their labels and the segmentations of networks, side by side."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from lightning_modules.example import Example
 from reproduce.figures.overlay import Colour, Pixels
 from reproduce.figures.style import CM, LARGE, LINE, PAGE, wrap, write_footer
 
-IGNORED, NEUTRAL = 255, (205, 205, 205)  # a grey that is no class's
+IGNORED, NEUTRAL = 255, (205, 205, 205)  # a grey that is no class's colour
 MARGIN, GAP = 0.2 * CM, 0.08 * CM
 TITLE = 0.75 * CM
-TALLEST = 1.0  # of a picture, in widths; what is taller is drawn narrower
-SWATCH = 2.4 * CM  # the width that a class takes in the legend
+TALLEST = 1.0  # largest height of a picture, in widths; a taller picture is drawn narrower
+SWATCH = 2.4 * CM  # width of a class in the legend
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,11 @@ class Board:
     """The rows of one data set.
 
     Args:
-        title: above them.
-        columns: names of the masks: the truth's, then each network's, of one line or two.
-        examples: the rows, at least one.
-        classes: names.
-        colours: a class each.
+        title: Title above the rows.
+        columns: Names of the masks, of one or two lines: the labels, then each network.
+        examples: Rows, at least one.
+        classes: Names of the classes.
+        colours: Colours, one per class.
     """
 
     title: str
@@ -41,24 +41,24 @@ class Board:
 
     @property
     def occurring(self) -> list[int]:
-        """The classes that any mask of it has."""
+        """Indices of the classes that occur in any mask."""
         found = set().union(*(np.unique(mask).tolist() for example in self.examples for mask in example.masks.values()))
         return sorted(index for index in found if index != IGNORED)
 
     @property
     def ignores(self) -> bool:
-        """Whether any pixel is of no class."""
+        """Whether any pixel is ignored."""
         return any((mask == IGNORED).any() for example in self.examples for mask in example.masks.values())
 
 
 def draw(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
-    """Draw pictures beside their labels and what networks make of them, a board a data set, each with a legend of the classes it shows.
+    """Draw pictures beside their labels and segmentations, one board per data set, each with a legend of the classes that it shows.
 
     Source: Wei et al. 2017, figure 3.
 
     Args:
-        boards: from top to bottom, at least one.
-        notes: sentences under them, among them what was run.
+        boards: Boards from top to bottom, at least one.
+        notes: Sentences under the figure; they include what was run.
     """
     footer = [line for note in notes for line in wrap(note, PAGE - 2 * MARGIN)]
     height = sum(_height(board) for board in boards) + (len(footer) + 1) * LINE
@@ -72,7 +72,7 @@ def draw(boards: Sequence[Board], notes: Sequence[str]) -> Figure:
 
 
 def coloured(mask: Pixels, colours: Sequence[Colour]) -> Pixels:
-    """Give each pixel its class's colour, H W to H W 3; what is ignored is grey."""
+    """Return the colour of each pixel's class, H W to H W 3; ignored pixels are grey."""
     table = np.full((256, 3), NEUTRAL, np.uint8)
     table[: len(colours)] = colours
     return table[mask]

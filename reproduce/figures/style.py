@@ -1,4 +1,4 @@
-"""What all figures share: sizes, fonts, the line that says what was run, and files whose bytes follow from what is drawn."""
+"""Common parts of all figures: sizes, fonts, the lines under a figure, and files whose bytes depend only on the drawing."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from matplotlib.textpath import text_to_path
 from reproduce.jobs.store import write_atomically
 
 CM = 1 / 2.54  # inches
-COLUMN, PAGE = 8.5 * CM, 17.5 * CM  # widths of a column and of a page of a paper
+COLUMN, PAGE = 8.5 * CM, 17.5 * CM  # widths of a column and a page of a paper
 SMALL, LARGE = 7, 8  # points
-LINE = 1.35 * SMALL / 72  # inches a line of small text takes
+LINE = 1.35 * SMALL / 72  # height of a line of small text, in inches
 FAINT = "0.35"
 STYLE: Any = {
-    "font.family": "DejaVu Sans",  # matplotlib's own, so that no machine draws with another
+    "font.family": "DejaVu Sans",  # part of matplotlib, so that all machines use the same font
     "font.size": SMALL,
     "axes.titlesize": LARGE,
     "axes.labelsize": SMALL,
@@ -34,13 +34,13 @@ STYLE: Any = {
     "ytick.major.width": 0.6,
     "legend.fontsize": SMALL,
     "lines.linewidth": 1.0,
-    "svg.hashsalt": "reproduce",  # ids that follow from what is drawn
+    "svg.hashsalt": "reproduce",  # makes ids depend only on the drawing
 }
 
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw as this project does, whatever the user's matplotlibrc says."""
+    """Use this project's style, and ignore the user's matplotlibrc."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(STYLE)
@@ -48,11 +48,11 @@ def styled() -> Iterator[None]:
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as PNG, at 300 pixels an inch, and as SVG; the same figure gives the same bytes.
+    """Write a figure as PNG, at 300 pixels per inch, and as SVG; the same figure gives the same bytes.
 
     Args:
-        figure: drawn within `styled`, as this is called.
-        stem: of both files, without ending.
+        figure: Figure that was drawn within `styled`; call `save` there too.
+        stem: Path of both files without the suffix.
     """
     written = []
     for ending, metadata in (("png", {"Software": None}), ("svg", {"Date": None})):
@@ -64,7 +64,7 @@ def save(figure: Figure, stem: Path) -> list[Path]:
 
 
 def wrap(text: str, width: float) -> list[str]:
-    """Break small text into lines of at most `width` inches; a longer word stays whole."""
+    """Break small text into lines of at most `width` inches; a longer word is not broken."""
     font, lines = FontProperties(family=STYLE["font.family"], size=SMALL), [""]
     for word in text.split():
         longer = f"{lines[-1]} {word}".strip()

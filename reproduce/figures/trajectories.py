@@ -1,4 +1,4 @@
-"""Learned numbers against the training step, a line a network or a layer."""
+"""Figure of learned numbers against the training step, one line per network or layer."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 from reproduce.figures.panels import BANDS, draw_seeds, panels
 from reproduce.figures.style import CM, FAINT, LINE, SMALL
 
-HEIGHT = 4.6 * CM  # of a panel's axes
-LEFT, RIGHT = 1.6 * CM, 1.8 * CM  # beside them
-MOST_LABELS = 12  # that fit at the ends of lines; a panel of more lines has a bar of colours
+HEIGHT = 4.6 * CM  # height of a panel's axes
+LEFT, RIGHT = 1.6 * CM, 1.8 * CM  # margins beside the axes
+MOST_LABELS = 12  # most labels that fit at the ends of lines; a panel with more lines has a colour bar
 BAR_LABELS = 7
 HEADER: Any = {"color": FAINT, "va": "bottom", "size": SMALL, "linespacing": 1.0}
 
@@ -27,11 +27,11 @@ class Trajectory:
     """One learned number.
 
     Args:
-        label: at the line's end.
-        rank: what it is coloured by, in order; those of one rank share a colour.
-        steps: of the training.
-        values: at each step, a sequence a seed.
-        dashed: whether the line is.
+        label: Label at the line's end.
+        rank: Number that decides the line's colour; colours follow the order of ranks, and lines of equal rank share a colour.
+        steps: Training steps.
+        values: Values at each step, one sequence per seed.
+        dashed: Whether the line is dashed.
     """
 
     label: str
@@ -46,11 +46,11 @@ class Panel:
     """Learned numbers of one kind.
 
     Args:
-        title: above them.
-        lines: at least one.
-        axis: what is learned, with its unit.
-        header: above the labels at the lines' ends, of at most two lines.
-        start: where all of them start; None: each elsewhere.
+        title: Title above the panel.
+        lines: Lines, at least one.
+        axis: Name of the learned quantity, with its unit.
+        header: Text above the labels at the lines' ends, of at most two lines.
+        start: Common start value of all lines; None if the lines start at different values.
     """
 
     title: str
@@ -61,18 +61,18 @@ class Panel:
 
     @property
     def crowded(self) -> bool:
-        """Whether there are too many lines for a label each, and for bands, which would hide each other."""
+        """Whether there are too many lines for labels, and for bands, which would hide each other."""
         return len(self.lines) > MOST_LABELS
 
 
 def draw(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
-    """Draw learned numbers against the training step: a line the mean over seeds, a band from the lowest to the highest.
+    """Draw learned numbers against the training step: lines for means over seeds, bands from the lowest to the highest value.
 
     Source: Wei et al. 2017, figure 2; Pintea et al. 2021, figure 5b.
 
     Args:
-        shown: from top to bottom, at least one.
-        notes: sentences under them, among them what was run.
+        shown: Panels from top to bottom, at least one.
+        notes: Sentences under the figure; they include what was run.
     """
     crowded = {panel.crowded for panel in shown if any(len(line.values) > 1 for line in panel.lines)}
     if crowded == {True}:
@@ -87,7 +87,7 @@ def draw(shown: Sequence[Panel], notes: Sequence[str]) -> Figure:
 
 def _draw_axes(axes: Axes, panel: Panel) -> None:
     ranks = sorted({line.rank for line in panel.lines})
-    ordered = mpl.colormaps["viridis"](np.linspace(0, 0.82, len(ranks)))  # told apart by the colour-blind and in grey
+    ordered = mpl.colormaps["viridis"](np.linspace(0, 0.82, len(ranks)))  # distinct for colour-blind readers and in grey
     colours = [ordered[ranks.index(line.rank)] for line in panel.lines]
     low, high = np.inf, -np.inf
     if panel.start is not None:
@@ -112,7 +112,7 @@ def _draw_axes(axes: Axes, panel: Panel) -> None:
 
 
 def _label_ends(axes: Axes, panel: Panel, colours: Sequence[Any]) -> None:
-    """Write labels at the lines' ends, moved apart and tied to their lines."""
+    """Write labels at the lines' ends, moved apart and connected to their lines."""
     seeds = [len(line.values) for line in panel.lines]
     labels = [f"{line.label} (n={n})" if len(set(seeds)) > 1 else line.label for line, n in zip(panel.lines, seeds, strict=True)]
     bottom, top = axes.get_ylim()
@@ -124,7 +124,7 @@ def _label_ends(axes: Axes, panel: Panel, colours: Sequence[Any]) -> None:
 
 
 def _draw_bar(axes: Axes, panel: Panel, ranks: Sequence[float], colours: Any) -> None:
-    """Say by a bar of colours which line is which; some of them are labelled."""
+    """Draw a colour bar that identifies the lines; only some colours have labels."""
     bar = axes.inset_axes((1.06, 0, 0.04, 1))
     bar.imshow(colours[:, None], aspect="auto", origin="lower")
     labels = {line.rank: line.label for line in reversed(panel.lines)}
@@ -137,9 +137,9 @@ def _draw_bar(axes: Axes, panel: Panel, ranks: Sequence[float], colours: Any) ->
 
 
 def spread(heights: Sequence[float], gap: float) -> list[float]:
-    """Move heights apart so that no two are closer than `gap`, as little as that takes (least squares), within 0 and 1 if they fit."""
+    """Move heights apart so that no two are closer than `gap`: as little as possible (least squares), within 0 and 1 if they fit."""
     order = sorted(range(len(heights)), key=lambda index: heights[index])
-    blocks: list[list[float]] = []  # of labels that touch; what is averaged is the height of each block's lowest
+    blocks: list[list[float]] = []  # blocks of labels that touch; the average of a block is the height of its lowest label
     for rank, index in enumerate(order):
         blocks.append([heights[index] - rank * gap])
         while len(blocks) > 1 and np.mean(blocks[-2]) > np.mean(blocks[-1]):

@@ -1,4 +1,4 @@
-"""A user's own rows beside the published ones, and what they may be made of: `--with FILE` reads them."""
+"""A user's own rows beside the published rows, and the specs to build them from; `--with FILE` reads them."""
 
 from reproduce.own.rows import OwnRow
 from reproduce.specs import (

@@ -1,4 +1,4 @@
-"""What an own row's job would fail on, found before it is run."""
+"""Checks of a user's own rows before their jobs are run."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ SCORED = {"pixels": "pixels", "pictures": "whole pictures"}
 
 
 def check(key: str, job: Job, published: Job) -> None:
-    """Refuse what a row's job would fail on; whatever is built there alone, the user's own, is left to it.
+    """Check that a row's job will not fail; networks and data of the user's own code are checked only in the job, which builds them.
 
     Args:
-        key: of the row.
-        job: of the row.
-        published: what it is like.
+        key: Key of the row.
+        job: Job of the row.
+        published: Published job that the row is based on.
 
     Raises:
-        ValueError: the first thing that is wrong, in one sentence.
+        ValueError: The job would fail; the message names the first error.
     """
     for name, kind in (("network", Network), ("recipe", Recipe), ("data", Data)):
         spec = getattr(job, name)
@@ -51,7 +51,7 @@ def check(key: str, job: Job, published: Job) -> None:
 
 
 def _check_types(key: str, spec: Any) -> None:
-    """Hold the fields of a spec, and of those in it, to their declared types."""
+    """Check the fields of a spec, and of specs in it, against their declared types."""
     hints = get_type_hints(type(spec))
     for item in fields(spec):
         value, kind = getattr(spec, item.name), hints[item.name]
@@ -63,17 +63,17 @@ def _check_types(key: str, spec: Any) -> None:
 
 
 def _check_data(key: str, job: Job) -> None:
-    """Refuse data of other classes or channels than the network's."""
+    """Check that the data and the network have the same numbers of classes and channels."""
     data, network = job.data, job.network
     assert data is not None
     for name, value in data.known.items():
         found = getattr(network, name, value)  # a user's own network may lack it
         if found != value:
-            raise ValueError(f"Expected `{name}` of the network in row '{key}' to be {value}, those of {data.title}, but got {found}.")
+            raise ValueError(f"Expected `{name}` of the network in row '{key}' to be {value}, as in {data.title}, but got {found}.")
 
 
 def fits(value: Any, kind: Any) -> bool:
-    """Whether a value is of the type that a field is declared with; an integer will do for a float, and a list for a tuple."""
+    """Return whether a value has a field's declared type; an integer also passes for a float, and a list for a tuple."""
     if kind is Any:
         return True
     if get_origin(kind) is tuple:
@@ -89,7 +89,7 @@ def fits(value: Any, kind: Any) -> bool:
 
 
 def _called(kind: Any) -> str:
-    """Return a declared type as a sentence names it."""
+    """Return the name of a declared type for a message."""
     if get_origin(kind) is UnionType:
         return " or ".join(map(_called, get_args(kind)))
     if kind is NoneType:

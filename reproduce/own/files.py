@@ -1,4 +1,4 @@
-"""The files of a user's own rows: read by their paths, identified by their content, called in a job's own process."""
+"""Files of a user's own rows: loaded by path, identified by content, called in the job's process."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def load(path: Path, sha256: str = "") -> ModuleType:
     """Import a user's file by its path.
 
     Args:
-        path: of the file.
-        sha256: what its content must have, if that is known already.
+        path: Path of the file.
+        sha256: Expected hash of the file, if it is known already.
 
     Raises:
-        ValueError: where it cannot be read, is another than it was, or fails; the sentence names the line.
+        ValueError: The file cannot be read, has changed, or fails; the message names the line.
     """
     try:
         content = path.read_bytes()
@@ -30,10 +30,10 @@ def load(path: Path, sha256: str = "") -> ModuleType:
         raise ValueError(f"Expected a Python file with your own rows, but got {path} ({error.strerror}).") from error
     digest = hashlib.sha256(content).hexdigest()
     if sha256 and digest != sha256:
-        raise ValueError(f"Expected {path} to be as it was when the run was made, but it has changed: run the table again.")
+        raise ValueError(f"Expected {path} to be unchanged since the run was made, but it has changed: run the table again.")
     module = ModuleType(f"own_{digest[:12]}")
     module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses and pickle look there
+    sys.modules[module.__name__] = module  # dataclasses and pickle look modules up there
     try:
         exec(compile(content, path, "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
@@ -42,14 +42,14 @@ def load(path: Path, sha256: str = "") -> ModuleType:
 
 
 def build(spec: OwnNetwork | OwnData, **given: Any) -> Any:
-    """Call what a spec names, in a job's own process.
+    """Call the class or function that a spec names; used in the job's process.
 
     Args:
-        spec: names it.
-        given: arguments that the job adds.
+        spec: Spec with the file, the name and the arguments.
+        given: Arguments that the job adds.
 
     Raises:
-        ValueError: where the file has changed, lacks the name, or fails; the sentence names the line.
+        ValueError: The file has changed, lacks the name, or fails; the message names the line.
     """
     path = Path(spec.file)
     make = getattr(load(path, spec.sha256), spec.name, None)
@@ -62,14 +62,14 @@ def build(spec: OwnNetwork | OwnData, **given: Any) -> Any:
 
 
 def placed(spec: Any, rows: Path) -> Any:
-    """Return a spec of a user's own with where its file lies and what that holds; any other as it is.
+    """Return a user's own spec with the path and the hash of its file; return any other spec unchanged.
 
     Args:
-        spec: or None.
-        rows: the file of rows, at which relative paths begin.
+        spec: Spec, or None.
+        rows: File of rows; relative paths start in its folder.
 
     Raises:
-        ValueError: where a file or a folder is not there.
+        ValueError: A file or a folder does not exist.
     """
     if not isinstance(spec, OwnNetwork | OwnData):
         return spec
@@ -87,7 +87,7 @@ def placed(spec: Any, rows: Path) -> Any:
 
 
 def said(path: Path, error: BaseException) -> str:
-    """Return what went wrong in a user's file, with the line of that file."""
+    """Return the message of an error in a user's file, with the line of that file."""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) and error.filename == str(path) else lines[-1] if lines else None
@@ -96,7 +96,7 @@ def said(path: Path, error: BaseException) -> str:
 
 
 def _fingerprint(root: Path) -> str:
-    """Identify a folder by the names and sizes of its files, as Helen's layout does."""
+    """Return a fingerprint of the names and sizes of a folder's files, as Helen's layout does."""
     digest = hashlib.sha256()
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))

@@ -1,7 +1,7 @@
-"""A user's own rows beside the published ones: `--with FILE` reads them, and a job's own process builds what they name.
+"""A user's own rows beside the published rows. `--with FILE` reads them; the job's process builds their networks and data.
 
-A file of rows holds `ROWS`, a list of `OwnRow`, or `rows(published)` that returns one: `published` is the job of the table's first
-trained row, with its network, recipe and data in the profile chosen. What a row leaves out is as there.
+A file of rows has `ROWS`, a list of `OwnRow`, or a function `rows(published)` that returns such a list. `published` is the job of the
+table's first trained row, with its network, recipe and data in the chosen profile. A row inherits every field that it does not set.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from reproduce.table import Cell, Setting, metric
 
 @dataclass(frozen=True)
 class OwnRow:
-    """A row of the user's own.
+    """A user's own row.
 
     Args:
-        key: names the row on the command line and its run folders: small letters, digits and hyphens.
-        label: what the table shows.
-        network: the suite's with other arguments, or an `OwnNetwork`; the published row's where None.
-        recipe: the published row's where None.
-        data: the published row's where None.
-        metrics: which of the run's metrics to show; by default the table's trained columns, and what the network learns besides weights.
+        key: Name of the row on the command line and in its run folders: small letters, digits and hyphens.
+        label: Label in the table.
+        network: Network of the suite with other arguments, or an `OwnNetwork`; None means the published row's network.
+        recipe: Recipe; None means the published row's recipe.
+        data: Data; None means the published row's data.
+        metrics: Metrics of the run to show; by default the table's trained columns, and what the network learns besides weights.
     """
 
     key: str
@@ -44,43 +44,45 @@ class OwnRow:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.key):
             raise ValueError(f"Expected `key` to be small letters, digits and hyphens, but got '{self.key}'.")
         if not fits(self.metrics, tuple[str, ...]):
-            raise ValueError(f"Expected `metrics` of row '{self.key}' to be several names, ('f_score',) say, but got {self.metrics!r}.")
+            raise ValueError(f"Expected `metrics` of row '{self.key}' to be names, such as ('f_score',), but got {self.metrics!r}.")
 
 
 def own_cells(setting: Setting, cells: Sequence[Cell]) -> list[Cell]:
     """Return the cells of the rows in the setting's file.
 
     Args:
-        setting: with a file.
-        cells: the table's, whose first trained row the own rows are like.
+        setting: Setting with a file.
+        cells: Cells of the table; the own rows are based on its first trained row.
 
     Raises:
-        ValueError: where the file cannot be read, fails, or gives no rows; the sentence names the line.
+        ValueError: The file cannot be read, fails, or gives no rows; the message names the line.
     """
     assert setting.own is not None
     trained = [cell for cell in cells if cell.kind == "trained" and cell.jobs]
     like = [cell for cell in trained if cell.jobs[0].trains]
     if not like:
-        raise ValueError("Expected --with beside a table with trained rows, but it has none.")
-    # Its trainings first: what evaluates them comes after.
+        raise ValueError("Expected --with for a table with trained rows, but the table has none.")
+    # The row's trainings come first, then the jobs that evaluate them.
     like = sorted((cell for cell in trained if cell.row_key == like[0].row_key), key=lambda cell: not cell.jobs[0].trains)
     rows = read_rows(setting.own, like[0].jobs[0])
     keys = [*dict.fromkeys(cell.row_key for cell in cells), *(row.key for row in rows)]
     for row in rows:
         if keys.count(row.key) > 1:
-            raise ValueError(f"Expected every row of {setting.own} to have a key of its own, but got '{row.key}' twice, or from the table.")
+            raise ValueError(
+                f"Expected every row of {setting.own} to have a unique key, but got '{row.key}', which another row or the table has too."
+            )
     return [cell for row in rows for cell in _cells(row, setting, like)]
 
 
 def read_rows(path: Path, published: Job) -> list[OwnRow]:
-    """Run a file of rows, and find what its rows name.
+    """Load a file of rows, and find the files that its rows name.
 
     Args:
-        path: of the file.
-        published: what rows are like where they say nothing else.
+        path: Path of the file.
+        published: Job from which rows inherit the fields that they do not set.
 
     Raises:
-        ValueError: as `own_cells`.
+        ValueError: As for `own_cells`.
     """
     path = path.resolve()
     module = load(path)
@@ -89,7 +91,7 @@ def read_rows(path: Path, published: Job) -> list[OwnRow]:
     except Exception as error:
         raise ValueError(said(path, error)) from error
     if not isinstance(rows, list | tuple) or not rows or not all(isinstance(row, OwnRow) for row in rows):
-        raise ValueError(f"Expected {path} to have `ROWS`, a list of OwnRow, or `rows(published)` that returns one, but got {rows!r}.")
+        raise ValueError(f"Expected {path} to have `ROWS`, a list of OwnRow, or `rows(published)`, which returns one, but got {rows!r}.")
     rows = [replace(row, network=placed(row.network, path), data=placed(row.data, path)) for row in rows]
     for row in rows:
         check(row.key, _job(row, published), published)
@@ -97,24 +99,24 @@ def read_rows(path: Path, published: Job) -> list[OwnRow]:
 
 
 def _job(row: OwnRow, published: Job) -> Job:
-    """Return a row's job, which is like the published one in what the row leaves out."""
+    """Return a row's job; it has the fields that the row sets, and the published job's fields otherwise."""
     given = {name: value for name in ("network", "recipe", "data") if (value := getattr(row, name)) is not None}
     job = replace(published, **given)
-    # The published start weights fit the published network, with other arguments, only.
+    # The published start weights fit only a network of the same type as the published one, whatever its arguments.
     return job if type(job.network) is type(published.network) else replace(job, start=None)
 
 
 def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
-    """Return a row's cells, with one job a seed.
+    """Return a row's cells, with one job per seed.
 
-    A column that is trained otherwise than the first, on other data say, is also one of the row's if that makes another job of it: what
-    the row itself sets does not differ from column to column.
+    A column may be trained differently from the first column, for example on other data. The row has such a column only if its own job
+    differs too. Its job stays the same if the row itself sets the fields that differ.
     """
     data, missing = _found(row.data, setting)
     row = replace(row, data=data)
     columns: dict[str, Cell] = {}
     published: dict[str, tuple[Job, ...]] = {}
-    mine: dict[str, Job] = {}  # the row's own trainings, by the published ones
+    mine: dict[str, Job] = {}  # the row's own trainings, by the digests of the published trainings
     for cell in like:
         first = cell.jobs == like[0].jobs
         slug = "-".join(("own", row.key, *([] if first else [cell.column]), setting.profile))
@@ -139,16 +141,16 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
 
 
 def _own_job(row: OwnRow, published: Job, mine: Mapping[str, Job]) -> Job | None:
-    """Return a row's job for a column; None where the column evaluates something that the row's training is not.
+    """Return a row's job for a column; None if the column evaluates another network, data set or training than the row has.
 
     Args:
-        row: with its data.
-        published: the column's job.
-        mine: the row's own trainings, by the digests of the published ones.
+        row: Row with its data.
+        published: Job of the column.
+        mine: The row's own trainings, by the digests of the published trainings.
     """
     if published.trains:
         job = _job(row, published)
-        # Without data of its own the row has the column's, which may have other classes.
+        # A row without data takes the column's data, which may have other classes.
         return job if row.data is not None else replace(job, network=_of_classes(job.network, published.network))
     (training,) = published.parents or (None,)
     own = mine.get(training.digest) if training is not None else None
@@ -165,12 +167,12 @@ def _training_of(job: Job) -> Job:
 
 
 def _learned(network: Network) -> list[str]:
-    """Return the metrics of what a network is known to learn besides weights."""
+    """Return the metrics of the quantities that a network is known to learn besides weights."""
     return [quantity.metric for quantity in network.quantities if quantity.metric and quantity.start is not None]
 
 
 def _found(data: Data | None, setting: Setting) -> tuple[Data | None, str]:
-    """Return a row's data with the fingerprint of its files, and what is missing to have it."""
+    """Return a row's data with the fingerprint of its files, and a sentence on what is missing; empty if nothing is."""
     if data is None or (setting.data_root is None and getattr(data, "fingerprint", None)):
         return data, ""
     found: tuple[Data, str] = data.found(setting.data_root)
@@ -178,19 +180,19 @@ def _found(data: Data | None, setting: Setting) -> tuple[Data | None, str]:
 
 
 def _of_classes(network: Network, published: Network) -> Network:
-    """Return a network with the classes of the published one, where both have some."""
+    """Return a network with the published network's number of classes, if both have `num_classes`."""
     classes = getattr(published, "num_classes", None)
     has = classes is not None and hasattr(network, "num_classes")
     return replace(network, num_classes=classes) if has else network  # type: ignore[call-arg]
 
 
 def _needs_published(job: Job, data: Data | None) -> bool:
-    """Whether a row's job waits for what the published one waits for."""
+    """Return whether a row's job needs the data or start weights of the published job."""
     return data is None or job.start is not None
 
 
 def _note(job: Job, published: Job) -> str:
-    """Say what an own row is, because the paper's deviations, which stand below it, do not."""
+    """Describe an own row, because the paper's deviations below the table do not."""
     recipe = job.recipe
     assert recipe is not None
     steps = f"{recipe.steps} steps of {recipe.batch_size}"
@@ -199,7 +201,7 @@ def _note(job: Job, published: Job) -> str:
 
 
 def _called(spec: Any, published: Any) -> str:
-    """Return what a network or data is, by what it has of its own."""
+    """Return the name of a network or data, with the arguments in which it differs from the published one."""
     if isinstance(spec, OwnNetwork | OwnData):
         called, arguments = f"{type(spec).__name__} {spec.name}", [f"{name}={value!r}" for name, value in spec.arguments]
     else:
@@ -208,7 +210,7 @@ def _called(spec: Any, published: Any) -> str:
 
 
 def _differing(spec: Any, published: Any, without: Collection[str] = ()) -> list[str]:
-    """Return the fields of a spec that are not as in the published one, or where that has no such field, not the default."""
+    """Return the fields of a spec that differ from the published spec, or from their default if the published spec lacks them."""
     named = [(item.name, getattr(spec, item.name), getattr(published, item.name, item.default)) for item in fields(spec)]
     return [
         f"{name}={_called(value, other) if is_dataclass(value) else repr(value)}"

@@ -1,4 +1,4 @@
-"""Compared tables as text. A format is a module here, of the same name, with a function `render`."""
+"""Compared tables as text. Each format is a module here of the same name, with a function `render`."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["FORMATS", "ILLUSTRATED", "ComparedTable", "Drawing", "Screen", "rend
 
 @dataclass(frozen=True)
 class Screen:
-    """Where a text is shown.
+    """The terminal or file that a text is written for.
 
     Args:
-        width: in characters; where it is short of some 100, row labels stand above their cells instead of beside them.
-        colour: whether the terminal shows colour.
-        encoding: that the text is written in. Signs that it lacks are replaced.
+        width: Width in characters; below about 100, row labels stand above their cells instead of beside them.
+        colour: Whether the terminal shows colour.
+        encoding: Encoding of the text. Characters that it lacks are replaced.
     """
 
     width: int = 110
@@ -30,25 +30,25 @@ class Screen:
 
 
 def render(tables: Sequence[ComparedTable], format: str, screen: Screen = Screen()) -> str:
-    """Turn tables into one text; pure.
+    """Render tables as one text; a pure function.
 
     Args:
-        tables: at least one, each with everything that is said of it.
-        format: one of `FORMATS`.
-        screen: where the text is shown.
+        tables: Compared tables, at least one.
+        format: One of `FORMATS`.
+        screen: Terminal or file that the text is written for.
 
     Returns:
-        The text, with a line end at its end.
+        Text that ends with a line end.
 
     Raises:
-        ValueError: the format is unknown.
+        ValueError: The format is unknown.
     """
     if format not in FORMATS:
         raise ValueError(f"Expected `format` to be one of {', '.join(FORMATS)}, but got '{format}'.")
     text: str = importlib.import_module(f"{__name__}.{format}").render(tables, screen)
-    if format == "html":  # it can name any sign in any encoding
+    if format == "html":  # HTML can write any character in any encoding
         return text.encode(screen.encoding, "xmlcharrefreplace").decode(screen.encoding)
     if screen.encoding.lower().replace("-", "").startswith("utf"):
         return text
-    # Replacements of equal width, so that the columns stay in line.
+    # Replacements have the same width, so that columns stay aligned.
     return text.replace("± ", "+-").replace("─", "-").encode(screen.encoding, "replace").decode(screen.encoding)

@@ -1,4 +1,4 @@
-"""What every format shows: the header, the cells as formatted lines in the paper's order, and the notes under them."""
+"""Content of every format: the header, the cells as formatted lines in the paper's order, and the notes under them."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 OWN_ROWS = "Rows beside the paper's"
 VERDICTS_WITH_TOLERANCE = ("within", "outside")
-# Of a line; where the paper prints no number of a table, all that is left to say of a cell is what became of its runs.
+# Columns of a line. If the paper prints no number of a table, cells show the state of their runs instead of a verdict.
 COLUMNS = ("quantity", "published", "reproduced", "difference", "verdict")
 COLUMNS_UNPRINTED = ("quantity", "reproduced", "state")
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure's PNG file, named as seen from the working directory, and its SVG, as text."""
+    """A figure: the path of its PNG file as seen from the working directory, and its SVG as text."""
 
     png: Path
     svg: str
@@ -35,7 +35,7 @@ class Drawing:
 
 @dataclass(frozen=True)
 class ComparedTable:
-    """A compared table with everything that is said of it; `data`, `seeds` and `device` say in words what was run."""
+    """A compared table with its claims, deviations and figure; `data`, `seeds` and `device` describe what was run."""
 
     table: PublishedTable
     profile: str
@@ -54,9 +54,9 @@ class ComparedTable:
 
 @dataclass(frozen=True)
 class RenderedCell:
-    """One cell, formatted, with a text for every number that the paper's table has in it.
+    """A formatted cell, with one text per number of the cell.
 
-    `verdict` is empty where there is none to be shown; `note` numbers its reason, 0 where it has none.
+    `verdict` is empty if none is shown. `note` is the number of the note with the reason, or 0 if there is no reason.
     """
 
     quantity: str
@@ -69,13 +69,13 @@ class RenderedCell:
 
     @property
     def judged(self) -> tuple[str, ...]:
-        """The verdict with its tolerance and the mark of its note."""
+        """Verdict with its tolerance and the number of its note."""
         first, *rest = self.tolerance or ("",)
         mark = f"[{self.note}]" if self.note else ""
         return (" ".join(part for part in (self.verdict, first, mark) if part), *rest)
 
     def texts(self, columns: Sequence[str]) -> list[tuple[str, ...]]:
-        """The texts of columns, a line for every number."""
+        """Return the texts of columns, one line per number."""
         texts = {"quantity": (self.quantity,), "published": self.published, "reproduced": self.reproduced}
         texts |= {"difference": self.difference, "verdict": self.judged, "state": self.judged}
         return list(zip_longest(*(texts[column] for column in columns), fillvalue=""))
@@ -83,7 +83,7 @@ class RenderedCell:
 
 @dataclass(frozen=True)
 class RenderedRow:
-    """One row of the table with its lines."""
+    """One row of the table with its cells."""
 
     label: str
     cells: tuple[RenderedCell, ...]
@@ -99,14 +99,14 @@ class RenderedGroup:
 
 @dataclass(frozen=True)
 class Body:
-    """The cells as text, and the columns that have something to say.
+    """The cells as text, and the columns to show.
 
     Args:
-        groups: the cells, group by group.
-        columns: some of `COLUMNS` or of `COLUMNS_UNPRINTED`.
-        notes: in the order of their numbers.
-        counts: of verdicts, the most frequent first, with the cells that only the json holds.
-        hidden: how many those are.
+        groups: Cells, group by group.
+        columns: Some of `COLUMNS` or of `COLUMNS_UNPRINTED`.
+        notes: Notes in the order of their numbers.
+        counts: Verdicts with their counts, the most frequent first; cells that only the json shows are counted too.
+        hidden: Number of cells that only the json shows.
     """
 
     groups: tuple[RenderedGroup, ...]
@@ -117,12 +117,12 @@ class Body:
 
     @property
     def lines(self) -> list[RenderedCell]:
-        """All lines, in order."""
+        """All cells, in order."""
         return [line for group in self.groups for row in group.rows for line in row.cells]
 
     @property
     def counted(self) -> str:
-        """How many cells there are, and where to find those that are not shown."""
+        """Number of cells, and where to find those that are not shown."""
         rest = f" ({self.hidden} of them in the json only)" if self.hidden else ""
         total = sum(count for _, count in self.counts)
         return f"{total} cell{'s' if total != 1 else ''}{rest}"
@@ -135,7 +135,7 @@ class Body:
 
 @dataclass(frozen=True)
 class TestedClaim:
-    """A claim, its result on each kind of number, and a sentence on each why."""
+    """A claim, its results on the printed numbers and on ours, and one sentence with the reason per result."""
 
     id: str
     text: str
@@ -146,14 +146,14 @@ class TestedClaim:
 def body(rendered: ComparedTable) -> Body:
     """Format the cells of a table, group by group.
 
-    Equal reasons share one numbered note. Scores that the paper's table lacks stay out of its rows; a user's own rows are shown whole.
-    Where the paper prints no number of the table, which its title says, no cell says so again.
+    Equal reasons share one numbered note. In the paper's rows, scores that its table lacks are hidden; a user's own rows are shown in full.
+    If the paper prints no number of the table, the title says so, and the cells do not repeat it.
 
     Args:
-        rendered: the table.
+        rendered: Compared table.
 
     Returns:
-        What every format shows.
+        Content that every format shows.
     """
     table = rendered.table
     titles = {row: group.title for group in table.groups for row in group.rows}
@@ -179,13 +179,13 @@ def body(rendered: ComparedTable) -> Body:
 
 
 def tested(rendered: ComparedTable) -> tuple[str, list[TestedClaim]]:
-    """Say what became of the paper's claims.
+    """Return the paper's claims with their results.
 
     Args:
-        rendered: the table.
+        rendered: Compared table.
 
     Returns:
-        A title and the claims; where the paper prints no number of the table, they are tested on ours alone.
+        Title and claims; if the paper prints no number of the table, only the results on our numbers.
     """
     everywhere = rendered.table.prints
     first = 0 if everywhere else 1
@@ -198,13 +198,13 @@ def tested(rendered: ComparedTable) -> tuple[str, list[TestedClaim]]:
 
 
 def header(rendered: ComparedTable) -> tuple[str, str, str]:
-    """Say which table this is, whose, and on what it was measured.
+    """Return the header of a table.
 
     Args:
-        rendered: the table.
+        rendered: Compared table.
 
     Returns:
-        Three lines.
+        Three lines: the table, its paper, and what it was measured on.
     """
     paper = rendered.table.paper
     return (
@@ -215,13 +215,13 @@ def header(rendered: ComparedTable) -> tuple[str, str, str]:
 
 
 def _verdict(table: PublishedTable, cell: ComparedCell) -> str:
-    """Return what is to be said of a cell; where the paper prints no number of the table, `unpublished` says nothing."""
+    """Return the verdict to show; empty for `unpublished` if the paper prints no number of the table."""
     verdict = str(cell.verdict)
     return "" if verdict == "unpublished" and not table.prints else verdict
 
 
 def _note(table: PublishedTable, cell: ComparedCell) -> str:
-    """Return what a cell's note says; of a verdict that is not shown only what became of some of its runs."""
+    """Return the text of a cell's note; if the verdict is not shown, only the states of its runs."""
     reason = cell.reason
     if _verdict(table, cell):
         return reason
@@ -251,7 +251,7 @@ def _line(table: PublishedTable, cell: ComparedCell, note: int) -> RenderedCell:
 
 def _reproduced(cell: ComparedCell, digits: int, unit: str) -> tuple[str, ...]:
     means, deviations = _list(cell.mean), _list(cell.std)
-    if not means:  # nothing, or lists of different lengths, which have no mean
+    if not means:  # no numbers, or lists of different lengths, which have no mean
         return tuple(_plain(value, digits) for value in cell.values) or ("-",)
     shown = [f"{mean:.{digits}f}" for mean in means]
     if deviations:

@@ -1,4 +1,4 @@
-"""Tables' cells as csv, a line a cell."""
+"""Cells of tables as csv, one line per cell."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Write tables' cells as csv, one line a cell.
+    """Render the cells of tables as csv, one line per cell.
 
     Args:
-        tables: one or several.
-        screen: not asked.
+        tables: Compared tables, at least one.
+        screen: Not used.
 
     Returns:
-        One header and the cells: the json's fields after the table's name and the profile. Members of a list are separated by
-        semicolons, those of a list within a list by commas.
+        One header and the cells. The columns are the table's name, the profile and the json's fields. Semicolons separate the members of a
+        list; commas separate those of a list within a list.
     """
     first, *rest = map(_frame, tables)
     return "".join(frame.to_csv(index=False, header=frame is first, lineterminator="\n") for frame in (first, *rest))
 
 
 def _frame(rendered: ComparedTable) -> pd.DataFrame:
-    import pandas as pd  # here, because it takes longer to import than the other formats to write
+    import pandas as pd  # imported here, because the import takes longer than rendering any other format
 
     base = {"table": rendered.table.id, "profile": rendered.profile}
     lines = [base | {field: _flat(getattr(cell, field)) for field in CELL_FIELDS} for cell in rendered.cells]

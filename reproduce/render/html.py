@@ -1,4 +1,4 @@
-"""A table as one page of HTML that needs nothing else: no script, no font, no picture from elsewhere."""
+"""A table as one HTML page that loads nothing else: no script, no font, no picture."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ HEADINGS = {"published": "Published", "reproduced": "Mean ± std (n)", "differen
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Write tables as a page: light or dark as the reader's system is, and readable at a phone's width.
+    """Render tables as one page. It is light or dark like the reader's system, and readable at the width of a phone.
 
     Args:
-        tables: one under another.
-        screen: not asked.
+        tables: Compared tables, one below the other.
+        screen: Not used.
 
     Returns:
-        The page. A verdict has a colour, and says in words what it is.
+        Page. Each verdict has a colour and is also written in words.
     """
     style = Path(__file__).with_name("html.css").read_text(encoding="utf-8")
     title = header(tables[0])[0] if len(tables) == 1 else ", ".join(rendered.table.id for rendered in tables)
@@ -59,7 +59,7 @@ def _run(run: str) -> str:
 
 
 def _figure(rendered: ComparedTable) -> str:
-    """Make an SVG a part of the page: without the frame of a file of its own, and with ids that no other figure has."""
+    """Embed an SVG in the page: remove what only a separate file needs, and make its ids unique among figures."""
     if not rendered.figure:
         return ""
     id, svg = escape(rendered.table.id), rendered.figure.svg
@@ -73,23 +73,23 @@ def _pill(word: str, text: str = "") -> str:
 
 
 def _group(group: RenderedGroup, columns: Sequence[str], id: str) -> str:
-    """Write one group of rows; a row's label spans its lines."""
-    import pandas as pd  # here, because it takes longer to import than the other formats to write
+    """Render one group of rows; a row's label spans its lines."""
+    import pandas as pd  # imported here, because the import takes longer than rendering any other format
 
     lines = [(number, row.label, line) for number, row in enumerate(group.rows) for line in row.cells]
     places = ("published", "reproduced", "difference", "state" if "state" in columns else "verdict")
     frame = pd.DataFrame(
         [[*(_numbers(texts) for texts in (line.published, line.reproduced, line.difference)), _judged(line, id)] for _, _, line in lines],
         columns=[HEADINGS[column] for column in places],
-        # The number, which is not shown, keeps two rows of one label apart.
+        # The hidden number keeps two rows with the same label apart.
         index=pd.MultiIndex.from_tuples([(number, escape(label), escape(line.quantity)) for number, label, line in lines]),
     )
-    # Columns are hidden, not left out: the style sheet knows them by their numbers.
+    # Columns are hidden, not removed, because the style sheet refers to them by number.
     hidden: list[Hashable] = [HEADINGS[column] for column in places if column not in columns]
     style = frame.style.hide(level=0).hide(names=True).hide(hidden, axis="columns")
     style.cell_ids = False  # type: ignore[attr-defined]  # missing in the stubs
     table = style.to_html(table_attributes="class='cells'", table_uuid="cells")
-    # The Styler's own style sheet is empty, and an id may stand once on a page.
+    # The Styler's own style sheet is empty, and an id may occur only once per page.
     table = re.sub(r"<style.*?</style>\s*| id=\"T_cells\"", "", table, flags=re.DOTALL).replace("&nbsp;", "")
     title = f"<h2>{escape(group.title)}</h2>\n" if group.title else ""
     return f"<section>\n{title}{table.strip()}\n</section>"

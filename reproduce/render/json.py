@@ -1,4 +1,4 @@
-"""Tables as json: the same keys in the same order always."""
+"""Tables as json, always with the same keys in the same order."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ SCHEMA = 1
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Write tables as one json document.
+    """Render tables as one json document.
 
     Args:
-        tables: one or several.
-        screen: not asked.
+        tables: Compared tables, at least one.
+        screen: Not used.
 
     Returns:
-        Of one table the object described in the README: `schema`, `table`, `paper`, `title`, `profile`, `cells`, `claims`, `deviations`;
-        of several the array of theirs. Numbers that are missing or not finite are null.
+        For one table, the object described in the README: `schema`, `table`, `paper`, `title`, `profile`, `cells`, `claims`, `deviations`.
+        For several tables, an array of such objects. Numbers that are missing or not finite are null.
     """
     documents = [clean(_document(rendered)) for rendered in tables]
     return json.dumps(documents if len(documents) > 1 else documents[0], indent=2, allow_nan=False) + "\n"
@@ -46,7 +46,7 @@ def _document(rendered: ComparedTable) -> dict[str, Any]:
 
 
 def clean(value: Any) -> Any:
-    """Return a value as json can hold it: numbers of Python's own, None for what is not finite."""
+    """Return a value that json can store: Python numbers instead of NumPy scalars, and None for numbers that are not finite."""
     if isinstance(value, dict):
         return {key: clean(member) for key, member in value.items()}
     if isinstance(value, list | tuple):

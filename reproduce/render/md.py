@@ -1,4 +1,4 @@
-"""A table as GitHub's Markdown."""
+"""A table as GitHub Markdown."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ NUMBERS = ("published", "reproduced", "difference")
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Write tables as Markdown, one line per cell.
+    """Render tables as Markdown, one line per cell.
 
     Args:
-        tables: one after another, a blank line apart.
-        screen: not asked.
+        tables: Compared tables; a blank line separates them.
+        screen: Not used.
 
     Returns:
-        Of each a heading, a link to its figure's PNG file, a table per group of rows, the notes, the claims and the deviations.
+        Per table: a heading, a link to its figure's PNG file, one Markdown table per group of rows, notes, claims and deviations.
     """
     return "\n".join(map(_document, tables))
 
@@ -77,5 +77,5 @@ def _table(headings: list[str], alignment: list[str], lines: list[list[str]]) ->
 
 
 def _escaped(text: str) -> str:
-    """Keep text from becoming a table's border, a line end or an HTML tag."""
+    """Escape text, so that it contains no table border, line end or HTML tag."""
     return re.sub(r"<(?=[A-Za-z/!])", "&lt;", text.replace("\n", " ")).replace("|", "\\|")

@@ -27,9 +27,9 @@ HEADINGS = {
     "state": "state",
 }
 NUMBERS = ("published", "reproduced", "difference")
-WIDE = 100  # from here on, columns stand two blanks apart
+WIDE = 100  # from this width on, two spaces separate columns
 MIN_VERDICT = 12
-MIN_LABEL = 14  # with less room beside its cells, a row's label stands above them
+MIN_LABEL = 14  # with less room beside its cells, a row's label is printed above them
 STYLES = {
     "exact": "green",
     "within": "green",
@@ -45,21 +45,21 @@ STYLES = {
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Lay tables out for a terminal.
+    """Render tables for a terminal.
 
     Args:
-        tables: one after another, a blank line apart.
-        screen: with its width, and whether to write colour codes.
+        tables: Compared tables; a blank line separates them.
+        screen: Terminal with its width; `colour` decides whether to write colour codes.
 
     Returns:
-        The text; without colour it holds no control codes and no blanks at the ends of lines.
+        Text; without colour, it has no control codes and no spaces at the ends of lines.
     """
     return "\n".join(_table(rendered, screen.width, screen.colour) for rendered in tables)
 
 
 def _table(rendered: ComparedTable, width: int, colour: bool) -> str:
     file = io.StringIO()
-    # The height is set because rich ignores the width alone where TERM is dumb.
+    # The height is set because rich ignores a width without a height if TERM is dumb.
     console = Console(file=file, width=width, height=25, force_terminal=colour, force_jupyter=False, highlight=False, legacy_windows=False)
     content = body(rendered)
     title, paper, run = header(rendered)
@@ -82,7 +82,7 @@ def _table(rendered: ComparedTable, width: int, colour: bool) -> str:
 
 @dataclass(frozen=True)
 class _Layout:
-    """How wide columns are and how far apart; without room for a label beside them, `label` is 0."""
+    """Widths of columns, and the gap between them; `label` is 0 if there is no room for labels beside the cells."""
 
     columns: Sequence[str]
     widths: Sequence[int]
@@ -109,7 +109,7 @@ def _layout(width: int, content: Body) -> _Layout:
 
 
 def _print_cells(console: Console, content: Body) -> None:
-    """Print one small table per group, all with the same widths, so that headings may run over the columns."""
+    """Print one small table per group, all with the same column widths, so that a heading can extend over the columns."""
     layout = _layout(console.width, content)
     console.print()
     _print_block(console, layout, Text("row"), [[Text(HEADINGS[column]) for column in content.columns]])
@@ -129,7 +129,7 @@ def _print_cells(console: Console, content: Body) -> None:
 
 
 def _print_block(console: Console, layout: _Layout, label: Text, lines: Sequence[Sequence[Text]]) -> None:
-    """Print one row of the paper; its cells stand under each other, so that its label may wrap beside them."""
+    """Print one row of the table; its cells stand below each other, so that its label can wrap beside them."""
     grid = Table.grid(padding=(0, layout.gap, 0, 0))
     if layout.label:
         grid.add_column(width=layout.label)

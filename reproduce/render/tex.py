@@ -25,7 +25,7 @@ HEADINGS = {
     "state": "State",
 }
 NUMBERS = ("published", "reproduced", "difference")
-LABEL = 29  # characters of a row's label beside its cells; longer ones go on in the next line
+LABEL = 29  # most characters of a row's label per line; longer labels continue in the next line
 PREAMBLE = r"""% Run pdflatex twice: the second time it knows the widths of the columns.
 \documentclass[10pt]{article}
 \usepackage[a4paper,margin=16mm]{geometry}
@@ -40,7 +40,7 @@ ESCAPES = {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
-    '"': "''",  # where it opens, see `escaped`
+    '"': "''",  # a closing quote; for an opening one see `escaped`
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
@@ -59,14 +59,14 @@ ESCAPES = {
 
 
 def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
-    """Write tables as a document that pdflatex turns into a page or two each.
+    """Render tables as a document for pdflatex, with one or two pages per table.
 
     Args:
-        tables: each begins a page.
-        screen: not asked.
+        tables: Compared tables; each starts a new page.
+        screen: Not used.
 
     Returns:
-        The document: of each a `longtable` with its caption, to be copied into a paper as it stands, then notes, figure, claims and
+        Document. Per table: a `longtable` with its caption, which can be copied into a paper unchanged, then notes, figure, claims and
         deviations.
     """
     return PREAMBLE + "\\clearpage\n".join(map(_pages, tables)) + "\\end{document}\n"
@@ -102,10 +102,10 @@ def _pages(rendered: ComparedTable) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return text that LaTeX sets as it is; what pdflatex has no letter for becomes a plain letter or a question mark.
+    r"""Escape text for LaTeX; a character that pdflatex lacks becomes a plain letter or a question mark.
 
     Args:
-        text: any.
+        text: Any text.
     """
     plain = re.sub(r"\s+", " ", text)
     special = {match.start(): "$-$" for match in re.finditer(r"(?<!\w)-(?=\d)", plain)}
@@ -117,19 +117,19 @@ def _letter(sign: str) -> str:
     if sign.isascii():
         return sign if sign.isprintable() else "?"
     plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if part.isascii() and part.isprintable() and part not in ESCAPES)
-    # Of Latin 1, plain letters with an accent and these are in TeX's oldest fonts, which every installation has as outlines.
+    # From Latin 1, TeX's oldest fonts have only plain letters with an accent and these. Every installation has those fonts as outlines.
     return sign if sign in "æøßÆØ" or (sign.isalpha() and ord(sign) < 0x100 and len(plain) == 1 and plain.isalpha()) else plain or "?"
 
 
 def _frame(content: Body) -> pd.DataFrame:
-    """Put the cells under each other as LaTeX; a heading, and a label too long for its lines, take lines of their own."""
-    import pandas as pd  # here, because it takes longer to import than the other formats to write
+    """Return the cells as lines of LaTeX; a heading has its own line, and a long label adds lines to its row."""
+    import pandas as pd  # imported here, because the import takes longer than rendering any other format
 
     lines: list[list[str]] = []
     for group in content.groups:
         space = r"\addlinespace[1ex] " if lines else ""
         if group.title:
-            # Of no width, so that it runs over the columns.
+            # Zero width, so that the heading extends over the columns.
             lines.append([rf"{space}\rlap{{\textbf{{{escaped(group.title)}}}}}"] + [""] * len(content.columns))
         for row in group.rows:
             lines += _lines(row, content.columns)

@@ -1,1 +1,1 @@
-"""What is said of a number: the printed tables, our measurements beside them, verdicts and claims."""
+"""Printed tables, our measurements beside them, verdicts and claims."""

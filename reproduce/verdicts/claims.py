@@ -1,6 +1,6 @@
-"""The paper's sentences about its table, as predicates that are tested on the printed numbers and on ours.
+"""Claims: the paper's sentences about its table, as predicates that are tested on the printed numbers and on ours.
 
-A claim is written once, against whatever evidence it is given:
+A claim is written once, and is tested on both kinds of evidence:
 
     def best(evidence: Evidence) -> Finding:
         baselines = [(f"baseline-{dilation}", "f_score") for dilation in (2, 4, 6, 8, 10, 12, 14)]
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the paper, word for word, where it stands, what is tested of it, and the test."""
+    """A sentence of the paper: its exact words, its place in the paper, the tested condition in words, and the test."""
 
     id: str
     quote: str
@@ -36,12 +36,12 @@ class Claim:
 
     @property
     def text(self) -> str:
-        """All that is to be said of it before its result."""
+        """The quote, its source and the tested condition."""
         return f'"{self.quote}" ({self.source}). Tested: {self.tested}.'
 
 
 class ClaimResult(TypedDict):
-    """A tested claim, as the json holds it."""
+    """Result of a tested claim, with the keys of the json."""
 
     id: str
     text: str
@@ -54,12 +54,12 @@ def check_claims(claims: Iterable[Claim], published: PublishedTable, cells: Sequ
     """Test every claim on the printed numbers and on ours.
 
     Args:
-        claims: the paper's sentences.
-        published: the printed table.
-        cells: what `compare` returned.
+        claims: Claims of the paper.
+        published: Printed table.
+        cells: Cells that `compare` returned.
 
     Returns:
-        One result per claim, in order.
+        One result per claim, in the same order.
     """
     printed, ours = Evidence.printed(published), Evidence.ours(published, cells)
     results: list[ClaimResult] = []

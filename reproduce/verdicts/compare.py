@@ -1,4 +1,4 @@
-"""The measured numbers beside the printed ones: one cell each, with everything that is said of it."""
+"""Compared cells: measured numbers beside printed ones, with difference, verdict and reason."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from reproduce.verdicts.verdict import Measured, Printed, Verdict, center, judge
 if TYPE_CHECKING:
     from reproduce.verdicts.printed import PublishedTable
 
-NOT_PRINTED = "not in the paper's table"  # why a cell has no printed number, where the paper has no such cell
+NOT_PRINTED = "not in the paper's table"  # reason if the paper's table has no such cell
 
 
 @dataclass(frozen=True)
 class ComparedCell:
-    """Everything that is said of a cell, in the order of the json's fields.
+    """A cell with its printed numbers, its measured numbers and its verdict. The fields have the order of the json.
 
     Args:
-        row: its label.
-        row_key: names the row.
-        column: names the column.
-        kind: `exact`, `trained`, `timed` or `published`.
-        unit: of the numbers; "1" where they have none.
-        published: the printed number or numbers; None where there is none.
-        published_std: the printed standard deviation.
-        values: one number, or one list of numbers, a finished seed.
-        seeds: that `values` are of.
-        mean: over seeds.
-        std: over seeds, with n - 1; None from fewer than two.
-        n: finished seeds.
-        difference: mean less published.
-        tolerance: that decided the verdict; None where none did.
-        verdict: see `Verdict`.
-        reason: of the verdict.
-        data: what was measured on.
-        device: that computed.
-        jobs: names of the runs.
+        row: Label of the row.
+        row_key: Key of the row.
+        column: Key of the column.
+        kind: Kind of the cell: `exact`, `trained`, `timed` or `published`.
+        unit: Unit of the numbers; "1" if they have none.
+        published: Printed number or numbers; None if there is none.
+        published_std: Printed standard deviation.
+        values: One number, or one list of numbers, per finished seed.
+        seeds: Seeds of `values`.
+        mean: Mean over seeds.
+        std: Standard deviation over seeds, with n - 1; None for fewer than two seeds.
+        n: Number of finished seeds.
+        difference: Mean minus published number.
+        tolerance: Tolerance that decided the verdict; None if none did.
+        verdict: One of `Verdict`.
+        reason: Reason for the verdict.
+        data: Data of the measurement.
+        device: Device of the measurement.
+        jobs: Names of the runs.
     """
 
     row: str
@@ -64,7 +64,7 @@ class ComparedCell:
 
     @property
     def key(self) -> CellKey:
-        """The cell's row and column."""
+        """Row and column of the cell."""
         return self.row_key, self.column
 
 
@@ -72,19 +72,19 @@ CELL_FIELDS = tuple(item.name for item in fields(ComparedCell))
 
 
 def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Collection[str] | None = None) -> list[ComparedCell]:
-    """Put the measured numbers beside the printed ones; pure.
+    """Compare the measured numbers with the printed ones; a pure function.
 
     Args:
-        published: the printed table.
-        samples: at least one a cell. Cells that the paper lacks (scores beside the printed one) follow the printed ones of their row, and
-            rows that it lacks (a user's own) follow the paper's.
-        rows: row keys to show; all where None.
+        published: Printed table.
+        samples: At least one sample per cell. Cells that the paper lacks (scores beside the printed one) follow the printed cells of their
+            row. Rows that the paper lacks (a user's own rows) follow the paper's rows.
+        rows: Keys of the rows to show; None shows all.
 
     Returns:
-        The cells, row by row.
+        Cells, row by row.
 
     Raises:
-        ValueError: a published cell has no sample, or samples are of several profiles.
+        ValueError: A published cell has no sample, or samples are of several profiles.
     """
     found = _by_cell(samples)
     order = {row: position for position, row in enumerate(dict.fromkeys([*published.rows, *(row for row, _ in found)]))}
@@ -92,7 +92,7 @@ def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Colle
     shown = [key for key in keys if rows is None or key[0] in rows]
     missing = [key for key in shown if key not in found]
     if missing:
-        raise ValueError(f"Expected `samples` to have one for every cell, but got none for {missing}: give them state 'todo'.")
+        raise ValueError(f"Expected `samples` to have one per cell, but got none for {missing}: add samples with state 'todo'.")
     return [_cell(published, key, found[key]) for key in shown]
 
 
@@ -157,7 +157,7 @@ def _measured(samples: list[Sample], values: tuple[tuple[float, ...], ...]) -> M
 
 
 def _by_seed(texts: Mapping[int, str], seeds: int) -> tuple[str, ...]:
-    """Say each text once, with the seeds it holds for unless those are all."""
+    """Return each text once, preceded by its seeds unless it applies to all seeds."""
     groups: dict[str, list[int]] = {}
     for seed, text in texts.items():
         groups.setdefault(text, []).append(seed)
@@ -174,7 +174,7 @@ def _numbers(value: Value | None) -> tuple[float, ...] | None:
 
 
 def _value(numbers: tuple[float, ...] | None) -> Value | None:
-    """Unwrap a single number; twelve digits, so that 0.01 is not stored as 0.010000000000000009."""
+    """Return a single number as a float, and several as a list; twelve digits, so that 0.01 is not stored as 0.010000000000000009."""
     if numbers is None:
         return None
     rounded = [float(f"{number:.12g}") for number in numbers]

@@ -1,4 +1,4 @@
-"""The numbers that claims are tested on, the printed ones or ours, and how they compare."""
+"""Evidence: the numbers that claims are tested on, printed or ours, and their comparison."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reproduce.verdicts.compare import ComparedCell
     from reproduce.verdicts.printed import PublishedTable
 
-FEWEST_SEEDS = 3  # that say something of a spread
+FEWEST_SEEDS = 3  # with fewer seeds, comparisons are undecided
 
 
 Scalar = CellKey | float
@@ -45,10 +45,10 @@ class Estimate:
     """One number of a cell, or the difference of two.
 
     Args:
-        mean: over seeds, or the number itself.
-        error: standard deviation of the mean; None from too few seeds.
-        digits: behind the point of a single number; None: as many as it has.
-        std: over seeds; None where there is none.
+        mean: Mean over seeds, or the number itself.
+        error: Standard deviation of the mean; None for too few seeds.
+        digits: Digits to show after the decimal point of a single number; None shows as many as it has.
+        std: Standard deviation over seeds; None if there is none.
     """
 
     mean: float
@@ -58,7 +58,7 @@ class Estimate:
 
     @property
     def shown(self) -> str:
-        """How a reason shows it: beside a spread, with one digit more."""
+        """The number as text for a reason; with a standard deviation, it has one digit more."""
         if self.digits is None:
             return f"{self.mean:g}"
         if self.std is None:
@@ -67,14 +67,14 @@ class Estimate:
 
 
 class Evidence:
-    """The numbers that a claim is tested on: the printed ones or ours."""
+    """Numbers that a claim is tested on: the printed ones or ours."""
 
     def __init__(self, estimates: dict[CellKey, Estimate | None]) -> None:
         self._estimates = estimates
 
     @classmethod
     def printed(cls, published: PublishedTable) -> Evidence:
-        """Collect the printed numbers, which have no spread: comparisons are plain."""
+        """Collect the printed numbers; they have no spread, so `greater` compares the bare numbers."""
         return cls(
             {
                 member: None if number is None else Estimate(number, 0.0, cell.digits)
@@ -88,11 +88,11 @@ class Evidence:
         """Collect the measured numbers.
 
         Args:
-            published: the table, for digits and for cells that were not asked for.
-            cells: what `compare` returned.
+            published: Printed table, for the digits and for the cells that were not chosen.
+            cells: Cells that `compare` returned.
 
         Returns:
-            Evidence with the spread over seeds; computed cells have none. Quoted numbers stand beside ours only where ours are comparable.
+            Evidence with the spread over seeds; exact cells have no spread. Quoted numbers are included only if ours are comparable.
         """
         printed = cls.printed(published)._estimates
         estimates: dict[CellKey, Estimate | None] = dict.fromkeys(printed)
@@ -109,19 +109,20 @@ class Evidence:
     def greater(self, a: Term | Maximum, b: Term | Maximum) -> Finding:
         """Test whether `a` is greater than `b`.
 
-        On our numbers it is decided only beyond twice the standard error of the difference of means, from three seeds a side.
+        On our numbers, the test decides only if both sides have at least three seeds, and the difference of the means exceeds twice its
+        standard error.
 
         Args:
-            a: a cell (row_key, column), or the member of one that holds a list: (row_key, "f[0]"); a constant, `difference` or `maximum`.
-            b: likewise.
+            a: Cell (row_key, column), member of a list cell (row_key, "f[0]"), constant, `difference` or `maximum`.
+            b: Likewise.
 
         Returns:
-            The finding.
+            Finding.
 
         Raises:
-            ValueError: where the table has no such cell.
+            ValueError: The table has no such cell.
         """
-        # max(A) > max(B) says that some a exceeds every b.
+        # max(A) > max(B) means that some a exceeds every b.
         if isinstance(a, Maximum):
             return any_of(*(self.greater(member, b) for member in a.members))
         if isinstance(b, Maximum):
@@ -129,18 +130,18 @@ class Evidence:
         return self._pair(a, b)
 
     def within(self, a: Scalar, b: Scalar, bound: float) -> Finding:
-        """Test whether `a` and `b` are no further apart than `bound`, as numbers that a paper calls comparable.
+        """Test whether `a` and `b` differ by at most `bound`, for numbers that a paper calls comparable.
 
         Args:
-            a: a cell or a constant.
-            b: likewise.
-            bound: in their unit.
+            a: Cell or constant.
+            b: Likewise.
+            bound: Largest difference, in the unit of `a` and `b`.
 
         Returns:
-            The finding.
+            Finding.
 
         Raises:
-            ValueError: where the table has no such cell.
+            ValueError: The table has no such cell.
         """
         return all_of(*(not_(self.greater(each, bound)) for each in (difference(a, b), difference(b, a))))
 
@@ -168,34 +169,34 @@ class Evidence:
         if not isinstance(scalar, tuple):
             return Estimate(float(scalar), 0.0)
         if scalar not in self._estimates:
-            raise ValueError(f"Expected a claim's cell to be one of the table's, but got {scalar}: correct the claim.")
+            raise ValueError(f"Expected a claim's cell to be in the table, but got {scalar}: correct the claim.")
         return self._estimates[scalar]
 
 
 def difference(a: Scalar, b: Scalar) -> Difference:
-    """Name `a` minus `b`, to stand on either side of `greater` and in a `maximum`.
+    """Return the operand "`a` minus `b`", for either side of `greater` and for `maximum`.
 
     Args:
-        a: a cell (row_key, column) or a constant.
-        b: likewise.
+        a: Cell (row_key, column) or constant.
+        b: Likewise.
 
     Returns:
-        The operand.
+        Operand.
     """
     return Difference(a, b)
 
 
 def maximum(*members: Term) -> Maximum:
-    """Name the largest of several numbers, to stand on either side of `greater`.
+    """Return the operand "largest of several numbers", for either side of `greater`.
 
     Args:
-        members: cells (row_key, column), constants or differences.
+        members: Cells (row_key, column), constants or differences.
 
     Returns:
-        The operand.
+        Operand.
 
     Raises:
-        ValueError: where there is no member.
+        ValueError: `members` is empty.
     """
     if not members:
         raise ValueError("Expected `members` to name at least one cell, but got none.")
@@ -203,16 +204,16 @@ def maximum(*members: Term) -> Maximum:
 
 
 def spread(*cells: Scalar) -> Maximum:
-    """Name the largest of several numbers minus the smallest, to stand on either side of `greater`.
+    """Return the operand "largest of several numbers minus the smallest", for either side of `greater`.
 
     Args:
-        cells: (row_key, column) each, or constants.
+        cells: Cells (row_key, column) or constants.
 
     Returns:
-        The operand.
+        Operand.
 
     Raises:
-        ValueError: where there are fewer than two.
+        ValueError: `cells` has fewer than two.
     """
     if len(cells) < 2:
         raise ValueError(f"Expected `cells` to name at least two, but got {len(cells)}: one has no spread.")
@@ -220,12 +221,12 @@ def spread(*cells: Scalar) -> Maximum:
 
 
 def _signed(term: Term) -> list[tuple[Scalar, int]]:
-    """Return what a term adds and subtracts."""
+    """Return the scalars of a term with their signs."""
     return [(term.minuend, 1), (term.subtrahend, -1)] if isinstance(term, Difference) else [(term, 1)]
 
 
 def _error(signed: Sequence[tuple[Scalar, int]], known: Mapping[Scalar, Estimate]) -> float | None:
-    """Return the standard error of a signed sum, None where a part's is unknown; a cell that occurs twice is no second measurement."""
+    """Return the standard error of a signed sum; None if that of a part is unknown. A cell that occurs twice is one measurement."""
     weights: Counter[Scalar] = Counter()
     for scalar, sign in signed:
         weights[scalar] += sign
@@ -247,7 +248,7 @@ def _estimate(term: Term, known: Mapping[Scalar, Estimate]) -> Estimate:
 
 
 def _members(key: CellKey, value: object) -> dict[CellKey, float | None]:
-    """Return what a claim can name of a cell: its number, or those of its list, which as a whole no comparison orders."""
+    """Return the numbers of a cell by the names that a claim can use; a list as a whole is None, because lists have no order."""
     numbers = value if isinstance(value, list) else []
     whole = {key: value if isinstance(value, float) else None}
     return whole | {(key[0], f"{key[1]}[{index}]"): number for index, number in enumerate(numbers)}
@@ -260,13 +261,13 @@ def _measured(mean: object, std: object, n: int, exact: bool, digits: int) -> Es
         return Estimate(mean, 0.0, digits)
     if n < 2 or not isinstance(std, float):
         return Estimate(mean, None, digits)
-    if n < FEWEST_SEEDS or std == 0.0:  # seeds that agree to the last digit have collapsed, to a score of 0 say
+    if n < FEWEST_SEEDS or std == 0.0:  # seeds with exactly equal numbers have collapsed, for example to a score of 0
         return Estimate(mean, None, digits, std)
     return Estimate(mean, std / math.sqrt(n), digits, std)
 
 
 def _name(term: Term, *, short: bool = False) -> str:
-    """Return what stands before a term's number; nothing before a constant's."""
+    """Return the name to show before a term's number; empty for a constant."""
     if isinstance(term, Difference):
         names = (_name(scalar, short=short) or f"{scalar:g}" for scalar in (term.minuend, term.subtrahend))
         return " - ".join(names)

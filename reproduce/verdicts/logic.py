@@ -1,6 +1,6 @@
-"""What a test of a claim finds: a truth and the numbers that decided it.
+"""Findings of claim tests: a truth value and the numbers that decided it.
 
-Logic is Kleene's: one counterexample refutes `all_of`, one example proves `any_of`, whatever is unknown beside it.
+The logic is Kleene's: one counterexample refutes `all_of` and one example proves `any_of`, even if other findings are unknown.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-MOST_PARTS = 3  # findings named in one reason; the rest is counted
+MOST_PARTS = 3  # findings shown in one reason; the rest is only counted
 
 
 class Truth(StrEnum):
-    """What a test says; `undecided` is within the spread over seeds, `not tested` lacks a number."""
+    """Result of a test. `undecided`: too few seeds, or within the spread over seeds. `not tested`: a number is missing."""
 
     YES = "yes"
     NO = "no"
@@ -22,7 +22,7 @@ class Truth(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """A truth and the numbers that decided it."""
+    """A truth value and the numbers that decided it."""
 
     truth: Truth
     parts: tuple[str, ...]
@@ -35,37 +35,37 @@ class Finding:
 
 
 def all_of(*findings: Finding) -> Finding:
-    """Join findings that have to hold together.
+    """Join findings that must all hold.
 
     Args:
-        findings: at least one.
+        findings: At least one finding.
 
     Returns:
-        `no` where one is `no`; else `not tested`, else `undecided` where one is; else `yes`. The reason names those that decided.
+        `no` if any is `no`; else `not tested` if any is; else `undecided` if any is; else `yes`. The reason has the deciding numbers.
     """
     return _first(findings, (Truth.NO, Truth.NOT_TESTED, Truth.UNDECIDED, Truth.YES))
 
 
 def any_of(*findings: Finding) -> Finding:
-    """Join findings of which one has to hold.
+    """Join findings of which at least one must hold.
 
     Args:
-        findings: at least one.
+        findings: At least one finding.
 
     Returns:
-        `yes` where one is `yes`; else `not tested`, else `undecided` where one is; else `no`. The reason names those that decided.
+        `yes` if any is `yes`; else `not tested` if any is; else `undecided` if any is; else `no`. The reason has the deciding numbers.
     """
     return _first(findings, (Truth.YES, Truth.NOT_TESTED, Truth.UNDECIDED, Truth.NO))
 
 
 def not_(finding: Finding) -> Finding:
-    """Turn `yes` into `no` and back; what is unknown stays so.
+    """Negate a finding: `yes` becomes `no` and `no` becomes `yes`; other values stay.
 
     Args:
-        finding: what to negate.
+        finding: Finding to negate.
 
     Returns:
-        The opposite, for the same numbers.
+        Negated finding, with the same numbers.
     """
     opposite = {Truth.YES: Truth.NO, Truth.NO: Truth.YES}
     return replace(finding, truth=opposite.get(finding.truth, finding.truth))
@@ -73,7 +73,7 @@ def not_(finding: Finding) -> Finding:
 
 def _first(findings: tuple[Finding, ...], order: tuple[Truth, ...]) -> Finding:
     if not findings:
-        raise ValueError("Expected `findings` to hold at least one, but got none.")
+        raise ValueError("Expected `findings` to have at least one, but got none.")
     truth = next(truth for truth in order if any(finding.truth is truth for finding in findings))
     parts = (part for finding in findings if finding.truth is truth for part in finding.parts)
     return Finding(truth, tuple(dict.fromkeys(parts)))

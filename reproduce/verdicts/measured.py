@@ -1,4 +1,4 @@
-"""What the store has for the cells of a table: a sample a cell and seed."""
+"""Samples: the numbers in the store for a table's cells, one sample per cell and seed."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from reproduce.table import Cell, CellKey, Kind, Table, Value
 
 @dataclass(frozen=True)
 class Sample:
-    """One seed's number of a cell, or why there is none.
+    """The number of a cell for one seed, or the reason why there is none.
 
     Args:
-        row_key: of the cell.
-        column: of the cell.
-        kind: of the cell.
-        profile: that the job ran in.
-        state: of the run.
-        seed: of the job; 0 where the number needs none.
-        value: the number or numbers; None unless the run is done.
-        reason: why there is no number, or why it cannot be compared with the printed one.
-        job: the run's name; empty where the number is arithmetic on printed ones.
-        data: what was measured on, in words.
-        verified: whether the data, and that of all stages before, is what it is called.
-        device: that computed.
-        audit: see `Cell`.
-        row: the label of a row that the paper lacks.
+        row_key: Row of the cell.
+        column: Column of the cell.
+        kind: Kind of the cell.
+        profile: Profile of the job.
+        state: State of the run.
+        seed: Seed of the job; 0 if there is no job.
+        value: Number or numbers; None unless the run is done.
+        reason: Reason why there is no number, or why it is not comparable with the printed one.
+        job: Name of the run; empty if the number is arithmetic on printed numbers.
+        data: Data of the measurement, in words.
+        verified: Whether the data, and the data of all earlier stages, is what its name says.
+        device: Device of the measurement.
+        audit: See `Cell`.
+        row: Label of a row that the paper lacks.
 
     Raises:
-        ValueError: a number without the data and profile that it was measured on.
+        ValueError: A number comes without its profile and data.
     """
 
     row_key: str
@@ -57,7 +57,7 @@ class Sample:
 
     @property
     def key(self) -> CellKey:
-        """The cell's row and column."""
+        """Row and column of the cell."""
         return self.row_key, self.column
 
     @property
@@ -70,30 +70,30 @@ class Sample:
 
     @property
     def failure(self) -> str:
-        """Why the run failed; empty where it did not."""
+        """Reason why the run failed; empty if it did not fail."""
         if self.state == "done" and self.numbers is None:
             return "ended without a finite number"
         return f"failed: {self.reason or 'no reason recorded'}" if self.state == "failed" else ""
 
     @property
     def waiting(self) -> str:
-        """What the number waits for; empty where it waits for nothing."""
+        """Reason why the number is not there yet; empty if the run is done or failed."""
         if self.state in ("running", "interrupted"):
             return f"{self.state}: {self.reason}" if self.reason else self.state
         return (self.reason or "not started") if self.state == "todo" else ""
 
 
 def measure_table(table: Table, cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[Sample]:
-    """Return the samples of a table's cells, and of what only its json holds.
+    """Return the samples of a table's cells, and of the cells that only its json shows.
 
-    Of the latter, a number that a finished run does not have is left out: the IoU of a class that its pictures lack, say.
+    A cell of the json alone is left out if its finished run has no number for it, for example the IoU of a class that does not occur.
 
     Args:
-        table: whose `beside` is asked.
-        cells: of the table.
-        store: of the runs.
-        profile: that the cells are of.
-        command: that gets what is missing; reasons quote it.
+        table: Table whose `beside` gives the cells of the json alone.
+        cells: Cells of the table.
+        store: Store of the runs.
+        profile: Profile of the cells.
+        command: Command that computes missing numbers; reasons quote it.
     """
     beside = measure(table.beside(cells), store, profile, command)
     return [*measure(cells, store, profile, command), *(sample for sample in beside if sample.state != "done" or sample.value is not None)]
@@ -117,7 +117,7 @@ def _sample_of(cell: Cell, profile: str, **found: Any) -> Sample:
 
 
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
-    """Return what a job's run says of a cell: fields of its sample."""
+    """Return the fields of a cell's sample that come from a job's run."""
     run = store.run(job)
     state, result = run.state, run.result
     if state != "done" or result is None:
@@ -127,7 +127,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         metrics["curve"] = run.curve
     try:
         value = cell.value(metrics)
-    except KeyError as error:  # a network or data of another kind, or a column that names no metric
+    except KeyError as error:  # the network or data is of another kind, or the column names no metric of the run
         known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
         return {"state": "failed", "reason": f"no metric '{error.args[0]}' in the run; it has {known}"}
     return {
@@ -138,27 +138,27 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
 
 
 def _absence(cell: Cell, job: Job, store: Store, state: State, command: str) -> str:
-    """Say why a job has no result, and what gets one."""
+    """Return why a job has no result, and which command computes it."""
     run = store.run(job)
     if state == "failed":
         return run.error
     if state == "running":
-        return interrupted_reason(run.progress) if run.progress else "just begun"
+        return interrupted_reason(run.progress) if run.progress else "just started"
     if state == "interrupted":
-        return f"{interrupted_reason(run.progress)}; `{command}` goes on" if run.progress else f"`{command}` goes on"
+        return f"{interrupted_reason(run.progress)}; `{command}` resumes it" if run.progress else f"`{command}` resumes it"
     stale = next((f"revision {old.revision}" for old in earlier(job) if store.run(old).done), "")
     outdated = None if stale else store.outdated(job)
     if outdated is not None:
         stale = f"{outdated.name}, of an earlier version of this suite"
     return (
-        f"an older result ({stale}) is stale: {cell.missing or f'`{command}` gets a new one'}"
+        f"an older result ({stale}) is stale: {cell.missing or f'`{command}` computes a new one'}"
         if stale
-        else (cell.missing or f"`{command}` gets it")
+        else (cell.missing or f"`{command}` computes it")
     )
 
 
 def described(data: Mapping[str, Any]) -> str:
-    """Say what was measured on, so that nothing passes for a set that it is not."""
+    """Describe the data of a measurement, and say if it is not the official set."""
     if not data:
         return ""
     kinds = {"synthetic": "made-up data in the layout of {}", "not official": "not the official {}", "own": "{}", "noise": "{}"}
@@ -166,7 +166,7 @@ def described(data: Mapping[str, Any]) -> str:
 
 
 def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
-    """Say on which other set the weights were trained before, that a run starts from; nothing where it is the same."""
+    """Name the data set of the start weights if it differs from the run's own; else return an empty string."""
     while start and "job" in start:
         before = start.get("data") or {}
         if before and (before["set"], before["status"]) != (data.get("set"), data.get("status")):
@@ -176,13 +176,13 @@ def started_on(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> str:
 
 
 def _vouched(data: Mapping[str, Any], start: Mapping[str, Any] | None) -> bool:
-    """Whether the data of a run, and of all runs that its weights come from, is what it is called."""
+    """Return whether the data of a run, and of all runs that its weights come from, is what its name says."""
     if data and data["status"] not in ("verified", "counts", "noise"):
         return False
     return not start or "job" not in start or bool(start.get("data") and _vouched(start["data"], start.get("start")))
 
 
 def measured_on(profile: str, data: str, seeds: Sequence[int], device: str) -> str:
-    """Say in one line what numbers were measured on."""
+    """Return the profile, data, seeds and device of a measurement in one line."""
     shown = ", ".join(map(str, seeds)) or "none"
     return " | ".join((f"profile {profile}", f"data: {data}", f"seeds: {shown}", f"device: {device or 'none'}"))

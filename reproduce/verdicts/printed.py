@@ -1,4 +1,4 @@
-"""What a paper prints: its tables with their columns, rows and numbers."""
+"""Printed tables of a paper: columns, rows and numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reproduce.table import Value
 
 @dataclass(frozen=True)
 class Paper:
-    """One paper: its folder's name, what a header shows of it, and the names of its tables."""
+    """A paper: the name of its folder, the entries for a table's header, and the names of its tables."""
 
     id: str
     short: str
@@ -22,7 +22,7 @@ class Paper:
     venue: str
     year: int
     tables: tuple[str, ...]
-    bare: bool = False  # whether its tables may be named without it, where another paper has one of that name too
+    bare: bool = False  # whether `table` alone means this paper's table if another paper has a table of the same name
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Column:
     """One quantity of a table.
 
     Args:
-        key: in the CSV.
-        label: for people.
-        unit: of its numbers.
-        digits: shown behind the point.
-        tolerance: declared by this suite; it decides where fewer than three seeds were run.
-        tolerance_reason: for people.
-        metric: of a run's result, where a cell is just that; a share from 0 to 1 is shown in percent where the unit says so.
-        kind: of its cells, where `metric` is given.
+        key: Key in the CSV.
+        label: Label for readers.
+        unit: Unit of its numbers.
+        digits: Digits to show after the decimal point.
+        tolerance: Tolerance that this suite declares; it decides if fewer than three seeds were run.
+        tolerance_reason: Reason for the tolerance, for readers.
+        metric: Metric of a run's result, if a cell is just that metric; a share from 0 to 1 is shown in percent if the unit is percent.
+        kind: Kind of its cells, if `metric` is given.
     """
 
     key: str
@@ -52,7 +52,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Group:
-    """Rows under one heading; `labels` renames columns inside it."""
+    """Rows under one heading; `labels` renames columns for these rows."""
 
     title: str
     rows: tuple[str, ...]
@@ -63,7 +63,7 @@ class Group:
 class PublishedCell:
     """One printed number, as printed: `91.16`, or `91.16±0.12` with its standard deviation.
 
-    Several numbers in one cell are separated by commas (so no thousands separators).
+    Commas separate several numbers in one cell, so there are no thousands separators.
     """
 
     row_key: str
@@ -76,22 +76,22 @@ class PublishedCell:
 
     @property
     def value(self) -> Value | None:
-        """The number or the list of numbers, or None where nothing is printed."""
+        """Number or list of numbers; None if nothing is printed."""
         return _plain([float(number) for number, _ in self._parts])
 
     @property
     def std(self) -> Value | None:
-        """The printed standard deviation or deviations, or None where none is printed."""
+        """Printed standard deviation or list of them; None if none is printed."""
         return _plain([float(std) for _, std in self._parts]) if "±" in self.printed else None
 
     @property
     def digits(self) -> int | None:
-        """Digits after the decimal point, the most of a list, or None where nothing is printed."""
+        """Number of digits after the decimal point, in a list the largest; None if nothing is printed."""
         return max((max(0, -int(Decimal(number).as_tuple().exponent)) for number, _ in self._parts), default=None)
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The numbers as printed, one by one, with blanks around `±`."""
+        """Numbers as printed, one text per number, with spaces around `±`."""
         return tuple(" ± ".join(part for part in parts if part) for parts in self._parts)
 
     @property
@@ -111,7 +111,7 @@ class PublishedTable:
     columns: tuple[Column, ...]
     groups: tuple[Group, ...]
     cells: tuple[PublishedCell, ...]
-    own: bool = False  # whether it is a comparison of this suite's own, of which the paper prints nothing
+    own: bool = False  # whether it is this suite's own comparison; the paper then prints no number of it
 
     @cached_property
     def prints(self) -> bool:
@@ -120,7 +120,7 @@ class PublishedTable:
 
     @property
     def nature(self) -> str:
-        """What it is, where it is not a table of printed numbers; else nothing."""
+        """Description of a table without printed numbers; empty for any other table."""
         if self.own:
             return "a comparison of our own"
         drawn = self.id.partition(".")[2].startswith("figure")
@@ -128,7 +128,7 @@ class PublishedTable:
 
     @property
     def heading(self) -> str:
-        """The title, with what it is where it is not a table of printed numbers."""
+        """Title, with the `nature` of the table if it has one."""
         return f"{self.title} ({self.nature})" if self.nature else self.title
 
     @cached_property
@@ -142,11 +142,11 @@ class PublishedTable:
         return {cell.row_key: cell.row for cell in self.cells}
 
     def column(self, key: str) -> Column | None:
-        """The column of that key, or None where the table has none."""
+        """Return the column of a key, or None if the table has no such column."""
         return next((column for column in self.columns if column.key == key), None)
 
     def label(self, row_key: str, column: str) -> str:
-        """The label of a column in that row: its group's name for it, else the column's, else the key itself."""
+        """Return the label of a column in a row: from the row's group, else from the column, else the key itself."""
         for group in self.groups:
             if row_key in group.rows and column in group.labels:
                 return group.labels[column]
@@ -154,7 +154,7 @@ class PublishedTable:
         return known.label if known else column
 
     def digits(self, row_key: str, column: str) -> int:
-        """Digits to show: those printed in the cell, or the column's where they are more ("about 2"); 4 of an unknown column."""
+        """Return the digits to show: those printed in the cell, or the column's if these are more ("about 2"); 4 for an unknown column."""
         cell, known = self.by_key.get((row_key, column)), self.column(column)
         printed = cell.digits if cell is not None else None
         return max(printed or 0, known.digits if known else 0 if printed is not None else 4)

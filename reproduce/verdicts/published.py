@@ -1,4 +1,4 @@
-"""The papers' side: printed numbers, read from `tables/<paper>/paper.toml` and one long CSV per table."""
+"""Published tables, read from `tables/<paper>/paper.toml` and one long CSV per table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CSV_HEADER = ("row_key", "row", "column", "unit", "published", "source", "note")
 
 
 def papers() -> list[Paper]:
-    """Read the entries of all papers that there are, in the order of their names."""
+    """Read the entries of all papers, in the order of their names."""
     return [paper(id) for id in plugins()]
 
 
@@ -28,7 +28,7 @@ def paper(id: str) -> Paper:
     """Read a paper's entry.
 
     Raises:
-        ValueError: there is no such paper, or its paper.toml is broken.
+        ValueError: No such paper exists, or its paper.toml is broken.
     """
     return _paper(id, _toml(plugin(id).published / "paper.toml"))
 
@@ -43,17 +43,19 @@ def table_ids() -> list[str]:
 
 
 def resolve(name: str) -> str:
-    """Turn `paper.table` into itself, and `table` into the full name of the one table, or the one of a `bare` paper, that is called so.
+    """Return the full name of a table.
+
+    `paper.table` is a full name already. `table` alone must be the name of exactly one table, or of exactly one table of `bare` papers.
 
     Raises:
-        ValueError: where no such table is known, or several are.
+        ValueError: No such table is known, or several are.
     """
     id, dot, table = name.partition(".")
     if dot and id in plugins() and table in paper(id).tables:
-        return name  # of the other papers nothing is read
+        return name  # without reading the other papers
     known = table_ids()
     if dot:
-        hint = "" if id in plugins() else "; a paper of a folder is named by --paper"
+        hint = "" if id in plugins() else "; add the paper of a folder by --paper"
         raise ValueError(f"Expected `table` to be one of {', '.join(known)}, but got '{name}'{hint}.")
     owners = [paper for paper in papers() if name in paper.tables]
     chosen = owners if len(owners) == 1 else [paper for paper in owners if paper.bare]
@@ -64,10 +66,10 @@ def resolve(name: str) -> str:
 
 
 def resolve_all(names: Sequence[str]) -> list[str]:
-    """Turn what a user typed into tables' full names, each once; a paper's name stands for all of its tables.
+    """Return the full names of the tables that a user typed, each once; a paper's name stands for all of its tables.
 
     Raises:
-        ValueError: where no such table or paper is known.
+        ValueError: No such table or paper is known.
     """
     whole = {name: [f"{name}.{table}" for table in paper(name).tables] for name in names if name in plugins()}
     return list(dict.fromkeys(id for name in names for id in whole.get(name) or [resolve(name)]))
@@ -77,13 +79,13 @@ def load(name: str) -> PublishedTable:
     """Read one published table.
 
     Args:
-        name: as `resolve` takes it.
+        name: Name of the table, as for `resolve`.
 
     Returns:
-        The table, checked: columns declared, cells unique, groups complete, every empty number explained.
+        Checked table: columns are declared, cells are unique, groups are complete, and every empty number has a note.
 
     Raises:
-        ValueError: where the name is unknown or the files contradict each other.
+        ValueError: The name is unknown, or the files contradict each other.
     """
     table_id = resolve(name)
     paper_id, _, table = table_id.partition(".")
@@ -98,12 +100,12 @@ def load(name: str) -> PublishedTable:
     _check_groups(table_id, groups, cells)
     result = PublishedTable(table_id, _paper(paper_id, declared), entry["title"], columns, groups, cells, entry.get("own", False))
     if result.own and result.prints:
-        raise ValueError(f"Expected no printed number in `{table}.csv`, which `paper.toml` calls our own: leave out `own`, or the numbers.")
+        raise ValueError(f"Expected no printed number in `{table}.csv`, which `paper.toml` marks as `own`: remove `own` or the numbers.")
     return result
 
 
 def _read(kind: type[Declared], values: Mapping[str, Any], where: str) -> Declared:
-    """Return what a table of paper.toml declares, or say which of its keys is wrong or missing."""
+    """Return a column or group that paper.toml declares, or raise ValueError for an unknown or a missing key."""
     known = {item.name: item.default is MISSING and item.default_factory is MISSING for item in fields(kind)}
     unknown, lacking = sorted(values.keys() - known.keys()), [name for name, needed in known.items() if needed and name not in values]
     if unknown or lacking:
@@ -121,14 +123,14 @@ def _toml(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def _parsed(text: str) -> dict[str, Any]:
-    """Parse a text once: listing asks for each paper's once a table."""
+    """Parse a text once; listing asks for a paper's text once per table."""
     return tomllib.loads(text)
 
 
 def _check_keys(declared: Mapping[str, Any], names: Sequence[str], where: str) -> None:
     lacking = [f"`{name}`" for name in names if name not in declared]
     if lacking:
-        raise ValueError(f"Expected {where} to have {', '.join(lacking)}, but it has not.")
+        raise ValueError(f"Expected {where} to have {', '.join(lacking)}, but it does not.")
 
 
 def _paper(paper_id: str, declared: dict[str, Any]) -> Paper:
@@ -153,7 +155,9 @@ def _cells(path: Path, columns: set[str]) -> tuple[PublishedCell, ...]:
     cells = []
     for number, line in enumerate(lines[1:], start=2):
         if len(line) != len(CSV_HEADER):
-            raise ValueError(f"Expected {len(CSV_HEADER)} fields in `{path.name}` line {number}, but got {len(line)}: quote commas.")
+            raise ValueError(
+                f"Expected {len(CSV_HEADER)} fields in `{path.name}` line {number}, but got {len(line)}: quote fields with commas."
+            )
         cells.append(_checked(PublishedCell(*line), f"`{path.name}` line {number}", columns))
     keys = [(cell.row_key, cell.column) for cell in cells]
     for key in keys:
@@ -170,7 +174,7 @@ def _checked(cell: PublishedCell, where: str, columns: set[str]) -> PublishedCel
     try:
         _ = cell.value, cell.std, cell.digits
     except (ValueError, InvalidOperation):
-        known = "a number or several with commas, all with ± or none"
+        known = "one number, or several separated by commas, all with ± or all without"
         raise ValueError(f"Expected `published` in {where} to be {known}, but got '{cell.printed}'.") from None
     return cell
 
@@ -182,5 +186,5 @@ def _check_groups(table_id: str, groups: tuple[Group, ...], cells: tuple[Publish
         apart = [*(row for row in printed if row not in grouped), *(row for row in grouped if row not in printed)]
         said = f"but only one of them has {', '.join(apart)}" if apart else f"but got {grouped} in paper.toml"
         raise ValueError(
-            f"Expected the groups of `{table_id}` in paper.toml to hold the rows of its CSV in their order, {printed}, {said}."
+            f"Expected the groups of `{table_id}` in paper.toml to have the rows of its CSV in the same order, {printed}, {said}."
         )

@@ -1,4 +1,4 @@
-"""Measured numbers against printed ones: one verdict a cell, with the reason for it."""
+"""Verdicts on measured numbers beside printed ones: one verdict per cell, with its reason."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ENOUGH_SEEDS = 3
-_SLACK = 1e-9  # so that a difference of exactly one tolerance is not lost to binary fractions
+_SLACK = 1e-9  # so that rounding of binary fractions does not reject a difference of exactly one tolerance
 
 
 class Verdict(StrEnum):
-    """What can be said of a measured number next to the printed one."""
+    """Verdict on a measured number beside the printed one."""
 
     EXACT = "exact"
     MISMATCH = "mismatch"
@@ -29,7 +29,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Printed:
-    """What the paper prints in a cell: numbers (one, unless the cell is a list; None where unknown), digits, declared tolerance, note."""
+    """Printed side of a cell: numbers (one, unless the cell is a list; None if unknown), digits, declared tolerance, note."""
 
     numbers: tuple[float, ...] | None
     digits: int
@@ -39,7 +39,7 @@ class Printed:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured for a cell: one tuple of numbers per finished seed, and what became of the other seeds."""
+    """Measured side of a cell: one tuple of numbers per finished seed, and the states of the other seeds."""
 
     kind: str
     samples: tuple[tuple[float, ...], ...]
@@ -55,7 +55,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, its reason, and the tolerance that decided it (one per number of the cell; None where none did)."""
+    """A verdict, its reason, and the tolerance that decided it (one per number of the cell; None if none did)."""
 
     verdict: Verdict
     reason: str
@@ -63,18 +63,18 @@ class Judgement:
 
 
 def judge(printed: Printed, measured: Measured) -> Judgement:
-    """Give one cell its verdict.
+    """Return the verdict on one cell.
 
-    `within` and `outside` exist only for the `paper` profile on verified data. From three seeds on, the tolerance is the larger of half the
-    last printed digit and 2 s sqrt(1 + 1/n), with s the sample standard deviation over seeds; below that, the table's declared one.
-    An exact cell is compared in every profile: it is computed from the published network, whatever was trained.
+    `within` and `outside` exist only for the `paper` profile on verified data. With three seeds or more, the tolerance is the larger of
+    half the last printed digit and 2 s sqrt(1 + 1/n), where s is the sample standard deviation over seeds. With fewer seeds, the tolerance
+    is the table's declared one. An exact cell is compared in every profile: it is computed from the published network, not from a training.
 
     Args:
-        printed: the paper's side.
-        measured: ours.
+        printed: Printed side of the cell.
+        measured: Measured side of the cell.
 
     Returns:
-        The verdict with its reason.
+        Verdict with its reason.
     """
     if measured.kind == "published":
         known = printed.numbers is not None
@@ -93,13 +93,13 @@ def judge(printed: Printed, measured: Measured) -> Judgement:
 
 
 def center(samples: Sequence[tuple[float, ...]]) -> tuple[float, ...] | None:
-    """Mean over seeds of each number of a cell.
+    """Return the mean over seeds of each number of a cell.
 
     Args:
-        samples: one tuple per seed.
+        samples: One tuple per seed.
 
     Returns:
-        The means, or None without seeds or where seeds gave lists of different length.
+        Means; None without seeds, or if seeds gave lists of different lengths.
     """
     if not samples or len({len(sample) for sample in samples}) > 1:
         return None
@@ -107,13 +107,13 @@ def center(samples: Sequence[tuple[float, ...]]) -> tuple[float, ...] | None:
 
 
 def spread(samples: Sequence[tuple[float, ...]]) -> tuple[float, ...] | None:
-    """Sample standard deviation (n - 1) over seeds of each number of a cell.
+    """Return the sample standard deviation (n - 1) over seeds of each number of a cell.
 
     Args:
-        samples: one tuple per seed.
+        samples: One tuple per seed.
 
     Returns:
-        The deviations, or None with fewer than two seeds.
+        Standard deviations; None for fewer than two seeds, or if seeds gave lists of different lengths.
     """
     if len(samples) < 2 or center(samples) is None:
         return None

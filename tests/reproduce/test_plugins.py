@@ -126,8 +126,8 @@ def test_a_wrong_key_of_a_table_is_named(name: str, tmp_path: Path, capsys: pyte
 
 TOMLS = {
     "no TOML": ("x = [", "some_paper/tables/paper.toml to be TOML, but it is not ("),
-    "no title": (TOML.replace('title = "T"\n', ""), "Expected the paper.toml of some to have `title`, but it has not."),
-    "no columns": (TOML.replace("columns = []\n", ""), "some_paper/tables/paper.toml to have `columns`, but it has not."),
+    "no title": (TOML.replace('title = "T"\n', ""), "Expected the paper.toml of some to have `title`, but it does not."),
+    "no columns": (TOML.replace("columns = []\n", ""), "some_paper/tables/paper.toml to have `columns`, but it does not."),
 }
 
 
@@ -169,7 +169,7 @@ def test_what_fails_in_the_code_of_a_paper_is_said_with_its_place(
 def test_a_claim_on_a_cell_that_there_is_not_is_refused_before_anything_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_paper(tmp_path / "a", code=CODE)
     assert main(["some.table1", "--paper", str(folder), "--runs-dir", str(tmp_path / "runs")]) == 2
-    assert capsys.readouterr().err == "Expected a claim's cell to be one of the table's, but got ('no', 'a'): correct the claim.\n"
+    assert capsys.readouterr().err == "Expected a claim's cell to be in the table, but got ('no', 'a'): correct the claim.\n"
     assert not (tmp_path / "runs").exists()
 
 

@@ -191,7 +191,7 @@ def test_a_header_says_what_was_run_and_a_footnote_the_command_that_runs_the_res
     main(["show", "table1", "--profile", "demo", "--seeds", "3", "--runs-dir", str(runs), "--rows", "baseline-8"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "seeds: none" in shown
-    assert f"`python -m reproduce adaptive_rf.table1 --profile demo --seeds 3 --rows baseline-8 --runs-dir '{runs}'` gets it" in shown
+    assert f"`python -m reproduce adaptive_rf.table1 --profile demo --seeds 3 --rows baseline-8 --runs-dir '{runs}'` computes it" in shown
     assert "claims" not in shown  # they are about other rows too
 
 

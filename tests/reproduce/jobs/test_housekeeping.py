@@ -167,7 +167,7 @@ def test_a_cell_says_that_an_older_result_is_stale(
     (cell,) = (cell for cell in stale if cell["column"] == "f_score")  # the others are the json's own, of the same job
     assert (cell["row_key"], cell["column"], cell["verdict"], cell["mean"]) == ("baseline-2", "f_score", "not run", None)
     assert cell["reason"] == (
-        "an older result (revision 1) is stale: `python -m reproduce adaptive_rf.table1 --profile demo` gets a new one"
+        "an older result (revision 1) is stale: `python -m reproduce adaptive_rf.table1 --profile demo` computes a new one"
     )
 
 

@@ -145,13 +145,13 @@ WRONG = {
     "a text in a layer": ("OwnRow('a', 'A', ToyCNN(10, jet=Jet(order='3')))", "Expected `order` of Jet in row 'a' to be int, but got '3'."),
     "another number of classes": (
         "OwnRow('a', 'A', ToyCNN(7))",
-        "Expected `num_classes` of the network in row 'a' to be 10, those of MNIST, but got 7.",
+        "Expected `num_classes` of the network in row 'a' to be 10, as in MNIST, but got 7.",
     ),
     "other classes of a set": (
         "OwnRow('a', 'A', NiN(10), data=Images('cifar100', made=MadeImages('cifar100', 9, 9)))",
-        "Expected `num_classes` of the network in row 'a' to be 100, those of CIFAR-100, but got 10.",
+        "Expected `num_classes` of the network in row 'a' to be 100, as in CIFAR-100, but got 10.",
     ),
-    "other channels": ("OwnRow('a', 'A', NiN(10))", "Expected `in_channels` of the network in row 'a' to be 1, those of MNIST, but got 3."),
+    "other channels": ("OwnRow('a', 'A', NiN(10))", "Expected `in_channels` of the network in row 'a' to be 1, as in MNIST, but got 3."),
     "an unknown set": (
         "OwnRow('a', 'A', data=Images('stl10'))",
         "Expected `dataset` of Images in row 'a' to be one of mnist, fashion_mnist, cifar10, cifar100, svhn, but got 'stl10'.",

@@ -123,7 +123,7 @@ def test_rows_stand_beside_the_published_ones_and_import_no_torch(here: Path) ->
         ("Mine, short", "no_such_metric"),
     ]  # fmt: skip
     assert all(len(cell["jobs"]) == 2 for cell in own)
-    assert "--with my_rows.py` gets it" in own[0]["reason"]
+    assert "--with my_rows.py` computes it" in own[0]["reason"]
 
 
 def test_rows_are_chosen_by_their_keys_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -264,12 +264,12 @@ WRONG: dict[str, tuple[str | None, str]] = {
     "a missing name": (HEAD + "x = 1\nROWS = [y]\n", "{path}, line 3: NameError: name 'y' is not defined."),
     "a missing module": ("import no_such_module\n", "{path}, line 1: ModuleNotFoundError: No module named 'no_such_module'."),
     "an exit": ("raise SystemExit('enough')\n", "{path}, line 1: SystemExit: enough."),
-    "no rows": (HEAD, "Expected {path} to have `ROWS`, a list of OwnRow, or `rows(published)` that returns one, but got None."),
-    "rows of another kind": ("ROWS = [1]\n", "a list of OwnRow, or `rows(published)` that returns one, but got [1]."),
+    "no rows": (HEAD, "Expected {path} to have `ROWS`, a list of OwnRow, or `rows(published)`, which returns one, but got None."),
+    "rows of another kind": ("ROWS = [1]\n", "a list of OwnRow, or `rows(published)`, which returns one, but got [1]."),
     "a failing function": ("def rows(published):\n    return published.nothing\n", "{path}, line 2: AttributeError: "),
     "a key with blanks": (HEAD + 'ROWS = [OwnRow("a b", "A")]\n', "{path}, line 2: ValueError: Expected `key` to be small letters"),
-    "a key twice": (HEAD + 'ROWS = [OwnRow("a", "A"), OwnRow("a", "B")]\n', "but got 'a' twice"),
-    "a key of the table": (HEAD + 'ROWS = [OwnRow("baseline-2", "A")]\n', "but got 'baseline-2' twice, or from the table."),
+    "a key twice": (HEAD + 'ROWS = [OwnRow("a", "A"), OwnRow("a", "B")]\n', "but got 'a', which another row or the table has too."),
+    "a key of the table": (HEAD + 'ROWS = [OwnRow("baseline-2", "A")]\n', "but got 'baseline-2', which another row or the table has too."),
     "a class for a network": (
         HEAD + 'ROWS = [OwnRow("a", "A", int)]\n',
         "Expected `network` of row 'a' to be a Network, but got type.",
@@ -301,11 +301,11 @@ WRONG: dict[str, tuple[str | None, str]] = {
     ),
     "another number of classes": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', OwnNetwork('n', 5))]\n",
-        "Expected `num_classes` of the network in row 'a' to be 11, those of Helen, but got 5.",
+        "Expected `num_classes` of the network in row 'a' to be 11, as in Helen, but got 5.",
     ),
     "the published network on other data": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=VOC(32, made=MadeScenes(2, 2, 32)))]\n",
-        "Expected `num_classes` of the network in row 'a' to be 21, those of VOC, but got 11.",
+        "Expected `num_classes` of the network in row 'a' to be 21, as in VOC, but got 11.",
     ),
     "dilations of paths": (
         VGGS + "ROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
@@ -398,4 +398,4 @@ def test_a_file_that_has_changed_since_is_refused(here: Path, tiny: Callable[...
     path.write_text(ROWS + "# another\n")
     code, prepared = run(replace(tiny(), network=row.network), here)
     assert code == 1
-    assert "to be as it was when the run was made, but it has changed" in prepared.error
+    assert "to be unchanged since the run was made, but it has changed" in prepared.error

@@ -129,7 +129,7 @@ def speed() -> ComparedTable:
     lines = measured(SPEED_KINDS, SPEED_VALUES)
     for index, line in enumerate(lines):
         if line.key == ("late", "miou"):
-            lines[index] = replace(line, state="todo", value=None, reason="`python -m reproduce made.speed` gets it")
+            lines[index] = replace(line, state="todo", value=None, reason="`python -m reproduce made.speed` computes it")
         if (*line.key, line.seed) == ("layer", "miou", 1):
             lines[index] = replace(line, state="failed", value=None, reason="out of memory")
     return rendered(SPEED, lines, BETTER)

@@ -116,6 +116,6 @@ def test_a_command_ends_within_its_hours_and_shows_the_table(tmp_path: Path) -> 
     # The limit is of the jobs: 18 s, after Python has started and before the table is shown.
     assert time.monotonic() - begun < 25
     assert done.returncode == 1
-    assert done.stderr.endswith("Stopped before the limit of 0.005 hours; the same command goes on.\n")
+    assert done.stderr.endswith("Stopped before the limit of 0.005 hours; the same command resumes.\n")
     assert "not run" in done.stdout
     assert [run.state for run in Store(tmp_path / "runs").runs() if "sizes" not in run.name] == ["interrupted"]

@@ -51,7 +51,7 @@ def test_cells_of_different_columns_are_named_in_full() -> None:
 
 
 def test_unknown_cell_is_an_error() -> None:
-    with pytest.raises(ValueError, match=r"one of the table's, but got \('d', 'x'\)"):
+    with pytest.raises(ValueError, match=r"in the table, but got \('d', 'x'\)"):
         evidence(1, 1).greater(A, ("d", "x"))
 
 

@@ -107,7 +107,7 @@ def test_lists_keep_their_numbers(table: PublishedTable) -> None:
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([line(0.9)], r"one for every cell, but got none for \[\('baseline-4', 'rf_fc6'\)\]"),
+        ([line(0.9)], r"one per cell, but got none for \[\('baseline-4', 'rf_fc6'\)\]"),
         ([receptive_field(), line(0.9, profile="demo")], "of one profile, but got demo, paper"),
     ],
 )

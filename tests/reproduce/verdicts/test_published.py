@@ -116,10 +116,10 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             "f_score,1,0.8995,table 1,",
             "f_score,1,ca. 0.9,table 1,",
-            "to be a number or several with commas, all with ± or none, but got 'ca. 0.9'",
+            "to be one number, or several separated by commas, all with ± or all without, but got 'ca. 0.9'",
         ),
-        ("f_score,1,0.8995,table 1,", 'f_score,1,"0.8995±0.1,0.9",table 1,', "all with ± or none, but got '0.8995±0.1,0.9'"),
-        ("f_score,1,0.8995,table 1,", "f_score,1,0.8995±,table 1,", "all with ± or none, but got '0.8995±'"),
+        ("f_score,1,0.8995,table 1,", 'f_score,1,"0.8995±0.1,0.9",table 1,', "all with ± or all without, but got '0.8995±0.1,0.9'"),
+        ("f_score,1,0.8995,table 1,", "f_score,1,0.8995±,table 1,", "all with ± or all without, but got '0.8995±'"),
         ("f_score,1,0.8995,table 1,", "rf_fc6,1,0.8995,table 1,", "every cell of `table1.csv` once"),
         ("f_score,1,0.8995,table 1,", "f_score,1,0.8995,table 1", "Expected 7 fields in `table1.csv` line 3, but got 6"),
         ("row_key,row,", "row_id,row,", "to start with the header"),
@@ -141,7 +141,7 @@ def test_flawed_files_are_refused(broken: Path, old: str, new: str, message: str
 def test_a_comparison_of_our_own_has_no_printed_numbers(broken: Path) -> None:
     paper = broken.with_name("paper.toml")
     paper.write_text(paper.read_text(encoding="utf-8").replace("[tables.table1]", "[tables.table1]\nown = true"), encoding="utf-8")
-    with pytest.raises(ValueError, match=r"Expected no printed number in `table1\.csv`, which `paper\.toml` calls our own"):
+    with pytest.raises(ValueError, match=r"Expected no printed number in `table1\.csv`, which `paper\.toml` marks as `own`"):
         load("table1")
     with broken.open(encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))

@@ -147,7 +147,7 @@ def test_without_a_login_nothing_is_asked() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
-    assert "Expected wandb to take the dashboard, but got UsageError (No API key configured" in done.stderr
+    assert "Expected wandb to accept the dashboard, but got UsageError (No API key configured" in done.stderr
 
 
 def test_without_the_extra_it_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

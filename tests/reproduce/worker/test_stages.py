@@ -277,10 +277,10 @@ def test_a_stage_can_be_tried_from_a_stopped_one_and_leaves_nothing_behind(tmp_p
     cells = [Cell(str(index), "f_score", "trained", (job,), lambda metrics: metrics["f_score"]) for index, job in enumerate(chain(0))]
     reasons = [line.reason for line in measure(cells, tried, "demo", "run")]
     assert reasons == [
-        "2 of 12 steps; `run` goes on",
-        "2 of 12 steps, started from an unfinished job; `run` goes on",
-        "2 of 2 steps, started from an unfinished job; `run` goes on",
-        "started from an unfinished job; `run` goes on",
+        "2 of 12 steps; `run` resumes it",
+        "2 of 12 steps, started from an unfinished job; `run` resumes it",
+        "2 of 2 steps, started from an unfinished job; `run` resumes it",
+        "started from an unfinished job; `run` resumes it",
     ]
     for store in (whole, tried):
         for job in chain(0):

@@ -251,7 +251,7 @@ def test_a_document_shows_the_figure_that_was_just_drawn(
 @pytest.mark.parametrize("id", FIGURES)
 def test_without_runs_there_is_no_figure_and_one_line_says_so(id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", id]) == 0
-    assert capsys.readouterr().err == f"{id}: no figure yet, for none of the runs that it is drawn from is done.\n"
+    assert capsys.readouterr().err == f"{id}: no figure yet, because none of its runs is done.\n"
     assert not list(tmp_path.iterdir())
 
 
@@ -260,4 +260,4 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys:
     finish(store, jobs(DEMO)["helen-modified-8"][0], {4: 1.0, 9: 1.1})
     (tmp_path / "runs" / "figures").write_text("")
     assert main(["show", "adaptive_rf.figure2"]) == 2
-    assert capsys.readouterr().err == "Expected to write figures into runs/figures, but it cannot be written (File exists).\n"
+    assert capsys.readouterr().err == "Expected to write figures into runs/figures, but the folder cannot be written (File exists).\n"
