@@ -33,7 +33,7 @@ Metrics = Mapping[str, Any]
 
 
 def cost_jobs(setting: Setting) -> tuple[tuple[Job, ...], str]:
-    """Return the measuring jobs, one per seed, and the missing data: steps of table 1's training at a learning rate of zero."""
+    """Return jobs that measure table 1's training steps at a learning rate of zero, one per seed, and a text that names missing data."""
     task = StepCost(FACTORS, ROUNDS[setting.profile])
     trainings, missing = training_jobs(setting, DILATION, inflated=True)
     recipe = replace(SCALES[setting.profile].recipe, steps=task.steps, optimizer=SGD(0.0), schedule=Constant())
@@ -166,7 +166,7 @@ def deviations(setting: Setting) -> list[Deviation]:
     texts = {
         "own": 'This is our own comparison: the paper calls the cost "unaffordable" and prints no number for it.',
         "step": (
-            f"A step is a step of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, without data "
+            f"We measure steps of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, without data "
             f"loading. The batch has {recipe.batch_size} pictures of {scale.data.size} pixels. The network is VGG-16 at {network.width:g} "
             f"of its width, with {network.head_channels} channels in fc6 and fc7, in {setting.precision}. Weights are random and the "
             "learning rate is zero, so all steps are alike."

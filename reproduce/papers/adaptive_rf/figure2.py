@@ -158,7 +158,7 @@ CLAIMS = (
         "Even with proper initialization and the same network settings, f stays in a certain range but not a specific value",
         "section 5.2",
         "in the second half of the steps at the full learning rate, f has a wider range on VOC, from each of the initial dilations 16, 18 "
-        "and 20, than any f on Helen; the paper does not say how wide a range is, nor whether it is of one training or of several",
+        "and 20, than any f on Helen; the paper does not say how wide a range must be, nor whether it is of one training or of several",
         _wider_on_voc,
     ),
 )

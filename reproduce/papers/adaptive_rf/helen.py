@@ -82,7 +82,7 @@ STRIDES: dict[Profile, int] = {profile: round(scale.data.size / 62) for profile,
 
 
 def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11") -> Trainings:
-    """Return the trainings of one row, one per seed, and the missing data.
+    """Return the trainings of one row, one per seed, and a text that names missing data.
 
     Args:
         setting: Choices of the user.
@@ -103,7 +103,10 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
 
 
 def multi_path_jobs(setting: Setting, name: str, dilations: tuple[int, ...], label_sets: tuple[tuple[int, ...], ...] = ()) -> Trainings:
-    """Return the trainings of one row with several paths, and the missing data; with label sets, paths learn their receptive fields."""
+    """Return the trainings of one row with several paths, one per seed, and a text that names missing data.
+
+    With label sets, the paths learn their receptive fields.
+    """
     scale = SCALES[setting.profile]
     network = multi_path(scale.network, dilations, has_norm(setting, bool(label_sets)), label_sets)
     return _on_faces(setting, name, network, scale.recipe)

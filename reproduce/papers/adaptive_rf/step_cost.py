@@ -24,8 +24,8 @@ from reproduce.worker.callbacks import FiniteLoss, Progress
 class Stopwatch(Callback):
     """Set f before each step of a sweep, and measure the step: forward, backward and optimiser, without data loading.
 
-    Memory and time are measured in separate rounds. In a memory round, freed memory is returned to the system before each step, so that the
-    peak is that of the step alone; this makes the step slower.
+    Memory and time are measured in separate rounds. In the memory round, freed memory is given back before each step, so that the peak is
+    that of the step alone; this makes the step slower.
 
     Args:
         factor: Inflation factor of the network.

@@ -79,7 +79,7 @@ SCALES: dict[Profile, Scale] = {
 
 
 def training_jobs(setting: Setting, dilation: int, inflated: bool) -> Trainings:
-    """Return the trainings of one row, one per seed, and the missing data."""
+    """Return the trainings of one row, one per seed, and a text that names missing data."""
     scale = SCALES[setting.profile]
     name = f"{'modified' if inflated else 'baseline'}-{dilation}"
     network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated))

@@ -30,8 +30,8 @@ def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
 
     Args:
         table: Full name of the table.
-        jobs: Function of the setting and the keys of a row and a column. It returns the jobs, one per seed, and the missing data; or None
-            if the paper only quotes the number.
+        jobs: Function of the setting and the keys of a row and a column. It returns the jobs, one per seed, and a text that names missing
+            data; or None if the paper only quotes the number.
         setting: Choices of the user.
     """
     published = load(table)

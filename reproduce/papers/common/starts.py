@@ -12,7 +12,7 @@ def imagenet_vgg16(setting: Setting, fresh: tuple[str, ...]) -> Start | None:
 
     Args:
         setting: Choices of the user.
-        fresh: Names of what the network has and the file lacks.
+        fresh: Names of the modules that the network has and the file lacks.
     """
     weights = IMAGENET_VGG16.under(setting.data_root) if setting.profile == "paper" else None
     return None if weights is None else Start(weights, fresh=fresh)

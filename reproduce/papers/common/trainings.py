@@ -50,7 +50,7 @@ def trainings(
     setting: Setting, scale: Scale[AnyNetwork, AnyData], task: Training, slug: str, revision: int, *,
     network: Network | None = None, recipe: Recipe | None = None, start: Start | None = None,
 ) -> Trainings:  # fmt: skip
-    """Return the trainings of one row, one per seed, and the missing data.
+    """Return the trainings of one row, one per seed, and a text that names missing data.
 
     Args:
         setting: Choices of the user.

@@ -35,7 +35,7 @@ class LayerFilters:
         learned: Filters of the N-Jet network, k k each, at least one; k may differ from the baseline's.
 
     Raises:
-        ValueError: The filters of a half differ in size, are not k k, or are missing.
+        ValueError: The filters of a half differ in shape, are not two-dimensional, or are missing.
     """
 
     name: str
@@ -47,9 +47,7 @@ class LayerFilters:
         for argument, half in (("baseline", self.baseline), ("learned", self.learned)):
             shapes = {each.shape for each in half}
             if len(shapes) != 1 or len(half[0].shape) != 2:
-                raise ValueError(
-                    f"Expected `{argument}` of {self.name} to hold filters k k, all of one size, but got shapes {sorted(shapes)}."
-                )
+                raise ValueError(f"Expected `{argument}` of {self.name} to hold filters k k of one size, but got shapes {sorted(shapes)}.")
 
     @property
     def halves(self) -> tuple[tuple[str, Sequence[Filter]], tuple[str, Sequence[Filter]]]:

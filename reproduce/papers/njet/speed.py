@@ -84,8 +84,8 @@ CLAIMS = (
         "twice-as-slow",
         "For the NiN architecture, our model is ≈ 2x slower than the baseline model",
         "section V",
-        "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; the paper does not say how near is "
-        "approximate, nor on which device",
+        "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; the paper does not say what "
+        "counts as approximate, nor on which device",
         lambda evidence: evidence.within(("njet-nin-learned", "ratio"), 2.0, 0.5),
     ),
 )

@@ -34,7 +34,7 @@ CLAIMS = (
         "comparable",
         "The performance of N-Jet-NIN is comparable with the baseline performance",
         "section IV, experiment 3.1(A)",
-        f"on each of the three sets the two accuracies are within {COMPARABLE:g} point; the paper does not say how close is comparable",
+        f"on each of the three sets the two accuracies are within {COMPARABLE:g} point; the paper does not say what counts as comparable",
         _comparable,
     ),
 )

@@ -67,8 +67,8 @@ CLAIMS = (
         "similar-accuracy",
         "Using our proposed N-Jet layers gives similar accuracy to the standard convolutional layers",
         "section IV, experiment 3.2(A)",
-        f"for each of the four networks, on either set, the two accuracies are within {COMPARABLE:g} point; the paper does not say how "
-        "close is similar",
+        f"for each of the four networks, on either set, the two accuracies are within {COMPARABLE:g} point; the paper does not say what "
+        "counts as similar",
         lambda evidence: _each(tuple(PAIRS), partial(_similar, evidence)),
     ),
     Claim(
@@ -76,9 +76,8 @@ CLAIMS = (
         "For an approximation of order 3 in the N-Jet, there is a small increase in the number of parameters compared to the baseline, "
         "except for the EfficientNet which uses also kernel sizes larger than 3x3 px",
         "section IV, experiment 3.2(A)",
-        "ALL-CNN and ResNet-32 have more parameters with N-Jet layers of order 3 than without; the paper does not say how many is small, "
-        "and "
-        "EfficientNet of order 3 has no row",
+        "ALL-CNN and ResNet-32 have more parameters with N-Jet layers of order 3 than without; the paper does not say what counts as "
+        "small, and EfficientNet of order 3 has no row",
         lambda evidence: _each(("all-cnn", "resnet-32"), partial(_more, evidence)),
     ),
     Claim(

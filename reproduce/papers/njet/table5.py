@@ -67,7 +67,7 @@ CLAIMS = (
         "the standard CNN performs well on MNIST, yet results are sensitive to the filter size for 4 x MNIST",
         "section IV, experiment 4(A)",
         "accuracies with filters of 3 x 3, 5 x 5 and 7 x 7 are further apart on digits of 112 pixels than on those of 28, with 2 and with "
-        "4 layers; the paper does not say how high is well",
+        "4 layers; the paper does not say what counts as well",
         _sensitive,
     ),
     *(

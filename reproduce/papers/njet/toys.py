@@ -55,7 +55,7 @@ TOY_JET = Jet(order=3, init="he")
 
 
 def toy_jobs(setting: Setting, scales: dict[Profile, Scale], name: str, network: ToyCNN, resized: float) -> Trainings:
-    """Return the trainings of one toy network on resized digits, one per seed, and the missing data."""
+    """Return the trainings of one toy network on resized digits, one per seed, and a text that names missing data."""
     scale = scales[setting.profile]
     data, missing = pictures(setting, "mnist", scale.made, scale=resized)
     runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])

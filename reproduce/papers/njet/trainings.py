@@ -81,7 +81,7 @@ def shrunk(network: Published, profile: Profile) -> Published:
 
 
 def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, scale: float = 1.0) -> tuple[Images, str]:
-    """Return the pictures of a setting, and the missing data. Training pictures of CIFAR are augmented; digits are not.
+    """Return the pictures of a setting, and a text that names missing data. Training pictures of CIFAR are augmented; digits are not.
 
     Args:
         setting: Choices of the user.
@@ -106,7 +106,7 @@ def recipe_of(profile: Profile, dataset: str) -> Recipe:
 
 
 def training_jobs(setting: Setting, name: str, network: Published, dataset: str = "cifar10") -> Trainings:
-    """Return the trainings of one published network on a data set, one per seed, and the missing data."""
+    """Return the trainings of one published network on a data set, one per seed, and a text that names missing data."""
     scale = SCALES[setting.profile]
     data, missing = pictures(setting, dataset, scale.made)
     network = replace(shrunk(network, setting.profile), num_classes=CLASSES[dataset])

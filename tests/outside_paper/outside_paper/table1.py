@@ -32,7 +32,7 @@ EVALUATIONS = {"fine-noisy": ("noisy", None), "fine-dark": ("dark", None), "fine
 
 
 def jobs(setting: Setting, row: str, column: str) -> Trainings | None:
-    """Return the jobs of a row, one per seed, and the missing data; None if the paper only quotes the row."""
+    """Return the jobs of a row, one per seed, and a text that names missing data; None if the paper only quotes the row."""
     scale = SCALES[setting.profile]
     coarse = trainings(setting, scale, PeriodRegression(), "outside-coarse", REVISION)
     if row == "quoted":
