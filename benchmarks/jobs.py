@@ -1,4 +1,4 @@
-"""What a job's start and end cost on one machine, after the first one: jobs that only compute sizes, through the real launcher.
+"""Measure the start and end of a job on one machine, after the first job. Jobs only compute sizes, and run through the real launcher.
 
 python benchmarks/jobs.py [JOBS]
 """

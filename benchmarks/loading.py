@@ -1,16 +1,17 @@
-"""How fast VOC is read and augmented, as `VOCDataModule` does it and as torchvision's v2 transforms do: pictures a second of one core.
+"""Measure how fast `VOCDataModule` and torchvision's v2 transforms read and augment VOC, in pictures per second on one core.
 
 python benchmarks/loading.py TORCHVISION_PYTHON [--data-root FOLDER] [--pictures COUNT] [--rounds COUNT]
 
-torchvision is no dependency of this project: it needs an environment of its own, whose Python is the first argument.
+torchvision is not a dependency of this project. It needs a separate environment; the first argument is the Python of that environment.
 
 python -m venv /tmp/torchvision
 /tmp/torchvision/bin/python -m pip install torch torchvision --index-url https://download.pytorch.org/whl/cpu
 
-Both sides do the same with the same files: decode a JPEG and a palette PNG, scale by 0.5 to 2, crop or pad to 513 x 513 (with ImageNet's
-mean colour, and 255 in the labels), flip half of the pictures, and for float output normalise. Each is a process of one thread, and they
-take turns. Counted is the processor's time, so that other programs matter little. torchvision's transforms can be put together in several
-ways; compared is with the fastest of them. Without `--data-root` the pictures are made up, with 500 pixels along the longer edge, as VOC's.
+Both sides do the same work on the same files: decode a JPEG and a palette PNG, scale by 0.5 to 2, crop or pad to 513 x 513 (with
+ImageNet's mean colour, and 255 in the labels), flip half of the pictures, and normalise them for float output. Each side is a process with
+one thread, and the sides take turns. CPU time is counted, so that other programs matter little. torchvision's transforms can be combined in
+several ways; the fastest of them is compared. Without `--data-root` the pictures are made up, with 500 pixels along the longer edge, as in
+VOC.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from typing import Any
 CROP, SCALE = 513, (0.5, 2.0)
 KINDS = ("decoded", "uint8", "float")
 TARGETS = {"float": " (target: at least 1.5)"}
-# By kind: from a picture's number and the round's to the picture and its labels.
+# By kind: a function from the numbers of a picture and a round to the picture and its labels.
 Way = dict[str, Callable[[int, int], tuple[Any, Any]]]
 
 
 class Side:
-    """One side's process, which does what it is asked for and says how long that took."""
+    """The process of one side, which does the requested work and reports its time."""
 
     def __init__(self, python: str, side: str, root: Path) -> None:
         words = [python, __file__, "--serve", side, str(root)]
@@ -49,14 +50,14 @@ class Side:
         self._seconds[way, kind].append(self._answer() / pictures)
 
     def seconds(self, kind: str) -> dict[str, list[float]]:
-        """Give each way's seconds a picture in every round but the first, which warms up; the fastest way first."""
+        """Return the seconds per picture of each way in every round, the fastest way first. The first round warms up and is left out."""
         ways = {way: self._seconds[way, kind][1:] for way in self.made}
         return dict(sorted(ways.items(), key=lambda item: statistics.median(item[1])))
 
     def _answer(self) -> Any:
         assert self._process.stdout
         line = self._process.stdout.readline()
-        return json.loads(line) if line else sys.exit("One side has ended: what is wrong stands above.")
+        return json.loads(line) if line else sys.exit("One side has ended; its error is printed above.")
 
 
 def serve(side: str, root: str) -> None:
@@ -100,7 +101,7 @@ def ours(root: str) -> dict[str, Way]:
 
 
 def transforms() -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Make torchvision's crop with what follows it, and its normalisation."""
+    """Return torchvision's crop with the transforms after it, and its normalisation."""
     import torch
     from PIL import Image
     from torchvision import tv_tensors
@@ -150,7 +151,7 @@ def theirs(root: str) -> dict[str, Way]:
             scale = random.uniform(*SCALE)
             size = [round(edge * scale) for edge in mask.shape]
             image, mask = cut(functional.resize(image, size, antialias=antialias), functional.resize(mask, size))
-            # Crops are views of the resized picture, with its colours side by side: a batch would need the same copy.
+            # Crops are views of the resized picture with interleaved channels: a batch would need the same copy.
             return tv_tensors.wrap(image.contiguous(), like=image), tv_tensors.wrap(mask.contiguous(), like=mask)
 
         return {"decoded": decoded, "uint8": augmented, "float": lambda index, number: normalise(*augmented(index, number))}
@@ -169,7 +170,7 @@ def report(us: Side, them: Side) -> None:
         mine, others = us.seconds(kind)["OpenCV"], them.seconds(kind)
         ratios = [other / own for own, other in zip(mine, next(iter(others.values())), strict=True)]
         print(
-            f"{kind:7} {1 / statistics.median(mine):.0f} pictures a second, decoding takes {decoding / statistics.median(mine):.0%}; "
+            f"{kind:7} {1 / statistics.median(mine):.0f} pictures per second, decoding takes {decoding / statistics.median(mine):.0%}; "
             f"{statistics.median(ratios):.2f} times torchvision's fastest, {min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)} rounds"
             f"{TARGETS.get(kind, '')}"
         )
@@ -180,7 +181,7 @@ def main(python: str, root: Path, pictures: int, rounds: int) -> None:
     us, them = Side(sys.executable, "ours", root), Side(python, "theirs", root)
     for kind in ("uint8", "float"):
         made = [kinds[kind] for side in (us, them) for kinds in side.made.values()]
-        assert all(each == made[0] for each in made), f"the sides make different things of the kind {kind}: {made}"
+        assert all(each == made[0] for each in made), f"the sides return different outputs for the kind {kind}: {made}"
     turns = [(side, way, kind) for kind in KINDS for side in (us, them) for way in side.made]
     for number in range(rounds + 1):
         for side, way, kind in turns if number % 2 else reversed(turns):

@@ -1,12 +1,12 @@
-"""How fast the N-Jet layer is, forward and backward, against the dense kernel of its size, with which the authors' layer convolves.
+"""Measure the speed of the N-Jet layer, forward and backward, against the dense kernel of the same size, as in the authors' layer.
 
 python benchmarks/njet.py [--rounds COUNT] [--batch COUNT] [--threads COUNT] [--device NAME] [--plot STEM]
 
 Both sides are the same layer with the same weights, and take turns; their outputs and gradients must agree. Ratios are medians over the
-rounds' pairs. With one thread of a CPU the processor's time is counted, so that other programs matter little. Peak memory is that of a
-process of its own: on a CPU, which must run Linux, what it took from the system for two passes; on a GPU, what torch allocated. The plot
-shows time against sigma for every evaluation, for the one that the layer picks, and for a plain 3 x 3 convolution; `--plot ''` leaves it
-and its table out. All of it takes about ten minutes of one core.
+pairs of all rounds. With one CPU thread, CPU time is counted, so that other programs matter little. Peak memory is measured in a separate
+process: on a CPU (Linux only), the memory that the process took from the system for two passes; on a GPU, the memory that torch allocated.
+The plot shows time against sigma for every evaluation, for the evaluation that the layer picks, and for a plain 3 x 3 convolution;
+`--plot ''` leaves out the plot and its table. The whole benchmark takes about ten minutes on one core.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from lightning_modules.layers.separable import Axis
 
 SIGMAS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0, 6.0)
 COMPARED = ("dense", "picked")
-PROCESSES = 3  # what one takes from the system varies by a tenth
+PROCESSES = 3  # the memory that one process takes from the system varies by a tenth
 
 
 @dataclass(frozen=True)
 class Case:
-    """A layer's sizes, and how many times as fast as the dense kernel it must be."""
+    """Sizes of a layer, and its required speed relative to the dense kernel."""
 
     sigma: float
     order: int
     channels: int
     filters: int
     cells: int
-    target: float = 0.95  # what is asked for at any sigma
+    target: float = 0.95  # required at any sigma
 
     def layer(self, evaluation: str | None) -> NJetConv2d:
         torch.manual_seed(0)
@@ -107,7 +107,7 @@ def clock_of(options: argparse.Namespace) -> Callable[[], float]:
 
 
 def alternated(passes: dict[str, Pass], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Give seconds in every round, of sides beyond the compared ones in every third; a round before warms up."""
+    """Return the seconds of each side in every round; sides that are not compared run in every third. A first round warms up."""
     clock = clock_of(options)
     taken: dict[str, list[float]] = {name: [] for name in passes}
     for number in range(options.rounds + 1):
@@ -120,13 +120,13 @@ def alternated(passes: dict[str, Pass], options: argparse.Namespace) -> dict[str
 
 
 def difference(first: Pass, second: Pass) -> float:
-    """The largest difference of responses and gradients, over the largest of their values."""
+    """Return the largest difference of responses or gradients, divided by the largest of their values."""
     pairs = zip(first(), second(), strict=True)
     return max(((one - other).abs().max() / other.abs().max()).item() for one, other in pairs)
 
 
 def peak(case: Case, evaluation: str, options: argparse.Namespace) -> float:
-    """MiB that a process of its own needs for two passes, beyond what it had before them; the median of several processes."""
+    """Return the MiB that a separate process needs for two passes, beyond its memory before them; the median of several processes."""
     words = [sys.executable, __file__, "--peak", json.dumps([case.__dict__, evaluation])]
     words += [f"--batch={options.batch}", f"--threads={options.threads}", f"--device={options.device}"]
     return statistics.median(float(subprocess.run(words, check=True, capture_output=True, text=True).stdout) for _ in range(PROCESSES))
@@ -138,14 +138,14 @@ def measure_peak(case: Case, evaluation: str, options: argparse.Namespace) -> fl
     if options.device == "cuda":
         torch.cuda.reset_peak_memory_stats()
     else:
-        Path("/proc/self/clear_refs").write_text("5")  # forgets the highest value so far, which was reached while modules were loaded
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak, which was reached while modules were loaded
     for _ in range(2):
         side()
     return (memory("VmHWM", options) - before) / 2**20
 
 
 def memory(name: str, options: argparse.Namespace) -> int:
-    """Bytes in use (VmRSS), or the most since the peak was reset (VmHWM)."""
+    """Return the bytes in use (VmRSS), or their peak since the last reset (VmHWM)."""
     if options.device == "cuda":
         return torch.cuda.max_memory_allocated() if name == "VmHWM" else torch.cuda.memory_allocated()
     status = Path("/proc/self/status").read_text()
@@ -154,7 +154,7 @@ def memory(name: str, options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class Ratio:
-    """How many times as fast as the dense kernel: the median over pairs, the lowest and the highest."""
+    """Speed relative to the dense kernel: median, lowest and highest over the pairs."""
 
     middle: float
     lowest: float
@@ -170,7 +170,7 @@ class Ratio:
 
 
 def row(*cells: object) -> None:
-    """Print a row of a table in Markdown, as soon as it is known."""
+    """Print a row of a Markdown table at once."""
     print("|", " | ".join(map(str, cells)), "|", flush=True)
 
 
@@ -181,19 +181,19 @@ def head(*cells: str) -> None:
 
 
 def middles(taken: dict[str, list[float]]) -> dict[str, float]:
-    """Milliseconds, medians over rounds."""
+    """Return the median milliseconds over rounds."""
     return {name: 1000 * statistics.median(seconds) for name, seconds in taken.items()}
 
 
 def check(apart: float, options: argparse.Namespace) -> str:
-    # Gradients of sigma, sums over all cells, are rounded most; a GPU may convolve in TF32.
+    # Gradients of sigma are sums over all cells and have the largest rounding errors; a GPU may convolve in TF32.
     if apart > 1e-4 and options.device == "cpu":
-        raise SystemExit(f"The evaluations do not agree: {apart:.1e} of the largest value apart.")
+        raise SystemExit(f"The evaluations do not agree: they differ by {apart:.1e} of the largest value.")
     return f"{apart:.0e}"
 
 
 def compare(options: argparse.Namespace) -> None:
-    """Print the table of the layers that have targets of their own."""
+    """Print the table of the layers that have separate targets."""
     head("layer", "picks", "ms", "dense, ms", "times as fast", "target", "peak, MiB", "dense, MiB", "no more", "apart")
     for case in CASES:
         sides = {"dense": Pass(case.layer("dense"), case, options), "picked": Pass(case.layer(None), case, options)}
@@ -207,7 +207,7 @@ def compare(options: argparse.Namespace) -> None:
 
 
 def sweep(cases: tuple[Case, ...], options: argparse.Namespace) -> dict[str, list[float]]:
-    """Print a table of milliseconds at every sigma; return its columns, the plot's lines."""
+    """Print a table of milliseconds at every sigma; return its columns as the lines of the plot."""
     lines: dict[str, list[float]] = {name: [] for name in (*EVALUATIONS, "picked", "plain 3 x 3")}
     head(f"sigma; order {cases[0].order}, {cases[0].shape}", "filters", *lines, "picks", "times as fast as dense", "apart")
     lowest = float("inf")
@@ -252,7 +252,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--plot", default="njet", help="the plot's files, without ending")
+    parser.add_argument("--plot", default="njet", help="path of the plot's files, without suffix")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

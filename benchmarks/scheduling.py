@@ -1,4 +1,4 @@
-"""What the engine costs per job, on jobs that do nothing; and what listing and showing cost beside many finished runs.
+"""Measure the engine's time per job, with jobs that do nothing, and the time of listing and showing with many finished runs.
 
 python benchmarks/scheduling.py [JOBS]
 """
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Instant:
-    """A launcher whose jobs are done as they are submitted."""
+    """A launcher that finishes a job when it is submitted."""
 
     slots = 8
 
@@ -39,7 +39,7 @@ class Instant:
 def main(count: int) -> None:
     reproduce.schedule.engine.POLL_SECONDS = 0.0
     first = Job(Describe(), "nothing", AdaptiveVGG(11, 2))
-    # Every other job needs the first one's weights, every tenth one that one's: a graph of three layers.
+    # Every other job starts from the job at a tenth of its index: a graph of several layers.
     jobs = [first]
     for seed in range(1, count):
         start = None if seed % 2 else jobs[seed // 10]

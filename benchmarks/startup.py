@@ -1,4 +1,4 @@
-"""What listing and showing cost beyond a bare start of Python: medians of alternated runs.
+"""Measure the time of listing and showing beyond a bare start of Python: medians of alternated runs.
 
 python benchmarks/startup.py [ROUNDS]
 """

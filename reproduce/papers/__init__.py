@@ -1,1 +1,1 @@
-"""This suite's own papers, each a plug-in as anybody's is: rows mapped to jobs, claims, and where we differ from the paper."""
+"""The papers of this suite. Each is a plug-in like a user's paper: it maps rows to jobs and lists claims and deviations."""

@@ -1,4 +1,4 @@
-"""A comparison of our own: what a training step costs against f, which section 5.1 calls unaffordable and gives no number of."""
+"""Our own comparison: the cost of a training step against f. Section 5.1 calls this cost unaffordable, but gives no number."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from reproduce.verdicts.logic import Finding, all_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)  # by the square root of two, within section 4.2's 0.25 to 4
-CELLS = 62  # of pool5 along an axis, in every profile
+FACTORS = (0.5, 0.71, 1.0, 1.41, 2.0, 2.83, 4.0)  # in steps of about the square root of two; section 4.2 allows 0.25 to 4
+CELLS = 62  # cells of pool5 along an axis, in every profile
 DILATION = 8
 ROUNDS: dict[Profile, int] = {"paper": 20, "small": 7, "demo": 7}
 ONE = FACTORS.index(1.0)
@@ -33,7 +33,7 @@ Metrics = Mapping[str, Any]
 
 
 def cost_jobs(setting: Setting) -> tuple[tuple[Job, ...], str]:
-    """Return the measurements, one a seed, and what is missing to take them: the steps of table 1's training, at a rate of zero."""
+    """Return jobs that measure table 1's training steps at a learning rate of zero, one per seed, and a text that names missing data."""
     task = StepCost(FACTORS, ROUNDS[setting.profile])
     trainings, missing = training_jobs(setting, DILATION, inflated=True)
     recipe = replace(SCALES[setting.profile].recipe, steps=task.steps, optimizer=SGD(0.0), schedule=Constant())
@@ -43,17 +43,17 @@ def cost_jobs(setting: Setting) -> tuple[tuple[Job, ...], str]:
 
 
 def cells_ratio(factor: float) -> float:
-    """Return how many cells fc6 sees, of those that it sees at f = 1."""
+    """Return the number of cells that fc6 sees, divided by their number at f = 1."""
     return (inflated_size(CELLS, factor) / CELLS) ** 2
 
 
 def seconds(metrics: Metrics) -> list[float]:
-    """Return the median over rounds of a step's seconds, by factor."""
+    """Return the seconds of a step for each factor: the median over rounds."""
     return [statistics.median(rounds) for rounds in metrics["seconds"]]
 
 
 def memory(metrics: Metrics) -> list[float]:
-    """Return a step's peak memory in MiB, by factor."""
+    """Return the peak memory of a step in MiB for each factor."""
     peaks: list[float] = metrics["memory_mib"]
     return peaks
 
@@ -72,7 +72,7 @@ def _quartile(which: int, index: int, metrics: Metrics) -> float:
 
 
 def fit(values: Sequence[float]) -> dict[str, float]:
-    """Return a and b of values = a + b f^2 by least squares, and the share R^2 of their variance that it explains."""
+    """Fit values = a + b f^2 by least squares; return a, b and R^2, the explained share of the variance."""
     squares = [factor**2 for factor in FACTORS]
     line = statistics.linear_regression(squares, values)
     return {"constant": line.intercept, "slope": line.slope, "r2": statistics.correlation(squares, values) ** 2}
@@ -83,7 +83,7 @@ def _fitted(values: Any, name: str, metrics: Metrics) -> float:
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map the rows, a factor each, to the one job a seed that measures them all."""
+    """Map the rows, one per factor, to one job per seed, which measures all factors."""
     jobs, missing = cost_jobs(setting)
 
     def timed(row: str, column: str, value: Any) -> Cell:
@@ -105,7 +105,7 @@ def _row(factor: float) -> str:
 
 
 def beside(cells: Sequence[Cell]) -> list[Cell]:
-    """Return what the json holds beside the columns: the quartiles over rounds."""
+    """Return the cells that only the json shows: the quartiles over rounds."""
     return [
         replace(cell, column=column, value=partial(_quartile, which, index))
         for index, cell in enumerate(cell for cell in cells if cell.column == "seconds")
@@ -114,7 +114,7 @@ def beside(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def samples(setting: Setting, store: Store) -> tuple[dict[float, list[float]], dict[float, list[float]]]:
-    """Return, by factor, the median seconds of a step and the peak memory in bytes of every repetition; empty where none is done."""
+    """Return median seconds and peak memory in bytes of a step, by factor, one value per finished job; both empty if no job is done."""
     jobs, _ = cost_jobs(setting)
     results = [result["metrics"] for result in (store.run(job).result for job in jobs) if result is not None]
     if not results:
@@ -125,7 +125,7 @@ def samples(setting: Setting, store: Store) -> tuple[dict[float, list[float]], d
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw time and memory against f."""
+    """Draw time and memory of a step against f; return None if no job is done."""
     seconds, memory = samples(setting, store)
     if not seconds:
         return None
@@ -144,36 +144,47 @@ QUOTE = (
     "maps become much larger accordingly"
 )
 CLAIMS = tuple(
-    Claim(id, QUOTE, "section 5.1", f"of {part}: {subject} at f = 4 than at f = 2, and there than at f = 1", partial(_grows, column))
+    Claim(
+        id,
+        QUOTE,
+        "section 5.1",
+        f"the part about {part}: {subject} at f = 4 than at f = 2, and at f = 2 than at f = 1",
+        partial(_grows, column),
+    )
     for id, column, part, subject in (
         ("maps-grow", "cells_ratio", "the feature maps", "fc6 sees more cells"),
         ("time-grows", "seconds", "the time", "a step takes longer"),
-        ("memory-grows", "memory", "the memory", "a step needs more at its peak"),
+        ("memory-grows", "memory", "the memory", "the peak memory of a step is higher"),
     )
 )
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List what was measured, and how."""
+    """Describe what was measured, and how."""
     scale = SCALES[setting.profile]
     network, recipe = scale.network, scale.recipe
     texts = {
-        "own": 'A comparison of our own: the paper calls the cost "unaffordable" and prints no number of it.',
+        "own": 'This is our own comparison: the paper calls the cost "unaffordable" and prints no number for it.',
         "step": (
-            f"A step of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, not the loading of the "
-            f"data; {recipe.batch_size} pictures of {scale.data.size} pixels, VGG-16 at {network.width:g} of its width, fc6 and fc7 of "
-            f"{network.head_channels}, {setting.precision}; random weights and a learning rate of zero, so that all steps are alike."
+            f"We measure steps of table 1's training from an initial dilation of {DILATION}: forward, loss, backward and SGD, without data "
+            f"loading. The batch has {recipe.batch_size} pictures of {scale.data.size} pixels. The network is VGG-16 at {network.width:g} "
+            f"of its width, with {network.head_channels} channels in fc6 and fc7, in {setting.precision}. Weights are random and the "
+            "learning rate is zero, so all steps are alike."
         ),
         "time": (
-            f"f takes its values in turn, {ROUNDS[setting.profile]} times, in one process beside which the command runs nothing else: the "
-            "median. A seed is such a process. What else the machine does disturbs it; the quartiles are in the json."
+            f"One process per seed takes one step at each value of f in turn, {ROUNDS[setting.profile]} times. The table shows medians, "
+            "the json also quartiles. The command runs nothing else meanwhile, but other load on the machine disturbs the times."
         ),
         "memory": (
-            "Peak memory of one step: on a GPU what torch has allocated, else the process's resident memory, libraries, data and what its "
-            "allocator wastes included, after it gave back what was free. The row `before` is what was there before the first step."
+            "Peak memory of one step. On a GPU it is the memory that torch allocated. Else it is the resident memory of the process, with "
+            "libraries, data and the allocator's overhead; free memory is returned to the system before the step. The row `before` is the "
+            "memory in use before the first step."
         ),
-        "device": "Of the device named above. `runs rerun` measures again, on another.",
-        "cells": "fc6's cells are those of its input, floor(61 f) + 1 along an axis (equation 2), over the 62 at f = 1.",
+        "device": "The numbers are of the device named above. To measure on another device, use `runs rerun`.",
+        "cells": (
+            "The cells of fc6 are the cells of its input, floor(61 f) + 1 along an axis (equation 2). The column divides their number by "
+            "that at f = 1, which is 62 along an axis."
+        ),
     }
     return [Deviation(id, text) for id, text in texts.items()]
 

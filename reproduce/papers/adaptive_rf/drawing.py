@@ -1,4 +1,4 @@
-"""What a training step costs against f."""
+"""The figure of the cost of a training step against f."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from reproduce.figures.panels import BLUE, VERMILION, panels
 from reproduce.figures.style import CM, FAINT
 
-HEIGHT = 3.8 * CM  # of a panel's axes
-LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # beside them
+HEIGHT = 3.8 * CM  # height of a panel's axes
+LEFT, RIGHT = 1.4 * CM, 0.35 * CM  # margins beside the axes
 MIB = 2**20
 
 Samples = Mapping[float, Sequence[float]]
@@ -26,9 +26,9 @@ def cost(seconds: Samples, memory: Samples, notes: Sequence[str]) -> Figure:
     Not in paper: the numbers.
 
     Args:
-        seconds: of a step, several a value of f.
-        memory: at its highest, in bytes, likewise.
-        notes: sentences under the panels, among them what was run.
+        seconds: Seconds of a step, one or more samples per value of f.
+        memory: Peak memory in bytes, one or more samples per value of f.
+        notes: Sentences under the panels; one of them says what was run.
     """
     figure, column = panels(["Time of a step", "Peak memory"], notes, height=HEIGHT, left=LEFT, right=RIGHT)
     for axes, unit, scale, samples in zip(column, ("s", "MiB"), (1.0, 1 / MIB), (seconds, memory), strict=True):  # the units of the table
@@ -39,7 +39,7 @@ def cost(seconds: Samples, memory: Samples, notes: Sequence[str]) -> Figure:
 
 
 def fit(samples: Samples) -> tuple[float, float] | None:
-    """Return a and b of a + b f² by least squares over all samples, or None from fewer than two values of f."""
+    """Fit a + b f² to all samples by least squares; return a and b, or None if there are fewer than two values of f."""
     if len(samples) < 2:
         return None
     pairs = [(f, value) for f, values in samples.items() for value in values]

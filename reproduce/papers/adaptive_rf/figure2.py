@@ -1,4 +1,4 @@
-"""Figure 2: f during the training, on Helen and, after the supplementary figures, on VOC; drawn from the runs of tables 1 and 2."""
+"""Figure 2: f during training on Helen and, as in the supplementary figures, on VOC. It is drawn from the runs of tables 1 and 2."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-# Below this f, section 3.3's formula gives an initial dilation of 2 (a kernel of 7 cells) the receptive field of the best baseline,
-# dilation 4 (13 cells, 308 pixels): (7 + 1) / f exceeds 12.
+# The best baseline has dilation 4 (a kernel of 13 cells, 308 pixels). If f is below this value, section 3.3's formula gives the same
+# receptive field from an initial dilation of 2 (a kernel of 7 cells): (7 + 1) / f exceeds 12.
 EXPECTED_FACTOR = 2 / 3
 TABLES = {"Helen": table1.TABLE, "VOC": table2.TABLE}
 
 
 def table_cells(setting: Setting) -> dict[str, Sequence[Cell]]:
-    """Return the cells of tables 1 and 2, by data set; a set that the data root lacks leaves its own cells without a number.
+    """Return the cells of tables 1 and 2, by data set; if the data root lacks a data set, the cells of that set get no number.
 
     Raises:
-        DataError: it lacks both.
+        DataError: The data root lacks both data sets.
     """
     found: dict[str, Sequence[Cell]] = {}
     errors = []
@@ -52,17 +52,17 @@ def table_cells(setting: Setting) -> dict[str, Sequence[Cell]]:
 
 
 def learning(setting: Setting) -> dict[str, list[Cell]]:
-    """Return the cells of tables 1 and 2 that hold a learned f, by data set: their jobs are those of the figure."""
+    """Return the cells of tables 1 and 2 that hold a learned f, by data set; the figure shows their jobs."""
     return {name: [cell for cell in cells if cell.column == "f"] for name, cells in table_cells(setting).items()}
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Say in numbers what the figure shows: f at the end, and between which values it moves before the learning rate falls."""
+    """Return as numbers what the figure shows: f at the end, and its lowest and highest value before the learning rate falls."""
     found = []
     for name, learned in learning(setting).items():
         for cell in learned:
             recipe = cell.jobs[0].recipe
-            assert recipe is not None  # it trains
+            assert recipe is not None  # a training has a recipe
             until = recipe.milestones[0]
             values: dict[str, Any] = {
                 "f": partial(metric, "f"),
@@ -76,7 +76,7 @@ def cells(setting: Setting) -> list[Cell]:
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List where the tables on Helen and on VOC differ from the paper; what they say under one id differently bears the set's name."""
+    """List the deviations on Helen and on VOC; if two texts share an id but differ, the data set's name is put before each id."""
     listed = {"helen": helen_deviations(setting), "voc": voc_deviations(setting)}
     ids = Counter(deviation.id for deviation in {deviation for each in listed.values() for deviation in each})
     named = [
@@ -88,7 +88,7 @@ def deviations(setting: Setting) -> list[Deviation]:
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw f of the finished runs against the training step."""
+    """Draw f of the finished runs against the training step; return None if no run is done."""
     found = {name: [curves(cell.jobs, store, FACTOR) for cell in learned] for name, learned in learning(setting).items()}
     jobs = [job for networks in found.values() for seeds in networks for job in seeds]
     if not jobs:
@@ -107,12 +107,12 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
 
 def begins(job: Job) -> int:
-    """Return the step from which a job's f moves."""
+    """Return the step at which a job starts to train f."""
     return (job.recipe.group("f").start or 0) if job.recipe else 0
 
 
 def trajectory(seeds: dict[Job, dict[int, float]]) -> figures.trajectories.Trajectory:
-    """Bring a network's seeds to the steps that all of them logged."""
+    """Return the curves of a network's seeds, at the steps that all of them logged."""
     job = next(iter(seeds))
     assert isinstance(job.network, AdaptiveVGG)
     dilation, late = job.network.dilation, begins(job) > 0
@@ -137,9 +137,8 @@ CLAIMS = (
         "late-f-falls-short",
         "begin to update f after 10k iterations (...), f goes down but won't reach the value as expected",
         "section 5.1",
-        "in the second half of the steps at the full rate, that f lies below 1, and above 2/3, under which section 3.3 gives it the "
-        "receptive field of the baseline of "
-        "dilation 4, the best in print",
+        "in the second half of the steps at the full learning rate, this f is below 1 and above 2/3; below 2/3, section 3.3 gives it the "
+        "receptive field of the baseline of dilation 4, the best baseline in print",
         lambda evidence: all_of(
             evidence.greater(1.0, ("helen-modified-2-late", "f_highest")),
             evidence.greater(("helen-modified-2-late", "f_lowest"), EXPECTED_FACTOR),
@@ -150,16 +149,16 @@ CLAIMS = (
         "models with small initial dilation values sometimes are trapped in local minimums where f fluctuates within the vicinity larger "
         "than 1",
         "section 5.1",
-        "from an initial dilation of 4 or of 6 on VOC, f stays above 1 in the second half of the steps at the full rate; table 2 "
-        "prints 0.73 and 0.76 for its end",
+        "from an initial dilation of 4 or of 6 on VOC, f stays above 1 in the second half of the steps at the full learning rate; table 2 "
+        "prints 0.73 and 0.76 for f at the end",
         lambda evidence: any_of(*(evidence.greater((f"voc-modified-{dilation}", "f_lowest"), 1.0) for dilation in table2.SMALL)),
     ),
     Claim(
         "voc-f-keeps-moving",
         "Even with proper initialization and the same network settings, f stays in a certain range but not a specific value",
         "section 5.2",
-        "in the second half of the steps at the full rate, the range of f on VOC, from each of the initial dilations 16, 18 and 20, is "
-        "wider than any on Helen; at what width a range becomes a value is not said, nor whether of one training or of several",
+        "in the second half of the steps at the full learning rate, f has a wider range on VOC, from each of the initial dilations 16, 18 "
+        "and 20, than any f on Helen; the paper does not say how wide a range must be, nor whether it is of one training or of several",
         _wider_on_voc,
     ),
 )

@@ -1,4 +1,4 @@
-"""Figure 3: pictures of VOC as networks of table 2 segment them and, after supplementary figure 1, faces as networks of table 1 do."""
+"""Figure 3: pictures of VOC segmented by networks of table 2, and faces segmented by networks of table 1 (supplementary figure 1)."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Part:
     """One data set's part of the figure.
 
     Args:
-        name: of the data set.
-        column: of its table, with the networks' scores.
-        rows: of its table, in the order of the figure.
-        classes: names.
-        pictures: how many are shown.
+        name: Name of the data set.
+        column: Column of its table that holds the networks' scores.
+        rows: Rows of its table, in the order of the figure.
+        classes: Names of the classes.
+        pictures: Number of pictures that are shown.
     """
 
     name: str
@@ -41,8 +41,8 @@ class Part:
 
 
 SCENES = ("baseline-12", "modified-20", "baseline-20", "modified-4", "baseline-4")  # columns (c) to (g) in print
-# Supplementary figure 1 was not found. By section 4.3.1 it shows the best manual network, a modified one, and that one's baseline: in
-# print, table 1's best baseline is that of dilation 4, its best modified network that of initial dilation 8.
+# Supplementary figure 1 was not found. Section 4.3.1 says that it shows the best manual network, a modified network, and the baseline of
+# that modified network. In print, table 1's best baseline has dilation 4, and its best modified network has initial dilation 8.
 FACES = ("baseline-4", "modified-8", "baseline-8")
 PARTS = (
     Part("Helen", "f_score", FACES, helen.CLASSES, 3),
@@ -51,19 +51,19 @@ PARTS = (
 
 
 def networks(setting: Setting) -> list[tuple[Part, list[Cell]]]:
-    """Return each part with its networks' scores, cells of their table."""
+    """Return each part with the cells of its networks' scores."""
     tables = figure2.table_cells(setting)
     scores = [{cell.row_key: cell for cell in tables[part.name] if cell.column == part.column} for part in PARTS]
     return [(part, [found[row] for row in part.rows]) for part, found in zip(PARTS, scores, strict=True)]
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Give each network of the figure its score over the whole split, as its table does."""
+    """Return the score of each network of the figure over the whole split, as in its table."""
     return [replace(cell, row_key=f"{part.name.lower()}-{cell.row_key}") for part, found in networks(setting) for cell in found]
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw pictures as the finished networks of the first seed segment them; those whose weights were not imported are left out."""
+    """Draw pictures segmented by the finished networks of the first seed; leave out networks whose weights were not imported."""
     found = [(part, [cell.jobs[0] for cell in scores]) for part, scores in networks(setting)]
     done = [(part, [job for job in jobs if store.run(job).done and store.run(job).weights.exists()]) for part, jobs in found]
     done = [(part, jobs) for part, jobs in done if jobs]
@@ -72,11 +72,11 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
     boards = [board(part, jobs, store) for part, jobs in done]
     said = figures.caption.of(setting.profile, [job for _, jobs in done for job in jobs], store)
-    return figures.segmentations.draw(boards, ["Pictures: evenly spaced in the list of the split that is evaluated.", said])
+    return figures.segmentations.draw(boards, ["Pictures are evenly spaced in the list of the evaluated split.", said])
 
 
 def board(part: Part, jobs: Sequence[Job], store: Store) -> figures.segmentations.Board:
-    """Segment one data set's pictures by each network."""
+    """Segment the pictures of one data set with each network."""
     titles = [title(job.network) for job in jobs]
     return figures.segmentations.Board(
         part.name,
@@ -88,7 +88,7 @@ def board(part: Part, jobs: Sequence[Job], store: Store) -> figures.segmentation
 
 
 def title(network: Network) -> str:
-    """Name a network in two lines."""
+    """Return a network's name on two lines."""
     assert isinstance(network, AdaptiveVGG)
     return f"modified,\ninitial dilation {network.dilation}" if network.inflated else f"baseline,\ndilation {network.dilation}"
 
@@ -108,8 +108,8 @@ CLAIMS = (
         "with improper initial receptive field, performances of modified models are improved but still not compatible with the best "
         "manually designed model",
         "caption of figure 3",
-        "over the whole split, the modified network of initial dilation 4 exceeds its baseline, and not that of dilation 12, which the "
-        "caption calls the best",
+        "over the whole split, the modified network of initial dilation 4 exceeds its baseline, but not the baseline of dilation 12, which "
+        "the caption calls the best",
         lambda evidence: all_of(
             evidence.greater(("voc-modified-4", "mean_iou"), ("voc-baseline-4", "mean_iou")),
             not_(evidence.greater(("voc-modified-4", "mean_iou"), ("voc-baseline-12", "mean_iou"))),
@@ -119,7 +119,7 @@ CLAIMS = (
         "faces-improve",
         "Results in Figure 1(d) and (e) show the improvements brought by our method.",
         "section 4.3.1, of supplementary figure 1",
-        "over the whole split, the modified network of initial dilation 8 exceeds its baseline; which ones the figure shows was not found",
+        "over the whole split, the modified network of initial dilation 8 exceeds its baseline; the figure itself was not found",
         lambda evidence: evidence.greater(("helen-modified-8", "f_score"), ("helen-baseline-8", "f_score")),
     ),
 )

@@ -1,4 +1,4 @@
-"""A comparison of our own: equation 11, which the paper follows, against the true derivative of the loss by f."""
+"""Our own comparison: f trained with equation 11, as in the paper, against f trained with the true derivative of the loss."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from reproduce.table import Cell, Deviation, Setting, Table, Value, metric
 from reproduce.verdicts.claims import Claim
 from reproduce.verdicts.logic import all_of
 
-DILATIONS = (2, 8, 12)  # initial ones, of table 1
-GRADIENTS = {"equation-11": "equation 11", "true": "true"}  # a row's key, and the network's argument
-SEEDS = 3  # at least: one says nothing about where f ends
+DILATIONS = (2, 8, 12)  # initial dilations, from table 1
+GRADIENTS = {"equation-11": "equation 11", "true": "true"}  # start of a row's key: argument of the network
+SEEDS = 3  # at least: one seed says nothing about where f ends
 SHARES = ("inflation", "interpolation")
 
 
 def _share(name: str, over: Callable[[list[float]], float], metrics: Mapping[str, Any]) -> Value | None:
-    """Return what a layer's share of the gradient of f was over the training."""
+    """Reduce a layer's share of the gradient of f over a training to a number; return None if fewer than two finite values were logged."""
     values = [value for line in metrics["curve"] if (value := line.get(f"trajectory/gradient_{name}")) is not None and math.isfinite(value)]
     return over(values) if len(values) > 1 else None
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Train the modified networks of table 1 once with each gradient; those with equation 11 are table 1's own."""
+    """Map the rows to trainings of table 1's modified networks with each gradient; with equation 11 they are table 1's own jobs."""
     setting = replace(setting, seeds=max(SEEDS, setting.seeds))
     found = []
     for dilation in DILATIONS:
@@ -46,18 +46,19 @@ def cells(setting: Setting) -> list[Cell]:
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List those of table 1, and what the true derivative is divided by."""
+    """List the deviations of table 1, and the divisor of the true derivative."""
     stride = STRIDES[setting.profile]
     texts = {
         "true-gradient": (
-            "The true derivative of the summed loss is divided by the pixels of the image, as equation 11's second line is; equation 11 "
-            f"divides the inflation layer's share by that layer's own cells, some ({stride} / f)^2 times fewer at this stride of {stride}. "
-            "The rate of f is the same. So the inflation shares of the two cannot be compared directly."
+            "The true derivative of the summed loss is divided by the number of pixels of the image, like the second line of equation 11. "
+            f"But equation 11 divides the inflation layer's share by the number of that layer's cells, which is about ({stride} / f)^2 "
+            f"times smaller at this stride of {stride}. The rate of f is the same for both. So the two inflation shares cannot be compared "
+            "directly."
         ),
-        "seeds": f"At least {SEEDS} seeds, whatever is asked for: one says nothing of where f ends.",
+        "seeds": f"At least {SEEDS} seeds run, even if fewer are asked for: one seed says nothing about where f ends.",
         "shares": (
-            f"Mean and spread of a share are over the logged steps of one training, every {SCALES[setting.profile].log_every}th, before "
-            "anything is clipped; beside them stands the spread over seeds."
+            f"Mean and spread of a share are over the logged steps of one training, every {SCALES[setting.profile].log_every}th step, "
+            "before clipping. The spread over seeds stands beside them."
         ),
     }
     return [*(Deviation(id, text) for id, text in texts.items()), *helen_deviations(setting)]
@@ -75,7 +76,7 @@ CLAIMS = (
         "larger-start-greater-f",
         "using extremely greater initial dilations requires learning greater f",
         "section 5.1",
-        "with either gradient f from an initial dilation of 12 exceeds that from 2",
+        "with either gradient, f from an initial dilation of 12 exceeds f from an initial dilation of 2",
         lambda evidence: all_of(*(evidence.greater((f"{key}-12", "f"), (f"{key}-2", "f")) for key in GRADIENTS)),
     ),
 )

@@ -1,4 +1,4 @@
-"""The trainings behind the tables on Helen, in every profile."""
+"""Trainings for the tables on Helen, in every profile."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from reproduce.papers.common.trainings import Trainings
 from reproduce.specs import SGD, Group, Helen, MadeFaces, Recipe, Segmentation, Start, Steps
 from reproduce.table import Profile, Setting
 
-KERNEL_SIZE = 4  # of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
-# Of f in shrunk profiles, times the pixels of a cell. From random weights f at the paper's own rate jumps between its bounds (equation 11
-# grows with 1 / f^4), and still does at ten times this one. Chosen for that, and not for where f goes.
+KERNEL_SIZE = 4  # kernel size of fc6 on Helen: 212 + 8 * 3 * dilation gives the printed receptive fields
+# Learning rate of f in shrunk profiles, times the pixels of a cell. At the paper's rate, from random weights, f jumps between its bounds
+# (equation 11 grows with 1 / f^4); at ten times this rate it still does. The rate was chosen to avoid this, not for the f that it gives.
 FACTOR_RATE = 2.4e-4
-REVISION = 1  # of the method: moves when a fix changes its numbers
+REVISION = 1  # revision of the method: raised when a fix changes its numbers
 Scale = common.Scale[AdaptiveVGG, Helen]
 
 
 def of_f(rate: float, start: int | None = None, clip: float | None = None) -> Group:
-    """Return how f, where a network has it, is trained: at so many times the base rate, without decay.
+    """Return the parameter group of f: its rate as a multiple of the base rate, no weight decay. A network may lack f.
 
     Source: Wei et al. 2017, section 4.2.
     """
@@ -38,10 +38,10 @@ PAPER = Scale(
 
 
 def shrunk(width: float, head_channels: int, strides: tuple[int, ...], size: int, recipe: Recipe, made: MadeFaces | None = None) -> Scale:
-    """Shrink the published experiment, but not its sweep: pool5 keeps 62 cells, and receptive fields their share of the picture.
+    """Shrink the published experiment, but not its sweep: pool5 keeps 62 cells, receptive fields keep their share of the picture.
 
-    Source: Wei et al. 2017 has 62 cells of 8 pixels, and 212 to 548 of 500 pixels. Halving the picture and the stride, without dilated
-    convolutions, gives 100 to 268 of 248.
+    Source: Wei et al. 2017 has 62 cells of 8 pixels, and receptive fields of 212 to 548 pixels in pictures of 500. With half the picture
+    and half the stride, and without dilated convolutions, they are 100 to 268 pixels in pictures of 248.
     """
     flat = (1,) * len(strides)
     network = replace(
@@ -54,15 +54,16 @@ def shrunk(width: float, head_channels: int, strides: tuple[int, ...], size: int
         batch_norm=True,
         dropout=0.0,
     )
-    # The step, and the late start of f, stay at their share of the training.
+    # The learning rate falls after the same share of the training as in the paper.
     milestones = tuple(round(recipe.steps * at / PAPER.recipe.steps) for at in PAPER.recipe.milestones)
     return Scale(network, replace(recipe, schedule=Steps(milestones)), Helen(size, made=made), checkpoint_every=50, log_every=5)
 
 
 def small_recipe(steps: int, batch_size: int, mean_rate: float, size: int, stride: int) -> Recipe:
-    """Return a short recipe from random weights.
+    """Return a short recipe for training from random weights.
 
-    The loss is a sum over pixels: the learning rate is that of a mean, over the pixels of a picture, and f's is chosen per pixel of a cell.
+    The loss is a sum over pixels, so the learning rate is `mean_rate` divided by the pixels of a picture. The rate of f is `FACTOR_RATE`
+    divided by the pixels of a cell.
     """
     rate = mean_rate / size**2
     return Recipe(steps=steps, batch_size=batch_size, optimizer=SGD(rate), groups=(of_f(FACTOR_RATE / stride**2 / rate),))
@@ -81,14 +82,14 @@ STRIDES: dict[Profile, int] = {profile: round(scale.data.size / 62) for profile,
 
 
 def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = False, gradient: str = "equation 11") -> Trainings:
-    """Return the trainings of one row, one a seed, and what is missing to run them.
+    """Return the trainings of one row, one per seed, and a text that names missing data.
 
     Args:
-        setting: what the user chose.
-        dilation: of fc6, at the start.
-        inflated: whether the receptive field is learned.
-        late: whether f begins to move after 10,000 of 55,000 iterations.
-        gradient: what f follows; see `lightning_modules.layers.inflation.InflationLayer`.
+        setting: Choices of the user.
+        dilation: Initial dilation of fc6.
+        inflated: Whether the receptive field is learned.
+        late: Whether training of f starts late, after 10,000 of 55,000 iterations.
+        gradient: Gradient that trains f; see `lightning_modules.layers.inflation.InflationLayer`.
     """
     scale = SCALES[setting.profile]
     recipe = scale.recipe
@@ -102,14 +103,17 @@ def training_jobs(setting: Setting, dilation: int, inflated: bool, late: bool = 
 
 
 def multi_path_jobs(setting: Setting, name: str, dilations: tuple[int, ...], label_sets: tuple[tuple[int, ...], ...] = ()) -> Trainings:
-    """Return the trainings of one row with several paths, which learn their receptive fields where there are label sets."""
+    """Return the trainings of one row with several paths, one per seed, and a text that names missing data.
+
+    With label sets, the paths learn their receptive fields.
+    """
     scale = SCALES[setting.profile]
     network = multi_path(scale.network, dilations, has_norm(setting, bool(label_sets)), label_sets)
     return _on_faces(setting, name, network, scale.recipe)
 
 
 def multi_path(network: AdaptiveVGG, dilations: tuple[int, ...], norm: bool, label_sets: tuple[tuple[int, ...], ...] = ()) -> MultiPathVGG:
-    """Give a network several paths; with a label set for each they learn their receptive fields."""
+    """Return a network with several paths; with one label set per path, the paths learn their receptive fields."""
     kept = {item.name: getattr(network, item.name) for item in fields(MultiPathVGG) if hasattr(network, item.name)}
     own = {"path_dilations": dilations, "norm": norm, "inflated": bool(label_sets), "label_sets": label_sets}
     return MultiPathVGG(**kept | own)
@@ -118,8 +122,8 @@ def multi_path(network: AdaptiveVGG, dilations: tuple[int, ...], norm: bool, lab
 def has_norm(setting: Setting, inflated: bool) -> bool:
     """Return whether a network has batch norm before fc6.
 
-    In print a pair differs by it too, as far as the paper says. Shrunk, it does not: from random weights batch norm before fc6 is worth
-    more than anything that the tables compare.
+    In print, only the modified network of a pair has it, as far as the paper says. In shrunk profiles both have it: from random weights,
+    batch norm before fc6 has a larger effect than anything that the tables compare.
     """
     return inflated or setting.profile != "paper"
 
@@ -131,7 +135,7 @@ def _on_faces(setting: Setting, name: str, network: AdaptiveVGG | MultiPathVGG, 
 
 
 def start_of(setting: Setting, network: AdaptiveVGG | MultiPathVGG) -> Start | None:
-    """Return the stage from ImageNet's weights, which know neither the scores nor what is learned here; None for random ones."""
+    """Return the start from ImageNet's weights, which lack fc8, the batch norm before fc6 and f; None means random weights."""
     paths = [f"paths.{index}." for index in range(len(network.path_dilations))] if isinstance(network, MultiPathVGG) else [""]
     fresh = [f"{path}head.fc8" for path in paths]
     fresh += ["norm"] if network.norm else []

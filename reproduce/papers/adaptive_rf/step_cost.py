@@ -1,4 +1,4 @@
-"""What a training step costs at fixed inflation factors, in a job's own process."""
+"""Measure the cost of training steps at fixed inflation factors, in the process of a job."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ from reproduce.worker.callbacks import FiniteLoss, Progress
 
 
 class Stopwatch(Callback):
-    """Give f its value before each step of a sweep, and measure the step: forward, backward and the optimiser, without the data.
+    """Set f before each step of a sweep, and measure the step: forward, backward and optimiser, without data loading.
 
-    Memory and time have rounds of their own: to let go of freed memory, so that the next peak is a step's own, makes that step slower.
+    Memory and time are measured in separate rounds. In the memory round, freed memory is given back before each step, so that the peak is
+    that of the step alone; this makes the step slower.
 
     Args:
-        factor: that of the network.
-        sweep: what is measured.
-        accelerator: Lightning's name.
+        factor: Inflation factor of the network.
+        sweep: Factors and number of rounds.
+        accelerator: Lightning's name of the accelerator.
     """
 
     def __init__(self, factor: InflationLayer, sweep: StepCost, accelerator: str) -> None:
@@ -42,12 +43,12 @@ class Stopwatch(Callback):
         self.seconds: dict[float, list[float]] = {value: [] for value in sweep.factors}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note what is in use before the first step."""
+        """Record the memory in use before the first step."""
         self.method = reset_peak_memory(self.accelerator)
         self.baseline = self._peak()
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
-        """Set f, and begin to measure."""
+        """Set f and start to measure."""
         with torch.no_grad():
             self.factor.value.fill_(self.schedule[trainer.global_step])
         if self._for_memory(trainer.global_step):
@@ -55,7 +56,7 @@ class Stopwatch(Callback):
         self.begun = self._now()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Note what the step took."""
+        """Record the time or the peak memory of the step."""
         seconds, step = self._now() - self.begun, trainer.global_step - 1
         if self._for_memory(step):
             self.memory.append(self._peak())
@@ -77,9 +78,9 @@ class Stopwatch(Callback):
 
 @training.quiet()
 def step_cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
-    """Take training steps at the factors of the job's task, with a learning rate of zero, and return what they cost.
+    """Take training steps at the factors of the job's task, with a learning rate of zero, and return their cost.
 
-    An interrupted job begins anew: what is compared is measured in one process.
+    An interrupted job starts again from the beginning, because all compared steps are measured in one process.
     """
     spec, recipe, sweep = building.data_of(job), building.recipe_of(job), job.task
     assert isinstance(sweep, StepCost)

@@ -1,4 +1,4 @@
-"""The cells of a dilation sweep beside the networks that learn f: tables 1, 2 and 3."""
+"""Cells of tables 1, 2 and 3: the baselines of a dilation sweep, and the networks that learn f."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from reproduce.verdicts.published import load
 
 
 def plain(network: AdaptiveVGG, dilation: int) -> AdaptiveVGG:
-    """Return the published baseline of a dilation."""
+    """Return the published baseline with a dilation."""
     return replace(network, dilation=dilation, inflated=False, norm=False)
 
 
 def baseline_cells(
     setting: Setting, slug: str, revision: int, score: Cell, trainings: Iterable[tuple[str, Network, Trainings]]
 ) -> list[Cell]:
-    """Return receptive field and score of each baseline.
+    """Return the cells of receptive field and score of each baseline.
 
     Args:
-        setting: what the user chose.
-        slug: of the jobs that compute sizes: `<slug>-<row>-sizes`.
-        revision: of the method.
-        score: the score's column, and its value from a job's metrics; its row and jobs are set here.
-        trainings: by row and published network.
+        setting: Choices of the user.
+        slug: Start of the slugs of the jobs that compute sizes: `<slug>-<row>-sizes`.
+        revision: Revision of the method.
+        score: Cell with the score's column and its function of a job's metrics; row and jobs are set here.
+        trainings: Row, published network and trainings of each baseline.
     """
     cells = []
     for row, network, (jobs, missing) in trainings:
@@ -45,14 +45,14 @@ def baseline_cells(
 def modified_cells(
     setting: Setting, table: str, kernel_size: int, score: Cell, trainings: Iterable[tuple[str, int, Trainings]]
 ) -> list[Cell]:
-    """Return f, both receptive fields and the score of each network that learns f; of several paths, lists.
+    """Return the cells of f, both receptive fields and the score of each network that learns f; with several paths, values are lists.
 
     Args:
-        setting: what the user chose.
-        table: whose printed f is held against its printed receptive field.
-        kernel_size: of fc6.
-        score: as for `baseline_cells`.
-        trainings: by row and initial dilation.
+        setting: Choices of the user.
+        table: Table whose printed receptive fields are checked against its printed f.
+        kernel_size: Kernel size of fc6.
+        score: Same as in `baseline_cells`.
+        trainings: Row, initial dilation and trainings of each network.
     """
     published = load(table)
     cells = []

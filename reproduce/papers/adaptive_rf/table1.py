@@ -18,7 +18,7 @@ from reproduce.verdicts.evidence import Evidence, Maximum, maximum
 from reproduce.verdicts.logic import Finding, all_of, not_
 
 BASELINES = (2, 4, 6, 8, 10, 12, 14)
-# Row, initial dilation, and whether f begins to move late (10,000 of 55,000 iterations).
+# Row, initial dilation, and whether training of f starts late (after 10,000 of 55,000 iterations).
 MODIFIED = (
     ("modified-2", 2, False),
     ("modified-2-late", 2, True),
@@ -35,10 +35,12 @@ def _best_baseline() -> Maximum:
 
 
 def beside(cells: Sequence[Cell]) -> list[Cell]:
-    """Return what the json holds beside the printed columns: F of every class, of merged parts, of skin and of hair."""
+    """Return the cells that only the json shows: F of every class, of merged parts, of skin and of hair."""
     values: dict[str, Any] = {f"f_{part}": partial(metric, f"f_{part}") for part in helen.PARTS}
     values |= {f"f_class_{name.replace(' ', '_')}": partial(class_f, index) for index, name in enumerate(helen.CLASSES)}
-    scores = [cell for cell in cells if cell.column == "f_score" and not cell.label]  # of published rows: own data may have other classes
+    scores = [
+        cell for cell in cells if cell.column == "f_score" and not cell.label
+    ]  # published rows only: a user's data may have other classes
     return [replace(cell, column=column, value=value) for cell in scores for column, value in values.items()]
 
 
@@ -67,14 +69,14 @@ CLAIMS = (
         "large-improve",
         "For modified models with large initial receptive fields, their performances are obviously improved.",
         "caption of table 1",
-        "those of dilation 8, 10 and 12 each exceed their baseline",
+        "the modified models of dilation 8, 10 and 12 each exceed their baseline",
         lambda evidence: _improved(evidence, (8, 10, 12)),
     ),
     Claim(
         "surpass-manual",
         "their performances stay abreast, or even has surpassed the best manually design model",
         "section 4.3.1",
-        "the stronger half, that the best modified model exceeds the best baseline",
+        "only the stronger half: the best modified model exceeds the best baseline",
         lambda evidence: evidence.greater(maximum(*((row, "f_score") for row, _, _ in MODIFIED)), _best_baseline()),
     ),
     Claim(
@@ -95,7 +97,7 @@ CLAIMS = (
         "late-f-falls",
         "begin to update f after 10k iterations (...), f goes down but won't reach the value as expected",
         "section 5.1",
-        "f ends below 1, its start, where it begins to move late",
+        "if training of f starts late, f ends below 1, its initial value",
         lambda evidence: evidence.greater(1.0, ("modified-2-late", "f")),
     ),
     Claim(
@@ -109,7 +111,7 @@ CLAIMS = (
         "larger-start-greater-f",
         "using extremely greater initial dilations requires learning greater f",
         "section 5.1",
-        "f from an initial dilation of 12 exceeds that from 8",
+        "f from an initial dilation of 12 exceeds f from an initial dilation of 8",
         lambda evidence: evidence.greater(("modified-12", "f"), ("modified-8", "f")),
     ),
 )

@@ -44,18 +44,18 @@ def _members(model: str, column: str) -> list[tuple[str, str]]:
 
 
 def _all_differ(evidence: Evidence, column: str) -> Finding:
-    """Any two paths of a network differ."""
+    """Test that any two paths of a network differ."""
     return all_of(*(_differ(evidence, a, b) for model in LABEL_SETS for a, b in combinations(_members(model, column), 2)))
 
 
 def _differ(evidence: Evidence, a: tuple[str, str], b: tuple[str, str]) -> Finding:
-    """One exceeds the other: `any_of` both directions, which would say what is undecided twice."""
+    """Test that one exceeds the other. `any_of` on both directions would report an undecided comparison twice."""
     finding = evidence.greater(a, b)
     return evidence.greater(b, a) if finding.truth is Truth.NO else finding
 
 
 def _all_fall(evidence: Evidence, column: str) -> Finding:
-    """From path to path of a network the number falls."""
+    """Test that the number falls from each path of a network to the next."""
     return all_of(*(evidence.greater(a, b) for model in LABEL_SETS for a, b in pairwise(_members(model, column))))
 
 
@@ -74,14 +74,14 @@ CLAIMS = (
         "guidance-breaks-symmetry",
         "the loss guidance manages to break symmetry in network structure and learn discriminative features",
         "section 4.3.2",
-        "any two paths of a modified network have another f",
+        "any two paths of a modified network differ in f",
         lambda evidence: _all_differ(evidence, "f"),
     ),
     Claim(
         "discriminative-receptive-fields",
         "induce each branch to focus on different label, scales and thus lead to obtain discriminative receptive fields",
         "section 3.4",
-        "any two paths of a modified network have another receptive field",
+        "any two paths of a modified network differ in their receptive field",
         lambda evidence: _all_differ(evidence, "rf_fc6_learned"),
     ),
     Claim(
@@ -89,27 +89,28 @@ CLAIMS = (
         "The set S contains labels that have similar sizes. (...) Such weighted gradients will induce each branch to focus on different "
         "label, scales",
         "section 3.4",
-        "our inference, the paper names no direction: the smaller the parts of a path's label set, the greater its f, the empty set last",
+        "our inference, as the paper names no direction: f falls as the parts of the label set grow, and is smallest for the empty set",
         lambda evidence: _all_fall(evidence, "f"),
     ),
 )
 
 SILENT = {
-    "shared-norm": "Section 3.1 has a batch norm in every path, section 3.4 one that all share: one.",
-    "equal-starts": "fc6 to fc8 are copied: all paths start from the same weights, in the baselines too. fc8 is drawn once and copied.",
-    "path-order": "Printed f and receptive fields are taken in the order of section 3.4's label sets.",
-    "lips": "The label set of nose, mouth and lips: nose, upper lip, inner mouth and lower lip.",
+    "shared-norm": "Section 3.1 has a batch norm in every path, section 3.4 one batch norm that all paths share: we use the shared one.",
+    "equal-starts": "All paths start from the same weights of fc6 to fc8, in the baselines too. fc8 is drawn once and copied.",
+    "path-order": "We assume that f and receptive fields are printed in the order of section 3.4's label sets.",
+    "lips": "The label set of nose, mouth and lips has the classes nose, upper lip, inner mouth and lower lip.",
 }
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List where table 3 knowingly differs from the paper."""
+    """List the deviations of table 3."""
     texts = {deviation.id: deviation.text for deviation in helen_deviations(setting)} | SILENT
     if setting.profile == "paper":
-        texts["dropout"] = "Every path draws its own dropout, which alone tells paths apart a little."
+        texts["dropout"] = "Every path draws its own dropout; this alone makes paths differ a little."
     else:
         texts[f"{setting.profile}-baseline-norm"] = (
-            "Baselines have the batch norm before fc6 too, so that a pair of rows differs by the learned f, the guidance and the dilations."
+            "Baselines also have the batch norm before fc6, so that a pair of rows differs by the learned f, the guidance and the "
+            "dilations."
         )
     return [Deviation(id, text) for id, text in texts.items()]
 

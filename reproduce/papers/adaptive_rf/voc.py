@@ -1,4 +1,4 @@
-"""The trainings behind the tables on augmented VOC 2012, in every profile."""
+"""Trainings for the tables on augmented VOC 2012, in every profile."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from reproduce.papers.common.voc import SCENES
 from reproduce.specs import SGD, VOC, Recipe, Segmentation, Steps
 from reproduce.table import Profile, Setting
 
-KERNEL_SIZE = 3  # of fc6 on VOC: 212 + 8 * 2 * dilation gives the printed receptive fields
+KERNEL_SIZE = 3  # kernel size of fc6 on VOC: 212 + 8 * 2 * dilation gives the printed receptive fields
 MILESTONES = (2400, 4800, 7200)  # "with 3 steps"
-APART = 200  # iterations between the two smaller steps that replace one of the learning rate
-SMALLER_GAMMA = 0.32  # of each of them: twice it is about the original 0.1
+APART = 200  # iterations between the two smaller steps that replace one step of the learning rate
+SMALLER_GAMMA = 0.32  # gamma of each smaller step: two of them make about the original 0.1
 FACTOR_CLIP = 10.0
 BACKGROUND_WEIGHT = 0.5
-# Of f in shrunk profiles; the recipe has 3e-3 with our base rate, at which f lay at its lower bound for a while, from random weights and
-# an initial dilation of 4 in `small`; at this one it touches the bound. Chosen for that, and not for where f goes.
+# Learning rate of f in shrunk profiles; the recipe gives 3e-3 with our base rate. At 3e-3, from random weights and an initial dilation of
+# 4 in `small`, f stayed at its lower bound for a while; at this rate it only touches the bound. The rate was chosen to avoid this, not for
+# the f that it gives.
 FACTOR_RATE = 5e-4
-REVISION = 1  # of the method: moves when a fix changes its numbers
+REVISION = 1  # revision of the method: raised when a fix changes its numbers
 
 
 Scale = common.Scale[AdaptiveVGG, VOC]
 
 
 def smaller_steps(milestones: tuple[int, ...], apart: int) -> tuple[int, ...]:
-    """Replace each step of the learning rate by two, so many iterations apart.
+    """Replace each step of the learning rate by two steps, `apart` iterations apart.
 
-    Source: Wei et al. 2017, section 4.2, trick (c). Not in paper: that the first of the two stands where the original stood.
+    Source: Wei et al. 2017, section 4.2, trick (c). Not in paper: the first of the two stands where the original stood.
     """
     return tuple(sorted(step for milestone in milestones for step in (milestone, milestone + apart)))
 
@@ -47,14 +48,14 @@ PAPER = Scale(
 
 
 def apart_of(steps: int) -> int:
-    """Return how many iterations lie between the two smaller steps, at their share of a training."""
+    """Return the number of iterations between two smaller steps, the same share of a training as in the published recipe."""
     return round(APART * steps / PAPER.recipe.steps)
 
 
 def shrunk(width: float, head_channels: int, strides: tuple[int, ...], data: VOC, steps: int, batch_size: int) -> Scale:
-    """Shrink the published experiment, but not its sweep: pool5 keeps 44 cells, more than the 41 that fc6's kernel has at dilation 20.
+    """Shrink the published experiment, but not its sweep: pool5 has 44 cells, more than the 41 that fc6 spans at dilation 20.
 
-    The loss is a sum over pixels: the learning rate is that of a mean, over the pixels of a crop.
+    The loss is a sum over pixels, so the learning rate is a rate for the mean loss divided by the pixels of a crop.
     """
     flat = (1,) * len(strides)
     network = replace(
@@ -78,7 +79,7 @@ SCALES: dict[Profile, Scale] = {
 
 
 def training_jobs(setting: Setting, dilation: int, inflated: bool) -> Trainings:
-    """Return the trainings of one row, one a seed, and what is missing to run them."""
+    """Return the trainings of one row, one per seed, and a text that names missing data."""
     scale = SCALES[setting.profile]
     name = f"{'modified' if inflated else 'baseline'}-{dilation}"
     network = replace(scale.network, dilation=dilation, inflated=inflated, norm=has_norm(setting, inflated))

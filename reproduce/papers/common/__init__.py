@@ -1,1 +1,1 @@
-"""What papers have in common: trainings of each profile, data, start weights, cells and deviations."""
+"""Code that papers share: trainings of each profile, data, start weights, cells and deviations."""

@@ -1,4 +1,4 @@
-"""Cells of plain tables: each number is a metric of the row's own jobs, as the columns in `paper.toml` declare."""
+"""Cells of plain tables: each number is the metric that its column declares in `paper.toml`, from the jobs of its row."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Jobs = Callable[[Setting, str, str], Trainings | None]
 
 
 def value_of(column: Column) -> Callable[[Any], Value | None]:
-    """Return what a column takes from a run's metrics: in percent where its unit says so.
+    """Return the function that reads a column's number from a run's metrics; in percent if the column's unit is %.
 
     Raises:
-        ValueError: the column declares no metric.
+        ValueError: The column declares no metric.
     """
     if not column.metric:
         raise ValueError(f"Expected the column `{column.key}` to declare its `metric` in paper.toml, but it does not.")
@@ -29,10 +29,10 @@ def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
     """Map every cell of a table's CSV to the metric that its column declares, of the jobs of its row and column.
 
     Args:
-        table: its full name.
-        jobs: from the setting and the keys of a row and a column to jobs, one a seed, and what is missing to run them; None where the paper
-            only quotes a number.
-        setting: what the user chose.
+        table: Full name of the table.
+        jobs: Function of the setting and the keys of a row and a column. It returns the jobs, one per seed, and a text that names missing
+            data; or None if the paper only quotes the number.
+        setting: Choices of the user.
     """
     published = load(table)
     cells = []

@@ -1,4 +1,4 @@
-"""The published weights that experiments start from."""
+"""Published weights that experiments start from."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from reproduce.table import Setting
 
 
 def imagenet_vgg16(setting: Setting, fresh: tuple[str, ...]) -> Start | None:
-    """Return the stage that takes ImageNet's VGG-16 in the profile `paper`; None in the others, and where the file is not there.
+    """Return the start from ImageNet's VGG-16 in the profile `paper`; None in other profiles, or if the file is missing.
 
     Args:
-        setting: what the user chose.
-        fresh: what the network has and the file does not.
+        setting: Choices of the user.
+        fresh: Names of the modules that the network has and the file lacks.
     """
     weights = IMAGENET_VGG16.under(setting.data_root) if setting.profile == "paper" else None
     return None if weights is None else Start(weights, fresh=fresh)
 
 
 def random_start(setting: Setting) -> str:
-    """Return the caveat of numbers that lack ImageNet's VGG-16."""
+    """Return the caveat of numbers in the profile `paper` that do not start from ImageNet's VGG-16; else an empty string."""
     there = setting.data_root is not None and (setting.data_root / "weights" / IMAGENET_VGG16.name).exists()
     return "started from random weights" if setting.profile == "paper" and not there else ""

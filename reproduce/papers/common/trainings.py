@@ -1,4 +1,4 @@
-"""Trainings of a row: one a seed, in every profile."""
+"""Trainings of a row, one per seed, in every profile."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from reproduce.jobs.job import Job
 from reproduce.specs import Data, Network, Recipe, Start, Training
 from reproduce.table import Profile, Setting
 
-Trainings = tuple[tuple[Job, ...], str]  # of one row, one a seed; and what is missing to run them
+Trainings = tuple[tuple[Job, ...], str]  # jobs of one row, one per seed; and a text that names the missing data, or an empty one
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 AnyData = TypeVar("AnyData", bound=Data)
 
 
 @dataclass(frozen=True)
 class Scale(Generic[AnyNetwork, AnyData]):
-    """What a profile makes of a published experiment.
+    """A published experiment at the size of a profile.
 
     Args:
-        network: of its rows, where they do not say otherwise.
-        recipe: likewise.
-        data: likewise.
-        checkpoint_every: steps between checkpoints.
-        log_every: steps between lines of the curve.
+        network: Network of the rows that set none.
+        recipe: Recipe of the rows that set none.
+        data: Data of the rows that set none.
+        checkpoint_every: Steps between checkpoints.
+        log_every: Steps between lines of the curve.
     """
 
     network: AnyNetwork
@@ -35,7 +35,7 @@ class Scale(Generic[AnyNetwork, AnyData]):
 
 
 def seeded(setting: Setting, job: Job) -> tuple[Job, ...]:
-    """Return a job once a seed, in the setting's precision; the stage that it starts from has its seed too."""
+    """Return a job once per seed, in the setting's precision; a job that it starts from gets the same seed."""
     return tuple(replace(_of_seed(job, seed), precision=setting.precision) for seed in range(setting.seeds))
 
 
@@ -50,20 +50,20 @@ def trainings(
     setting: Setting, scale: Scale[AnyNetwork, AnyData], task: Training, slug: str, revision: int, *,
     network: Network | None = None, recipe: Recipe | None = None, start: Start | None = None,
 ) -> Trainings:  # fmt: skip
-    """Return the trainings of one row, one a seed, and what is missing to run them.
+    """Return the trainings of one row, one per seed, and a text that names missing data.
 
     Args:
-        setting: what the user chose.
-        scale: what its profile makes of the experiment.
-        task: that is trained.
-        slug: of the runs, without the profile.
-        revision: of the method.
-        network: the scale's where None.
-        recipe: likewise.
-        start: from which weights; random ones where None.
+        setting: Choices of the user.
+        scale: Experiment at the size of the setting's profile.
+        task: Task that is trained.
+        slug: Slug of the runs, without the profile.
+        revision: Revision of the method.
+        network: Network of the row; None for the scale's.
+        recipe: Recipe of the row; None for the scale's.
+        start: Start weights; None for random weights.
 
     Raises:
-        DataError: the data root lacks the data.
+        DataError: The data root lacks the data.
     """
     data, missing = scale.data.identified(setting.data_root)
     runtime = replace(setting.runtime, checkpoint_every=scale.checkpoint_every, log_every=scale.log_every)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reproduce.specs import VOC, MadeScenes
 from reproduce.table import Profile
 
-# Crops of the shrunk profiles: pool5 of a VGG-16 at an eighth of the published stride has 44 cells of them.
+# Crops of the shrunk profiles: pool5 has 44 cells, at a stride of 4 pixels in `small` and of 2 in `demo`.
 SCENES: dict[Profile, VOC] = {
     "paper": VOC(crop=321),
     "small": VOC(crop=176),
@@ -13,18 +13,18 @@ SCENES: dict[Profile, VOC] = {
 }
 DEVIATIONS = {
     "pictures": (
-        "train_aug has 10,582 pictures (VOC 2012 train, and SBD's train and val without VOC's val) and val 1,449. The paper prints 12,031 "
-        "for training, which is 10,582 + 1,449, and 1,499."
+        "train_aug has 10,582 pictures (VOC 2012 train, and SBD's train and val without VOC's val), and val has 1,449. The paper prints "
+        "12,031 for training, which is 10,582 + 1,449, and 1,499 instead of 1,449."
     ),
     "evaluation": (
-        "Whole pictures at their own size, one at a time; one confusion matrix over the split; borders (255) are ignored. Mean IoU is over "
-        "the classes that labels or predictions have, the background included: 21 on VOC."
+        "Whole pictures are evaluated at their own size, one at a time, into one confusion matrix over the split; borders (255) are "
+        "ignored. Mean IoU is over the classes that occur in labels or predictions, with the background: 21 on VOC."
     ),
 }
 
 
 def made_up(scenes: VOC) -> str:
-    """Say what made-up scenes are in the place of VOC; nothing of the real ones."""
+    """Describe the made-up scenes that replace VOC; return an empty string for the real pictures."""
     made = scenes.made
     if made is None:
         return ""

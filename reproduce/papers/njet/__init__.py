@@ -1,4 +1,4 @@
-"""Pintea et al. 2021, "Resolution learning in deep convolutional networks using scale-space theory": a module a table."""
+"""Pintea et al. 2021, "Resolution learning in deep convolutional networks using scale-space theory": one module per table."""
 
 from reproduce.papers.njet import figure5, figure6, figure12, map_sizes, sigmas, speed, table1, table2, table3, table4, table5
 

@@ -1,4 +1,4 @@
-"""The cells that several tables of Pintea et al. 2021 have."""
+"""Cells that several tables of Pintea et al. 2021 share."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from reproduce.table import Cell, Setting, metric, percent
 
 
 def accuracy(row: str, column: str, trainings: Trainings) -> Cell:
-    """Return a row's accuracy in percent."""
+    """Return the cell of a row's accuracy, in percent."""
     jobs, missing = trainings
     return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing, metric="accuracy")
 
 
 def sizes(setting: Setting, row: str, network: Published) -> Trainings:
-    """Return the job that computes a published network's parameters and map sizes without training it, whatever the profile."""
+    """Return the job that computes a published network's parameters and map sizes without training; it is the same in every profile."""
     return (Job(Describe(CIFAR10.shape), f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime),), ""
 
 
 def learned(row: str, column: str, trainings: Trainings, name: str) -> Cell:
-    """Return what a training learned besides weights, by its name in the metrics."""
+    """Return the cell of a learned quantity; `name` is its key in the metrics."""
     jobs, missing = trainings
     return Cell(row, column, "trained", jobs, partial(metric, name), missing=missing)

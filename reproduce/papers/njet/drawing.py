@@ -1,4 +1,4 @@
-"""Filters that layers learned, beside those of a baseline, at their sizes."""
+"""The figure of learned filters beside the filters of a baseline, each at its size."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from reproduce.figures.style import CM, COLUMN, LARGE, LINE, wrap, write_footer
 
 Filter = npt.NDArray[np.floating]
 
-MARGIN, MIDDLE, GAP = 0.2 * CM, 0.4 * CM, 0.08 * CM  # beside the halves, between them, between filters
-COLUMNS = 5  # of a half
+MARGIN, MIDDLE, GAP = 0.2 * CM, 0.4 * CM, 0.08 * CM  # space beside the halves, between the halves, between filters
+COLUMNS = 5  # filters in a line of a half
 HALF = (COLUMN - 2 * MARGIN - MIDDLE) / 2
-WIDEST = (HALF - (COLUMNS - 1) * GAP) / COLUMNS  # that a filter is drawn
+WIDEST = (HALF - (COLUMNS - 1) * GAP) / COLUMNS  # width of the widest filter
 LABEL = 1.2 * LINE
-GREYS = "Each filter has its own scale of greys: grey is 0, white and black are plus and minus its largest absolute value."
+GREYS = "Each filter has its own grey scale: grey is 0, white and black are plus and minus its largest absolute value."
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,13 @@ class LayerFilters:
     """Filters of one layer.
 
     Args:
-        name: such as "layer 1".
-        sigma: that it learned, in pixels.
-        baseline: the baseline's, k k each, at least one.
-        learned: likewise, of a size of their own.
+        name: Name of the layer, such as "layer 1".
+        sigma: Learned sigma, in pixels.
+        baseline: Filters of the baseline, k k each, at least one.
+        learned: Filters of the N-Jet network, k k each, at least one; k may differ from the baseline's.
 
     Raises:
-        ValueError: where those of a half are not of one size.
+        ValueError: The filters of a half differ in shape, are not two-dimensional, or are missing.
     """
 
     name: str
@@ -51,20 +51,20 @@ class LayerFilters:
 
     @property
     def halves(self) -> tuple[tuple[str, Sequence[Filter]], tuple[str, Sequence[Filter]]]:
-        """What stands above either half, and the filters in it."""
+        """Title and filters of each half."""
         learned = f"{self.name}, σ {self.sigma:.2f} px, {_size(self.learned)}"
         return (f"{self.name}, {_size(self.baseline)}", self.baseline), (learned, self.learned)
 
 
 def filters(layers: Sequence[LayerFilters], notes: Sequence[str]) -> Figure:
-    """Draw trained filters of a baseline at the left, of an N-Jet network at the right; a larger one has more pixels, all of one size.
+    """Draw trained filters, of a baseline on the left and of an N-Jet network on the right. All pixels are drawn at one size.
 
     Source: Pintea et al. 2021, figure 12.
-    Not in paper: which filters of a layer are shown; those given are, in their order.
+    Not in paper: which filters of a layer are shown. This shows the given filters in their order.
 
     Args:
-        layers: from top to bottom, at least one.
-        notes: sentences under them, among them what was run.
+        layers: Layers from top to bottom, at least one.
+        notes: Sentences under the layers; one of them says what was run.
     """
     footer = [line for note in (GREYS, *notes) for line in wrap(note, COLUMN - 2 * MARGIN)]
     pixel = WIDEST / max(each.shape[1] for layer in layers for _, half in layer.halves for each in half)
@@ -92,7 +92,7 @@ def _size(half: Sequence[Filter]) -> str:
 
 
 def _height(layer: LayerFilters, pixel: float) -> float:
-    """Return what a layer takes: its labels, the taller of its halves, and a space."""
+    """Return the height of a layer: its labels, the taller of its halves, and a space."""
     halves: list[float] = [math.ceil(len(half) / COLUMNS) * (half[0].shape[0] * pixel + GAP) for _, half in layer.halves]
     return LABEL + max(halves) + 0.7 * LINE
 

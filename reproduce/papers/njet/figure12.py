@@ -21,8 +21,8 @@ from reproduce.verdicts.logic import Finding, all_of, any_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MANY = 3  # of the five networks: most
-FILTERS = 10  # drawn of each layer
+MANY = 3  # networks of the five: a majority
+FILTERS = 10  # filters drawn per layer
 
 
 def _mean(part: Callable[[list[float]], list[float]], metrics: Mapping[str, Any]) -> Value:
@@ -38,7 +38,7 @@ def _later(sigmas: list[float]) -> list[float]:
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map a row a network to the mean sigma of the earlier and of the later half of its layers; one in the middle is in neither."""
+    """Map each network's row to the mean sigma of the earlier and of the later half of its layers; a middle layer is in neither."""
     found = []
     for row in NETWORKS:
         jobs, missing = trainings(setting, row)
@@ -50,7 +50,7 @@ def cells(setting: Setting) -> list[Cell]:
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw filters of NiN and of N-Jet NiN, layer by layer, as the first seed has them."""
+    """Draw filters of NiN and of N-Jet NiN, layer by layer, from the first seed; return None if its weights are missing."""
     plain, jet = (each[0][0] for each in (training_jobs(setting, "nin", NIN), trainings(setting, "njet-nin")))
     if not all(store.run(job).done and store.run(job).weights.exists() for job in (plain, jet)):
         return None
@@ -63,7 +63,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
         for index, ((_, fixed), (sigma, learned)) in enumerate(zip(*halves, strict=True), 1)
     ]
     notes = [
-        f"NiN: of each layer the first {FILTERS} filters, on its first channel.",
+        f"NiN: the first {FILTERS} filters of each layer, on its first input channel.",
         figures.caption.of(setting.profile, [plain, jet], store),
     ]
     return filters(layers, notes)

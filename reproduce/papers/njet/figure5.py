@@ -23,8 +23,8 @@ from reproduce.verdicts.logic import Finding, all_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-RESIZED = (1.0, 1.5, 2.0)  # times the edge of MNIST
-SEEDS = 3  # at least: print has a spread
+RESIZED = (1.0, 1.5, 2.0)  # factors by which digits are resized
+SEEDS = 3  # at least: the paper prints a spread
 AGREES = 0.1  # pixels: about the printed spread, 2 (0.04 + 0.04) / sqrt(3)
 SIGMA = "sigma_1"
 
@@ -40,7 +40,7 @@ def _at_twice(resized: float, metrics: Mapping[str, Any]) -> Value:
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map a row a size to its trainings."""
+    """Map the row of each size to its trainings."""
     found = []
     for resized in RESIZED:
         row, seeds = f"x{resized:g}", trainings(setting, resized)
@@ -54,7 +54,7 @@ def cells(setting: Setting) -> list[Cell]:
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw sigma against the training step, a line a size."""
+    """Draw sigma against the training step, one line per size; return None if no run is done."""
     found = {resized: curves(trainings(setting, resized)[0], store, f"trajectory/{SIGMA}") for resized in RESIZED}
     jobs = [job for seeds in found.values() for job in seeds]
     if not jobs:
@@ -83,7 +83,7 @@ CLAIMS = (
         "sigma-follows-size",
         "The learned sigma values follow the input resizing",
         "section IV, experiment 1.2(A)",
-        "sigma at 2x exceeds that at 1.5x, and there that at 1x, of which no number was found",
+        "sigma at 2x exceeds sigma at 1.5x, which exceeds sigma at 1x; no printed sigma at 1x was found",
         _follows,
     ),
 )

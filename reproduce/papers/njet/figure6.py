@@ -26,7 +26,7 @@ COLUMNS = {"subsampled": True, "full": False}  # whether the poolings stay
 
 
 def trainings(setting: Setting, sizes: tuple[int, ...], pooling: bool) -> Trainings:
-    """Return the trainings of NiN with filters of these sizes; NiN itself is table III's."""
+    """Return the trainings of NiN with filters of these sizes; for NiN itself they are those of table III."""
     if sizes == NIN.filter_sizes and pooling:
         return training_jobs(setting, "nin", NIN)
     name = f"nin-{_name(sizes)}{'' if pooling else '-full'}"
@@ -34,7 +34,7 @@ def trainings(setting: Setting, sizes: tuple[int, ...], pooling: bool) -> Traini
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map a row a choice of filter sizes to its two trainings."""
+    """Map the row of each choice of filter sizes to its trainings with poolings and without."""
     return [
         made.accuracy(_name(sizes), column, trainings(setting, sizes, pooling)) for sizes in SIZES for column, pooling in COLUMNS.items()
     ]
@@ -45,7 +45,7 @@ def _name(sizes: tuple[int, ...]) -> str:
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw both accuracies of every choice."""
+    """Draw both accuracies of every choice of filter sizes; return None if no run is done."""
     shown: list[figures.accuracy.Accuracies] = []
     done: list[Job] = []
     for sizes in SIZES:
@@ -69,14 +69,14 @@ CLAIMS = (
         "The smaller filter sizes, as in the case when all filter sizes are set to 3, are affected to a greater degree by the removal of "
         "the subsampling",
         "section IV, experiment 1.1(A)",
-        "without subsampling the network of 3 x 3 filters loses more accuracy than any other",
+        "without subsampling, the network of 3 x 3 filters loses more accuracy than any other",
         _small_affected,
     ),
     Claim(
         "sizes-matter",
         "Selecting the correct filter sizes impacts the overall classification accuracy",
         "section IV, experiment 1.1(A)",
-        "without subsampling accuracies are more than 1 point apart",
+        "without subsampling, the highest and the lowest accuracy are more than 1 point apart",
         lambda evidence: evidence.greater(spread(*((_name(sizes), "full") for sizes in SIZES)), 1.0),
     ),
 )

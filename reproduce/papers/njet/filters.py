@@ -19,17 +19,17 @@ Filter = NDArray[np.float32]
 
 @torch.no_grad()
 def large_filters(job: Job, weights: Path, number: int) -> list[tuple[float, list[Filter]]]:
-    """Return, of every convolution of more than 1 x 1 pixels, sigma in pixels and its first filters, as they are on its first channel.
+    """Return sigma in pixels and the first filters of every convolution larger than 1 x 1, on its first input channel.
 
-    Sigma is 0 where it is no N-Jet layer; of several sigmas the largest.
+    Sigma is 0 if the layer is not an N-Jet layer. If a layer has several sigmas, it is the largest.
 
     Args:
-        job: that trained the network.
-        weights: of its run.
-        number: of filters a layer.
+        job: Job that trained the network.
+        weights: File of the run's weights.
+        number: Number of filters per layer.
 
     Raises:
-        ValueError: the weights cannot be read, or are another network's.
+        ValueError: The weights cannot be read, or belong to another network.
     """
     network = build_network(job.network)
     load(network, weights)

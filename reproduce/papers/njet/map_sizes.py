@@ -1,4 +1,4 @@
-"""Figures 7 and 8: the sizes of feature maps, learned against fixed, in NiN and in ALL-CNN."""
+"""Figures 7 and 8: learned and fixed sizes of feature maps, in NiN and in ALL-CNN."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def largest_fall(metrics: Mapping[str, Any]) -> Value:
-    """Return by how much a map is at most smaller than the one before it, the picture the first, as the ratio of their edges."""
+    """Return the largest ratio of the edge of a map to the edge of the next map; the picture counts as the first map."""
     heights = [CIFAR10.shape[1], *metrics["map_sizes"]]
     falls: float = max(before / after for before, after in pairwise(heights))
     return falls
@@ -57,12 +57,12 @@ def table(number: int, name: str, title: str, plain: Published, jet: Published, 
     """Return the table of one of the two figures.
 
     Args:
-        number: of the figure.
-        name: of the plain network's row.
-        title: of the network.
-        plain: with the sizes that its authors fixed.
-        jet: with N-Jet layers.
-        claims: of the paper about it.
+        number: Number of the figure.
+        name: Key of the plain network's row.
+        title: Title of the network.
+        plain: Network with the map sizes that its authors fixed.
+        jet: Network with N-Jet layers.
+        claims: Claims of the paper about the figure.
     """
     return Table(
         f"njet.figure{number}",
@@ -77,7 +77,7 @@ SMOOTH = Claim(
     "continuous-and-smooth",
     "Applied at every layer, the safe-subsampling makes the subsampling continuous and smooth, compared to the baseline",
     "section IV, experiment 3.2(A)",
-    "the largest fall from one map to the next is larger in ALL-CNN than in N-Jet ALL-CNN",
+    "the largest fall in size from one map to the next is larger in ALL-CNN than in N-Jet ALL-CNN",
     lambda evidence: evidence.greater(("all-cnn", "largest_fall"), ("njet-all-cnn", "largest_fall")),
 )
 FIGURE_7 = table(7, "nin", "NiN", NIN, NJET_NIN)

@@ -1,4 +1,4 @@
-"""The sigma of every layer of every N-Jet network during training: a comparison of our own."""
+"""Our own comparison: the sigma of every layer of every N-Jet network during training."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ def trainings(setting: Setting, row: str) -> Trainings:
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map a row a network to the sigmas that its layers end with."""
+    """Map the row of each network to the final sigmas of its layers."""
     return [learned(row, "sigmas", trainings(setting, row), "sigmas") for row in NETWORKS]
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw every layer's sigma against the training step, a panel a network."""
+    """Draw every layer's sigma against the training step, one panel per network; return None if no run is done."""
     panels, done = [], []
     for row, (title, network) in NETWORKS.items():
         jobs = [job for job in trainings(setting, row)[0] if store.run(job).done]

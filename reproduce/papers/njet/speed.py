@@ -1,4 +1,4 @@
-"""N-Jet NiN's time beside NiN's: a comparison with the paper's "about 2 times slower"."""
+"""The time of N-Jet NiN relative to NiN's, to compare with the paper's "≈ 2x slower"."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from reproduce.specs import SGD, Recipe, Speed, Start
 from reproduce.table import Cell, Deviation, Setting, Table, Value
 from reproduce.verdicts.claims import Claim
 
-ROUNDS = 9  # steps of either network, in turn
+ROUNDS = 9  # steps of each network, in turn
 Metrics = Mapping[str, Any]
 
 
 def speed_jobs(setting: Setting, name: str, trained: Sequence[Job] = (), network: NiN = NJET_NIN) -> tuple[Job, ...]:
-    """Return the measurements of an N-Jet NiN beside NiN, one a seed.
+    """Return the jobs that time an N-Jet NiN in turn with NiN, one per seed.
 
     Args:
-        setting: what the user chose.
-        name: of the row.
-        trained: whose weights, and so whose sigmas, it has; without any, a network as it starts.
-        network: where none is trained.
+        setting: Choices of the user.
+        name: Name of the row, for the slug.
+        trained: Trainings whose weights, and so whose sigmas, the N-Jet NiN takes; if empty, `network` is timed as it starts.
+        network: N-Jet NiN that is timed if `trained` is empty.
     """
     networks = [job.network for job in trained] or [shrunk(network, setting.profile)] * setting.seeds
     starts: Sequence[Job | None] = trained or [None] * setting.seeds
@@ -42,22 +42,22 @@ def speed_jobs(setting: Setting, name: str, trained: Sequence[Job] = (), network
 
 
 def step_seconds(metrics: Metrics) -> Value:
-    """Return the median of a step."""
+    """Return the median seconds of a step of the job's network."""
     return float(statistics.median(metrics["seconds"][0]))
 
 
 def plain_seconds(metrics: Metrics) -> Value:
-    """Return the median of a step of the plain network beside it."""
+    """Return the median seconds of a step of the plain network."""
     return float(statistics.median(metrics["seconds"][1]))
 
 
 def ratio(metrics: Metrics) -> Value:
-    """Return the median over rounds of a step's time over that of the plain network's step beside it."""
+    """Return the median over rounds of the step's time divided by the time of the plain network's step in that round."""
     return float(statistics.median(own / plain for own, plain in zip(*metrics["seconds"], strict=True)))
 
 
 def cells(setting: Setting) -> list[Cell]:
-    """Map rows to measurements: plain, N-Jet as it starts by either evaluation, and N-Jet with the sigmas that it learned."""
+    """Map rows to measurements: NiN, N-Jet NiN as it starts (also with dense kernels, or with poolings), and with learned sigmas."""
     jet = NJET_NIN.jet
     assert jet is not None
     trained, missing = training_jobs(setting, "njet-nin", NJET_NIN)
@@ -84,34 +84,34 @@ CLAIMS = (
         "twice-as-slow",
         "For the NiN architecture, our model is ≈ 2x slower than the baseline model",
         "section V",
-        "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; how near is approximate is not "
-        "said, nor on which device",
+        "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; the paper does not say what "
+        "counts as approximate, nor on which device",
         lambda evidence: evidence.within(("njet-nin-learned", "ratio"), 2.0, 0.5),
     ),
 )
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List what was measured, and how."""
+    """Describe what was measured, and how."""
     width = shrunk(NIN, setting.profile).width
     texts = {
         "step": (
-            f"A step is forward, loss, backward and SGD at a rate of zero, on {SCALES[setting.profile].batch_size} pictures of noise of "
-            f"32 x 32 pixels; both networks at {width:g} of their width, {setting.precision}."
+            f"A step is forward, loss, backward and SGD at a learning rate of zero, on {SCALES[setting.profile].batch_size} pictures of "
+            f"noise with 32 x 32 pixels. Both networks are at {width:g} of their width, in {setting.precision}."
         ),
         "rounds": (
-            f"{ROUNDS} steps of either network in turn in one process, beside which the command runs nothing else: medians, and the median "
-            "of the rounds' ratios. A seed is such a process."
+            f"One process per seed takes {ROUNDS} steps of each network in turn, while the command runs nothing else. The table shows "
+            "medians of times, and the median of the rounds' ratios."
         ),
         "evaluation": (
-            "Filters are separable, and evaluated as such where that is faster; `dense kernels` convolves with the whole kernel, as the "
-            "authors' code does."
+            "Filters are separable, and are evaluated as separable filters if that is faster. The row `dense kernels` convolves with the "
+            "whole kernel, as the authors' code does."
         ),
         "pooling": (
-            "NiN has poolings; N-Jet NiN has safe subsampling at each of its three layers, whose maps stay larger. The row `poolings kept` "
-            "has NiN's maps, and so shows what the layers alone cost."
+            "NiN has poolings. N-Jet NiN has safe subsampling at each of its three layers, and its maps stay larger. The row `poolings "
+            "kept` has maps of NiN's sizes, and so shows the cost of the layers alone."
         ),
-        "device": "Of the device named above. `runs rerun` measures again, on another.",
+        "device": "The numbers are of the device named above. To measure on another device, use `runs rerun`.",
     }
     return [Deviation(id, text) for id, text in texts.items()]
 

@@ -16,12 +16,12 @@ from reproduce.verdicts.logic import Finding, all_of
 
 SETS = ("cifar10", "cifar100", "svhn")
 COMPARABLE = 1.0  # points of accuracy
-# By row; the authors' code and its log are on CIFAR-10 alone.
+# Networks by row; the authors' code and its log are on CIFAR-10 only.
 NETWORKS = {"nin": NIN, "njet-nin": NJET_NIN, "njet-nin-code": replace(NJET_NIN, jet=CODE_JET)}
 
 
 def jobs(setting: Setting, row: str, dataset: str) -> Trainings:
-    """Return the trainings of a network on a set."""
+    """Return the trainings of a network on a data set."""
     return training_jobs(setting, row, NETWORKS[row], dataset)
 
 
@@ -34,7 +34,7 @@ CLAIMS = (
         "comparable",
         "The performance of N-Jet-NIN is comparable with the baseline performance",
         "section IV, experiment 3.1(A)",
-        f"on each of the three sets the two accuracies are within {COMPARABLE:g} point; how close is comparable is not said",
+        f"on each of the three sets the two accuracies are within {COMPARABLE:g} point; the paper does not say what counts as comparable",
         _comparable,
     ),
 )

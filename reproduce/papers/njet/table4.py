@@ -34,14 +34,14 @@ PAIRS: dict[str, tuple[Published, Published]] = {
     "resnet-110": (RESNET_110, NJET_RESNET_110),
     "efficientnet": (EFFICIENTNET, NJET_EFFICIENTNET),
 }
-DEEP = ("resnet-110", "efficientnet")  # of order 2
+DEEP = ("resnet-110", "efficientnet")  # with N-Jet layers of order 2
 
 
 NETWORKS = {row: network for name, pair in PAIRS.items() for row, network in zip((name, f"njet-{name}"), pair, strict=True)}
 
 
 def jobs(setting: Setting, row: str, column: str) -> Trainings:
-    """Return what computes a network's parameters, or its trainings on a set."""
+    """Return the job that computes a network's parameters, or its trainings on a data set."""
     return sizes(setting, row, NETWORKS[row]) if column == "parameters" else training_jobs(setting, row, NETWORKS[row], column)
 
 
@@ -67,8 +67,8 @@ CLAIMS = (
         "similar-accuracy",
         "Using our proposed N-Jet layers gives similar accuracy to the standard convolutional layers",
         "section IV, experiment 3.2(A)",
-        f"for each of the four networks, on either set, the two accuracies are within {COMPARABLE:g} point; how close is similar is not "
-        "said",
+        f"for each of the four networks, on either set, the two accuracies are within {COMPARABLE:g} point; the paper does not say what "
+        "counts as similar",
         lambda evidence: _each(tuple(PAIRS), partial(_similar, evidence)),
     ),
     Claim(
@@ -76,8 +76,8 @@ CLAIMS = (
         "For an approximation of order 3 in the N-Jet, there is a small increase in the number of parameters compared to the baseline, "
         "except for the EfficientNet which uses also kernel sizes larger than 3x3 px",
         "section IV, experiment 3.2(A)",
-        "ALL-CNN and ResNet-32 have more parameters of order 3 than plain; how many is small is not said, and EfficientNet of order 3 has "
-        "no row",
+        "ALL-CNN and ResNet-32 have more parameters with N-Jet layers of order 3 than without; the paper does not say what counts as "
+        "small, and EfficientNet of order 3 has no row",
         lambda evidence: _each(("all-cnn", "resnet-32"), partial(_more, evidence)),
     ),
     Claim(
@@ -85,7 +85,9 @@ CLAIMS = (
         "a Gaussian basis combination of order 2 is sufficient to obtain an accuracy comparable to the baseline models, while reducing the "
         "number of parameters",
         "section IV, experiment 3.2(A)",
-        f"ResNet-110 and EfficientNet of order 2 have fewer parameters than plain, on either set accuracies within {COMPARABLE:g} point",
+        "with N-Jet layers of order 2, ResNet-110 and EfficientNet have fewer parameters than without, and on either set the two "
+        "accuracies are "
+        f"within {COMPARABLE:g} point",
         lambda evidence: all_of(*(_each(DEEP, partial(test, evidence)) for test in (_fewer, _similar))),
     ),
 )

@@ -1,4 +1,4 @@
-"""Table V: toy networks on MNIST at its own size and at four times that."""
+"""Table V: toy networks on MNIST at its own size and at four times that size."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from reproduce.verdicts.evidence import Evidence, difference, maximum, spread
 from reproduce.verdicts.logic import Finding, all_of
 
 LAYERS = (2, 4)
-SIZES = {"x1": 1.0, "x4": 4.0}  # by column: how many times the edge of MNIST
-FILTERS = (3, 5, 7)  # of the standard networks
+SIZES = {"x1": 1.0, "x4": 4.0}  # by column: factor by which digits are resized
+FILTERS = (3, 5, 7)  # filter sizes of the standard networks
 STANDARD = tuple(f"cnn-{size}" for size in FILTERS)
-KINDS = {  # deformable networks, which take by far the longest, are not left to the end, where they would go on alone
+KINDS = {  # deformable networks take by far the longest; they start early so that they do not run alone at the end
     "cnn-3": TOY,
     "deformable": replace(TOY, deformable=True),
     **{f"cnn-{size}": replace(TOY, filter_size=size) for size in FILTERS[1:]},
@@ -59,7 +59,7 @@ CLAIMS = (
         "njet-more-accurate",
         "our N-Jet model is able to learn the correct resolution and is more accurate",
         "section IV, experiment 4(A)",
-        "on digits of 112 pixels the N-Jet network exceeds every other of its depth, with 2 and with 4 layers",
+        "on digits of 112 pixels, the N-Jet network exceeds every other network of its depth, with 2 and with 4 layers",
         _more_accurate,
     ),
     Claim(
@@ -67,7 +67,7 @@ CLAIMS = (
         "the standard CNN performs well on MNIST, yet results are sensitive to the filter size for 4 x MNIST",
         "section IV, experiment 4(A)",
         "accuracies with filters of 3 x 3, 5 x 5 and 7 x 7 are further apart on digits of 112 pixels than on those of 28, with 2 and with "
-        "4 layers; how much is well is not said",
+        "4 layers; the paper does not say what counts as well",
         _sensitive,
     ),
     *(

@@ -1,4 +1,4 @@
-"""The trainings of toy networks on MNIST: figure 5 and table 5."""
+"""Trainings of toy networks on MNIST: figure 5 and table V."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from reproduce.table import Profile, Setting
 
 @dataclass(frozen=True)
 class Scale:
-    """What a profile makes of the toy experiments; none of it is in the paper.
+    """The toy experiments at the size of a profile; none of these values is in the paper.
 
     Args:
-        recipe: on pictures of every size.
-        channels: of every layer.
-        made: training and test pictures of a made-up set.
-        every: steps between checkpoints, and between lines of the curve.
+        recipe: Recipe for pictures of every size.
+        channels: Channels of every layer.
+        made: Numbers of training and test pictures of a made-up set; None for the real one.
+        every: Steps between checkpoints, and steps between lines of the curve.
     """
 
     recipe: Recipe
@@ -30,7 +30,7 @@ class Scale:
 
 
 def adam(learning_rate: float, steps: int, batch_size: int) -> Recipe:
-    """Return a recipe for networks without batch norm; the learning rate falls when two thirds of the steps are done."""
+    """Return a recipe for networks without batch norm; the learning rate falls after two thirds of the steps."""
     return Recipe(
         steps=steps,
         batch_size=batch_size,
@@ -44,7 +44,7 @@ FIGURE_5: dict[Profile, Scale] = {
     "small": Scale(adam(0.01, 1875, 64), channels=16, every=(300, 15)),
     "demo": Scale(adam(0.01, 120, 32), channels=8, made=(960, 160), every=(60, 5)),
 }
-# Filters of 7 x 7 do not survive a rate of 0.01: their ReLUs end at 0.
+# At a learning rate of 0.01, networks with filters of 7 x 7 do not train: all their ReLUs end at 0.
 TABLE_5: dict[Profile, Scale] = {
     "paper": Scale(adam(0.005, 9380, 128), channels=32),
     "small": Scale(adam(0.005, 500, 16), channels=8, every=(100, 10)),
@@ -55,7 +55,7 @@ TOY_JET = Jet(order=3, init="he")
 
 
 def toy_jobs(setting: Setting, scales: dict[Profile, Scale], name: str, network: ToyCNN, resized: float) -> Trainings:
-    """Return the trainings of one toy network on resized digits, one a seed, and what is missing to run them."""
+    """Return the trainings of one toy network on resized digits, one per seed, and a text that names missing data."""
     scale = scales[setting.profile]
     data, missing = pictures(setting, "mnist", scale.made, scale=resized)
     runtime = replace(setting.runtime, checkpoint_every=scale.every[0], log_every=scale.every[1])

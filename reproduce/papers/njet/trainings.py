@@ -1,4 +1,4 @@
-"""The trainings behind the tables of Pintea et al. 2021, in every profile."""
+"""Trainings for the tables of Pintea et al. 2021, in every profile."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from reproduce.papers.njet.specs import AllCNN, CIFARResNet, EfficientNetB0, Jet
 from reproduce.specs import SGD, Classification, Images, MadeImages, Recipe, Steps
 from reproduce.table import Profile, Setting
 
-EPOCHS, FALLS = 90, (30, 60)  # of the authors' code, and after which of them the learning rate falls
+EPOCHS, FALLS = 90, (30, 60)  # epochs in the authors' code, and epochs after which the learning rate falls
 BATCH = 128
-R = 4.0  # of safe subsampling
-REVISION = 1  # of the method: moves when a fix changes its numbers
-PADDING = 4  # pixels, before a crop
+R = 4.0  # r of safe subsampling
+REVISION = 1  # revision of the method: raised when a fix changes its numbers
+PADDING = 4  # pixels around a picture, before a crop
 TRAINING_PICTURES = {"cifar10": 50_000, "cifar100": 50_000, "svhn": 73_257}
 CLASSES = {"mnist": 10, "cifar10": 10, "cifar100": 100, "svhn": 10}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What a profile makes of the published experiments on CIFAR and SVHN.
+    """The published experiments on CIFAR and SVHN at the size of a profile.
 
     Args:
-        width: of the networks.
-        depths: of the ResNets, by the published ones.
-        repeats: of EfficientNet's blocks, in place of 1.
-        steps: in place of 90 epochs; None for these.
-        batch_size: pictures a step.
-        made: training and test pictures of made-up sets.
-        every: steps between checkpoints, and between lines of the curve.
+        width: Width of the networks, as a share of the published width.
+        depths: Depths of the ResNets, by published depth.
+        repeats: Share of EfficientNet's blocks.
+        steps: Number of steps instead of 90 epochs; None for 90 epochs.
+        batch_size: Pictures per step.
+        made: Numbers of training and test pictures of made-up sets; None for the real ones.
+        every: Steps between checkpoints, and steps between lines of the curve.
     """
 
     width: float = 1.0
@@ -56,8 +56,8 @@ RESNET_32 = CIFARResNet(num_classes=10, depth=32)
 RESNET_110 = CIFARResNet(num_classes=10, depth=110)
 EFFICIENTNET = EfficientNetB0(num_classes=10)
 JET = Jet(order=3, subsampling=R)
-DEEP_JET = Jet(order=2)  # of ResNet-110 and EfficientNet, which keep their strides
-# Its layer can subsample by a rule of its own; its N-Jet NiN does not ask for it.
+DEEP_JET = Jet(order=2)  # for ResNet-110 and EfficientNet, which keep their strides
+# The layer of the authors' code can subsample by another rule, but its N-Jet NiN does not use that.
 CODE_JET = replace(JET, half_size_rule="code", subsampling=None, normalized=True)
 NJET_NIN = replace(NIN, pooling=False, jet=JET)
 NJET_ALL_CNN = replace(ALL_CNN, strided=False, jet=JET)
@@ -67,27 +67,27 @@ NJET_EFFICIENTNET = replace(EFFICIENTNET, jet=DEEP_JET)
 
 
 def shrunk(network: Published, profile: Profile) -> Published:
-    """Return what a profile makes of a published network."""
+    """Return a published network at the size of a profile."""
     scale = SCALES[profile]
     if profile == "paper":
         return network
     if isinstance(network, CIFARResNet):
-        # They are thin as they are.
+        # ResNets are thin already.
         return replace(network, width=min(1.0, 4 * scale.width), depth=scale.depths[network.depth])
-    # In so few steps dropout only hinders.
+    # With so few steps, dropout only harms.
     if isinstance(network, EfficientNetB0):
         return replace(network, width=scale.width, depth=scale.repeats, dropout=0.0, drop_connect=0.0)
     return replace(network, width=scale.width, dropout=0.0)
 
 
 def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, scale: float = 1.0) -> tuple[Images, str]:
-    """Return the pictures of a setting, and what is missing to have them. Where there are no digits, training pictures are augmented.
+    """Return the pictures of a setting, and a text that names missing data. Training pictures of CIFAR are augmented; digits are not.
 
     Args:
-        setting: what the user chose.
-        dataset: of `layouts.images.SETS`.
-        made: training and test pictures of a made-up set; None to read the real one.
-        scale: of the pictures' edges.
+        setting: Choices of the user.
+        dataset: Name of a data set of `layouts.images.SETS`.
+        made: Numbers of training and test pictures of a made-up set; None to read the real one.
+        scale: Factor by which pictures are resized.
     """
     augmented = dataset.startswith("cifar")
     drawn = None if made is None else MadeImages(dataset, *made)
@@ -97,7 +97,7 @@ def pictures(setting: Setting, dataset: str, made: tuple[int, int] | None, *, sc
 
 
 def recipe_of(profile: Profile, dataset: str) -> Recipe:
-    """Return how networks are trained on a set: as in the authors' code, or the same in fewer steps."""
+    """Return the recipe for a data set: that of the authors' code, or the same in fewer steps."""
     scale = SCALES[profile]
     epoch = math.ceil(TRAINING_PICTURES[dataset] / scale.batch_size)
     steps = scale.steps or EPOCHS * epoch
@@ -106,7 +106,7 @@ def recipe_of(profile: Profile, dataset: str) -> Recipe:
 
 
 def training_jobs(setting: Setting, name: str, network: Published, dataset: str = "cifar10") -> Trainings:
-    """Return the trainings of one published network on a set, one a seed, and what is missing to run them."""
+    """Return the trainings of one published network on a data set, one per seed, and a text that names missing data."""
     scale = SCALES[setting.profile]
     data, missing = pictures(setting, dataset, scale.made)
     network = replace(shrunk(network, setting.profile), num_classes=CLASSES[dataset])

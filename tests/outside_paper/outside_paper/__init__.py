@@ -1,4 +1,4 @@
-"""A made-up paper on the periods of waves: it brings a task, a network with a learned quantity, data, a stage, evaluations, a figure."""
+"""A made-up paper on the periods of waves, with a task, a network with a learned quantity, data, a stage, evaluations and a figure."""
 
 from outside_paper.table1 import TABLE
 from reproduce.wandb_.dashboard import Curves, Section

@@ -20,9 +20,9 @@ class Drawn(Dataset[dict[str, Any]]):
     """Waves of random periods, from 4 to 12 pixels.
 
     Args:
-        pictures: how many.
-        split: "clean", with noise of the pictures' own strength, or at half the contrast.
-        seed: of the pictures.
+        pictures: Number of pictures.
+        split: "clean"; "noisy", with noise of standard deviation 1; or "dark", at half the contrast.
+        seed: Seed of the pictures.
     """
 
     def __init__(self, pictures: int, split: str, seed: int) -> None:
@@ -44,14 +44,14 @@ class Drawn(Dataset[dict[str, Any]]):
 
 
 class WavesDataModule(pl.LightningDataModule):
-    """Waves in batches of `image`, `period` and `name`; training goes by steps.
+    """Waves in batches of `image`, `period` and `name`; the length of a training is given in steps.
 
     Args:
-        pictures: to train on; a quarter as many are evaluated.
-        evaluate: the split to evaluate, of `SPLITS`.
-        batch_size: pictures a step, on all ranks together.
-        steps: of the whole training.
-        seed: of the order.
+        pictures: Number of training pictures; a quarter as many are evaluated.
+        evaluate: Split to evaluate, one of `SPLITS`.
+        batch_size: Pictures per step, on all ranks together.
+        steps: Steps of the whole training.
+        seed: Seed of the order.
     """
 
     def __init__(self, pictures: int, evaluate: str, batch_size: int, steps: int, seed: int) -> None:
@@ -63,14 +63,14 @@ class WavesDataModule(pl.LightningDataModule):
         self.vouch = Vouch("synthetic", f"{pictures} waves to train on, {pictures // 4} {evaluate} ones to test on")
 
     def train_dataloader(self) -> ResumableLoader:
-        """Batches from the trainer's current step on: this rank's part of each."""
+        """Return this rank's part of each batch, from the trainer's current step on."""
         order = loading.step_sampler(self.trainer, len(self.training), self.batch_size, self.steps, self.seed)
         return ResumableLoader(self.training, order)
 
     def test_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The pictures to test on, in order, each once."""
+        """Return the test pictures in order, each once."""
         return loading.in_order(self.tested, "wave", self.batch_size, 0)
 
     def predict_dataloader(self) -> DataLoader[dict[str, Any]]:
-        """The same without their periods."""
+        """Return the test pictures without their periods."""
         return loading.in_order(loading.Unlabelled(self.tested), "wave", self.batch_size, 0)

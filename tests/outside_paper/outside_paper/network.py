@@ -12,8 +12,8 @@ class EnvelopeNet(nn.Module):
     """Convolutions under an exponential envelope, and two linear layers.
 
     Args:
-        channels: of the convolutions.
-        hidden: of the linear layer.
+        channels: Channels of the convolutions.
+        hidden: Width of the hidden linear layer.
     """
 
     quantities = (RATE,)
@@ -38,17 +38,17 @@ class EnvelopeNet(nn.Module):
         return {"rate": float(self.rate.detach())}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Name the rate, which a recipe may train otherwise than the weights."""
+        """Return the rate as a group, so that a recipe can train it differently from the weights."""
         return {"rate": [self.rate]}
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Bring the rate back into its bounds."""
+        """Clamp the rate to its bounds."""
         self.rate.clamp_(RATE.lowest, RATE.highest)
 
 
 def brightened(network: nn.Module, gain: float) -> nn.Module:
-    """Return a network that sees pictures at `gain` times their contrast, with the weights of the one that it is made of."""
+    """Return a network that has the weights of `network` and sees pictures at `gain` times their contrast."""
 
     class Brightened(nn.Module):
         def __init__(self) -> None:

@@ -20,13 +20,13 @@ class EnvelopeNet(Network):
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What it learns beside its weights."""
+        """Quantities that the network learns besides its weights."""
         return (RATE,)
 
 
 @dataclass(frozen=True)
 class Waves(Data):
-    """See `outside_paper.data.WavesDataModule`: drawn anew from the seed, so that nothing lies under a data root."""
+    """See `outside_paper.data.WavesDataModule`: waves are drawn from the seed, so a data root needs no files."""
 
     pictures: int
     evaluate: str = "clean"

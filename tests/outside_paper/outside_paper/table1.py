@@ -32,7 +32,7 @@ EVALUATIONS = {"fine-noisy": ("noisy", None), "fine-dark": ("dark", None), "fine
 
 
 def jobs(setting: Setting, row: str, column: str) -> Trainings | None:
-    """Return the jobs of a row, one a seed, and what is missing to run them; None where the paper quotes it."""
+    """Return the jobs of a row, one per seed, and a text that names missing data; None if the paper only quotes the row."""
     scale = SCALES[setting.profile]
     coarse = trainings(setting, scale, PeriodRegression(), "outside-coarse", REVISION)
     if row == "quoted":
@@ -48,14 +48,14 @@ def jobs(setting: Setting, row: str, column: str) -> Trainings | None:
 
 
 def _fine(coarse: Job) -> Job:
-    """Return the second stage of a training: its features, frozen, under a new and wider head."""
+    """Return the second stage of a training: a new, wider head on the frozen features of the first stage."""
     network = replace(coarse.network, hidden=32)
     start = Start(coarse, fresh=("head",), unused=("head",), frozen=("features",))
     return replace(coarse, slug=coarse.slug.replace("coarse", "fine"), network=network, start=start)
 
 
 def figure(setting: Setting, store: Store) -> Figure | None:
-    """Draw the rate of the finished trainings of the first stage against the step."""
+    """Draw the rate of finished first-stage trainings against the step; return None if no training is done."""
     done = jobs(setting, "coarse", RATE.name)
     found = curves(done[0] if done else (), store, f"trajectory/{RATE.name}")
     if not found:
@@ -67,8 +67,8 @@ def figure(setting: Setting, store: Store) -> Figure | None:
 
 
 def deviations(setting: Setting) -> list[Deviation]:
-    """List where this table differs from the paper."""
-    return listed(setting, {"waves": "The paper's own waves were never published: these are drawn."})
+    """List the deviations of this table."""
+    return listed(setting, {"waves": "The paper's waves were never published: ours are drawn from a seed."})
 
 
 CLAIMS = (

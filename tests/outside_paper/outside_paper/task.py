@@ -19,9 +19,9 @@ class PeriodRegression(Task):
     """Train on the l1 distance to the period over `scale`; evaluate by mean absolute and mean squared error, in pixels.
 
     Args:
-        network: B 1 H W to B.
-        optimization: how; None where it is only evaluated.
-        scale: pixels that the network calls 1.
+        network: Network from B 1 H W to B.
+        optimization: Optimiser and schedule; None if the network is only evaluated.
+        scale: Pixels per unit of the network's output.
     """
 
     label = "period"
@@ -40,7 +40,7 @@ class PeriodRegression(Task):
         return self(batch["image"]) * self.scale
 
     def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
-        """Return waves with their period and the predicted one in words."""
+        """Return pictures of waves, captioned with the true and the predicted period."""
         pictures = ((batch["image"][:number].cpu().numpy() + 1) * 127.5).clip(0, 255).astype(np.uint8).transpose(0, 2, 3, 1)
         said = zip(pictures, batch["period"].tolist(), outputs.tolist(), strict=False)
         return [Example(image, f"{period:.1f} px, predicted {found:.1f} px") for image, period, found in said]

@@ -206,6 +206,9 @@ def test_deviations_say_the_precision_where_it_is_not_the_default() -> None:
     texts = {"split": "On val."}
     assert listed(Setting("demo"), texts) == [Deviation("split", "On val.")]
     half = Setting("demo", precision="bf16-mixed")
-    assert listed(half, texts) == [Deviation("precision", "Trained in bf16-mixed; the paper does not say."), Deviation("split", "On val.")]
+    assert listed(half, texts) == [
+        Deviation("precision", "Networks are trained in bf16-mixed; the paper does not name a precision."),
+        Deviation("split", "On val."),
+    ]
     assert listed(half, {}, "All in {}.") == [Deviation("precision", "All in bf16-mixed.")]
     assert listed(half, {"precision": "So in print."}) == [Deviation("precision", "So in print.")]

@@ -119,11 +119,11 @@ def test_shrunk_values_are_those_of_the_jobs() -> None:
     (job,) = jobs("table4", Setting("small"))["resnet-110", "cifar10"]
     assert isinstance(job.network, CIFARResNet)
     assert job.recipe is not None
-    assert f"{job.network.depth} layers for 110" in texts["small-network"]
+    assert f"{job.network.depth} layers instead of 110" in texts["small-network"]
     assert f"ResNets at {job.network.width:g}" in texts["small-network"]
     assert f"{job.recipe.steps} steps of {job.recipe.batch_size} pictures" in texts["small-recipe"]
     (toy,) = jobs("table5", Setting("small"))["njet-2", "x4"]
     assert isinstance(toy.network, ToyCNN)
     assert toy.recipe is not None
     (length,) = [deviation.text for deviation in NJET["njet.table5"].deviations(Setting("small")) if deviation.id == "length"]
-    assert length.startswith(f"{toy.network.channels} channels a layer, {toy.recipe.steps:,} steps of {toy.recipe.batch_size} pictures")
+    assert length.startswith(f"{toy.network.channels} channels per layer, {toy.recipe.steps:,} steps of {toy.recipe.batch_size} pictures")
