@@ -82,8 +82,8 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
         state, provenance, bytes_used = run.state, (run.result or {}).get("provenance", {}), run.disk_use
         seconds = provenance.get("seconds")
         mark = ", stale" if housekeeping.stale(run, now) else ""
-        cost = duration(seconds) if seconds is not None else ""
-        lines.add_row(run.name, state + mark, cost, size(bytes_used), provenance.get("finished", ""), provenance.get("device", ""))
+        took = duration(seconds) if seconds is not None else ""
+        lines.add_row(run.name, state + mark, took, size(bytes_used), provenance.get("finished", ""), provenance.get("device", ""))
         spent, used, done = spent + (seconds or 0.0), used + bytes_used, done + (state == "done")
     if runs:
         print_lines(lines)

@@ -1,4 +1,4 @@
-"""Published weight files: names, contents, paths."""
+"""PublishedWeights weight files: names, contents, paths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reproduce.specs import IMAGENET, Preprocessing, Weights
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """A published weight file.
 
     Args:
@@ -34,7 +34,7 @@ class Published:
         return Weights(self.name, _sha256(path), self.layout, self.preprocessing, self.sha256)
 
 
-IMAGENET_VGG16 = Published("vgg16-397923af.pth", "397923af", "torchvision VGG-16")  # torchvision's
+IMAGENET_VGG16 = PublishedWeights("vgg16-397923af.pth", "397923af", "torchvision VGG-16")  # torchvision's
 
 
 @lru_cache

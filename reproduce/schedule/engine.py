@@ -52,7 +52,7 @@ def run(
     jobs: Iterable[Job],
     store: Store,
     launcher: Launcher,
-    watch: Callable[[list[Status]], None] = lambda _: None,
+    watch: Callable[[list[Status]], None] | None = None,
     limit: TimeLimit | None = None,
 ) -> list[Status]:
     """Run jobs until all have ended; return their statuses.
@@ -81,7 +81,8 @@ def run(
                 if folder is not None:
                     launcher.submit(folder)
                     active.add(folder.name)
-            watch(statuses)
+            if watch is not None:
+                watch(statuses)
             if schedule.idle:
                 return statuses
             time.sleep(POLL_SECONDS)

@@ -73,8 +73,8 @@ class Display:
         self.seen[status.job.name] = status.phase
         if status.phase == "waiting" or (status.phase == "done" and before is None):
             return
-        cost = f" in {status.seconds:.0f} s" if status.phase == "done" and status.seconds else ""
-        text = f"[{ended}/{total}] {status.job.name}: {status.phase}{cost}{f' ({status.reason})' if status.reason else ''}"
+        took = f" in {status.seconds:.0f} s" if status.phase == "done" and status.seconds else ""
+        text = f"[{ended}/{total}] {status.job.name}: {status.phase}{took}{f' ({status.reason})' if status.reason else ''}"
         if self.bars is None:
             print(text, file=sys.stderr, flush=True)
         elif status.ended:

@@ -24,7 +24,7 @@ class TimeLimit:
     """
 
     seconds: float
-    forecast: Callable[[Job], float | None] = lambda _: None
+    forecast: Callable[[Job], float | None] | None = None
     begun: float = field(default_factory=time.monotonic)
     used: bool = False
 
@@ -42,7 +42,7 @@ class TimeLimit:
 
     def refuses(self, job: Job) -> bool:
         """Return whether a job must not start."""
-        seconds = self.forecast(job)
+        seconds = self.forecast(job) if self.forecast is not None else None
         refused = seconds is not None and self.left < seconds <= self.seconds
         self.used |= refused
         return refused

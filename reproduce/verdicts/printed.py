@@ -51,7 +51,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Group:
+class RowGroup:
     """Rows under one heading; `labels` renames columns for these rows."""
 
     title: str
@@ -109,7 +109,7 @@ class PublishedTable:
     paper: Paper
     title: str
     columns: tuple[Column, ...]
-    groups: tuple[Group, ...]
+    groups: tuple[RowGroup, ...]
     cells: tuple[PublishedCell, ...]
     own: bool = False  # whether it is this suite's own comparison; the paper then prints no number of it
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reproduce.plugins import plugin, plugins
-from reproduce.verdicts.printed import Column, Group, Paper, PublishedCell, PublishedTable
+from reproduce.verdicts.printed import Column, Paper, PublishedCell, PublishedTable, RowGroup
 
-Declared = TypeVar("Declared", Column, Group)
+Declared = TypeVar("Declared", Column, RowGroup)
 
 CSV_HEADER = ("row_key", "row", "column", "unit", "published", "source", "note")
 
@@ -94,7 +94,7 @@ def load(name: str) -> PublishedTable:
     entry = declared["tables"][table]
     _check_keys(entry, ("title", "columns"), f"[tables.{table}] of {folder / 'paper.toml'}")
     columns = tuple(_read(Column, column, f"a column of {table_id} in {folder / 'paper.toml'}") for column in entry["columns"])
-    read = [_read(Group, group, f"a group of {table_id} in {folder / 'paper.toml'}") for group in entry.get("groups", [])]
+    read = [_read(RowGroup, group, f"a group of {table_id} in {folder / 'paper.toml'}") for group in entry.get("groups", [])]
     groups = tuple(replace(group, rows=tuple(group.rows)) for group in read)
     cells = _cells(folder / f"{table}.csv", {column.key for column in columns})
     _check_groups(table_id, groups, cells)
@@ -179,7 +179,7 @@ def _checked(cell: PublishedCell, where: str, columns: set[str]) -> PublishedCel
     return cell
 
 
-def _check_groups(table_id: str, groups: tuple[Group, ...], cells: tuple[PublishedCell, ...]) -> None:
+def _check_groups(table_id: str, groups: tuple[RowGroup, ...], cells: tuple[PublishedCell, ...]) -> None:
     grouped = [row for group in groups for row in group.rows]
     printed = list(dict.fromkeys(cell.row_key for cell in cells))
     if groups and grouped != printed:

@@ -139,7 +139,7 @@ def batch_size_of(job: Job) -> int:
     return job.recipe.batch_size if job.recipe is not None else next(map(batch_size_of, job.parents), 1)
 
 
-def build_data(job: Job, progress: Callable[[int, int], None] = lambda done, total: None) -> pl.LightningDataModule:
+def build_data(job: Job, progress: Callable[[int, int], None] | None = None) -> pl.LightningDataModule:
     """Build a job's datamodule; made-up data is written first, once for all jobs.
 
     Args:

@@ -20,7 +20,7 @@ from reproduce.jobs.store import Run, Store
 from reproduce.specs import IMAGENET, Preprocessing, Start, Weights
 from reproduce.worker.checkpoints import latest_checkpoint
 
-State = Mapping[str, Tensor]
+StateDict = Mapping[str, Tensor]
 
 
 def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
@@ -47,7 +47,7 @@ def take(job: Job, network: nn.Module, store: Store) -> dict[str, Any] | None:
     }
 
 
-def fill(network: nn.Module, state: State, start: Start, source: str) -> list[str]:
+def fill(network: nn.Module, state: StateDict, start: Start, source: str) -> list[str]:
     """Load weights into a network; return the names of its weights that stay random.
 
     Args:
@@ -127,7 +127,7 @@ def _of_data(data: Any) -> Preprocessing:
     return Preprocessing("RGB", tuple(255 * value for value in mean), tuple(255 * value for value in std))
 
 
-def _of_job(source: Job, store: Store, job: Job) -> tuple[State, dict[str, Any]]:
+def _of_job(source: Job, store: Store, job: Job) -> tuple[StateDict, dict[str, Any]]:
     run = store.run(source)
     if not run.done:
         return _of_checkpoint(run, job)
@@ -138,7 +138,7 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[State, dict[str, Any]]
     return read(run.weights), record
 
 
-def _of_checkpoint(run: Run, job: Job) -> tuple[State, dict[str, Any]]:
+def _of_checkpoint(run: Run, job: Job) -> tuple[StateDict, dict[str, Any]]:
     """Return the weights of a stopped training, to try a stage without a result."""
     path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after else None
     if path is None:
@@ -151,7 +151,7 @@ def _of_checkpoint(run: Run, job: Job) -> tuple[State, dict[str, Any]]:
     }
 
 
-def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[State, dict[str, Any]]:
+def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[StateDict, dict[str, Any]]:
     path = data_root / "weights" / source.name
     try:
         with path.open("rb") as file:
@@ -165,7 +165,7 @@ def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[Stat
     return state, record | {"preprocessing": dataclasses.asdict(source.preprocessing)}
 
 
-def read(path: Path) -> State:
+def read(path: Path) -> StateDict:
     """Read a weight file that safetensors or torch saved.
 
     Raises:

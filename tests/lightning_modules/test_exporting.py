@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from lightning_modules import export as module
+from lightning_modules import exporting as module
 from lightning_modules import protocol
 from lightning_modules.exporting import FORMATS, TOLERANCE, export
 from lightning_modules.layers import InflationLayer, NJetConv2d

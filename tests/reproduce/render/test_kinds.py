@@ -22,7 +22,7 @@ from reproduce.render import ComparedTable, Drawing, Screen, render
 from reproduce.verdicts.claims import Claim, check_claims
 from reproduce.verdicts.compare import compare
 from reproduce.verdicts.measured import Sample
-from reproduce.verdicts.published import Column, Group, Paper, PublishedCell, PublishedTable
+from reproduce.verdicts.published import Column, Paper, PublishedCell, PublishedTable, RowGroup
 
 GOLDEN = Path(__file__).parent / "golden"
 PAPER = Paper("made", "Doe et al. 2020", "A Made-up Paper", ("Jane Doe",), "JMLR", 2020, ("mixed", "speed", "figure1"))
@@ -51,7 +51,7 @@ MIXED = PublishedTable(
     PAPER,
     "Numbers of every form",
     COLUMNS,
-    (Group("Quoted from elsewhere", ("quoted",)), Group("Networks of several paths", ("two", "three"))),
+    (RowGroup("Quoted from elsewhere", ("quoted",)), RowGroup("Networks of several paths", ("two", "three"))),
     (
         cell("quoted", "A method that the paper quotes", "miou", "89.3"),
         cell("two", "Two paths", "rf", "268,372"),
