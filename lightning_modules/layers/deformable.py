@@ -80,7 +80,7 @@ def sample_rows(features: Tensor, y: Tensor, x: Tensor) -> Tensor:
 
 
 def chosen_sampling(device: str) -> Sampling:
-    """Return `sample_grid`, which is faster; `sample_rows` if training is deterministic and torch's `grid_sample` is not.
+    """Return `sample_grid`, which is faster; `sample_rows` if training is deterministic and the device has no deterministic `grid_sample`.
 
     Args:
         device: Device type, such as "cpu" or "cuda".
