@@ -1,4 +1,4 @@
-"""The methods: one LightningModule a task, and the networks and layers they are built from. Names are imported when they are used."""
+"""The methods: one LightningModule per task, and the networks and layers of the tasks. Names are imported on first use."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""Image classification: the task that trains and evaluates every network that labels whole pictures."""
+"""Image classification: the task for every network that labels whole pictures."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from lightning_modules.recipe import Optimization
 
 
 class ImageClassification(ConfusionTask):
-    """Train a network on cross entropy, the mean over a batch; evaluate it by one confusion matrix over the split.
+    """Train a network with the mean cross entropy of a batch; evaluate it with one confusion matrix over the split.
 
     Args:
-        network: B C H W to scores B num_classes.
-        num_classes: of the pictures.
-        optimization: optimiser, schedule, groups; None where it is only evaluated.
-        inference: how scores are asked for in the evaluation.
+        network: Network that maps B C H W to scores B num_classes.
+        num_classes: Number of classes.
+        optimization: Optimiser, schedule and groups; None if the network is only evaluated.
+        inference: How the evaluation computes scores; see `Task`.
     """
 
     axes = "B"
@@ -48,13 +48,15 @@ class ImageClassification(ConfusionTask):
 
     def _one_a_picture(self, scores: Tensor) -> Tensor:
         if self.classes_of(scores).dim() != 2:
-            raise ValueError(f"Expected the network's scores to be B {self.num_classes}, one row a picture, but got {tuple(scores.shape)}.")
+            raise ValueError(
+                f"Expected the network's scores to be B {self.num_classes}, one row per picture, but got {tuple(scores.shape)}."
+            )
         return scores
 
     def scores_of(self, matrix: Tensor) -> dict[str, Any]:
-        """Return `classification_scores`."""
+        """Return the `classification_scores` of a confusion matrix."""
         return classification_scores(matrix)
 
     def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
-        """Return a picture, its class and the predicted one in words."""
+        """Return a picture with a caption that names its true and its predicted class."""
         return Example(image, f"{names[label]}, predicted {names[prediction]}")

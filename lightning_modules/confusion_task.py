@@ -1,4 +1,4 @@
-"""What tasks have in common whose evaluation is a confusion matrix: pixels or whole pictures, each of one class."""
+"""The base class of tasks that are evaluated with a confusion matrix: each pixel or each picture has one class."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from lightning_modules.task import Task
 class ConfusionTask(Task):
     """A task whose metric is one confusion matrix over the split; the matrix stays in `confusion`.
 
-    One says the `axes` of its labels, its `loss`, `outputs` of B classes ..., `scores_of` the matrix, and an `example`.
+    A subclass defines the `axes` of its labels, `loss`, `outputs` (B classes ...), `scores_of` and `example`.
 
     Args:
-        network: what is trained.
-        num_classes: of labels and scores.
-        optimization: see `Task`.
-        inference: see `Task`.
-        options: of the task; `ignore_index` among them is the label of what counts nowhere.
+        network: Network to train.
+        num_classes: Number of classes of labels and scores.
+        optimization: Optimiser, schedule and groups; see `Task`.
+        inference: How the evaluation computes scores; see `Task`.
+        options: Options of the subclass; the option `ignore_index` is the label that is not counted.
     """
 
-    axes: ClassVar[str]  # of labels, in letters
+    axes: ClassVar[str]  # axes of the labels, in letters
     confusion: Tensor
 
     def __init__(
@@ -45,14 +45,14 @@ class ConfusionTask(Task):
         self.metric = ConfusionMatrix(num_classes, self.ignore_index)
 
     def check(self, batch: Mapping[str, Any]) -> None:
-        """Refuse labels of another shape, or beyond the classes; see `Task`."""
+        """Check that labels have the right shape and are known classes; see `Task`."""
         super().check(batch)
         labels, image = batch.get(self.label), batch["image"]
-        if labels is None:  # there is nothing to be compared with: a prediction
+        if labels is None:  # a prediction needs no labels
             return
         if labels.dim() != len(self.axes.split()) or len(labels) != len(image):
             raise ValueError(
-                f"Expected `{self.label}` of a batch to be {self.axes} with the {len(image)} samples of `image`, "
+                f"Expected `{self.label}` of a batch to be {self.axes} with the same B as `image`, {len(image)}, "
                 f"but got shape {tuple(labels.shape)}."
             )
         if labels.is_floating_point():
@@ -62,25 +62,25 @@ class ConfusionTask(Task):
         beyond = labels[(labels != self.ignore_index) & ((labels < 0) | (labels >= self.num_classes))]
         if len(beyond):
             raise ValueError(
-                f"Expected `{self.label}` of a batch to hold classes from 0 to {self.num_classes - 1}, or {self.ignore_index} where "
+                f"Expected `{self.label}` of a batch to hold classes from 0 to {self.num_classes - 1}, or {self.ignore_index} if "
                 f"ignored, but got {int(beyond[0])}."
             )
 
     def classes_of(self, scores: Tensor) -> Tensor:
-        """Return scores, B classes ..., if they are of as many classes as there are.
+        """Return scores, B classes ..., after checking their number of classes.
 
         Raises:
-            ValueError: they are of more or of fewer: other labels' rows would be counted.
+            ValueError: The number of classes is wrong; the confusion matrix would count in wrong rows.
         """
         if scores.dim() < 2 or scores.shape[1] != self.num_classes:
             raise ValueError(
-                f"Expected the network's scores to have {self.num_classes} channels, one a class, but got shape {tuple(scores.shape)}; "
+                f"Expected the network's scores to have {self.num_classes} channels, one per class, but got shape {tuple(scores.shape)}; "
                 "correct the network's `num_classes`, or the data's."
             )
         return scores
 
     def update(self, outputs: Tensor, batch: Mapping[str, Any]) -> None:
-        """Count the classes of the highest scores."""
+        """Update the confusion matrix with the classes of the highest scores."""
         self.metric.update(self.predicted(outputs), batch[self.label])
 
     def predicted(self, outputs: Tensor) -> Tensor:
@@ -88,12 +88,12 @@ class ConfusionTask(Task):
         return outputs.argmax(1)
 
     def scores(self, computed: Tensor) -> dict[str, Any]:
-        """Keep the confusion matrix, true by predicted class, and return what is measured of it."""
+        """Store the confusion matrix, true by predicted class, in `confusion`, and return its scores."""
         self.confusion = computed.clone()
         return self.scores_of(computed)
 
     def scores_of(self, matrix: Tensor) -> dict[str, Any]:
-        """Return what is measured of a confusion matrix."""
+        """Return the scores of a confusion matrix."""
         raise NotImplementedError(f"{type(self).__name__} has no `scores_of`.")
 
     def kept(self) -> dict[str, Any]:
@@ -101,16 +101,16 @@ class ConfusionTask(Task):
         return {"confusion": self.confusion.cpu().tolist()}
 
     def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
-        """Return pictures with their labels and what was predicted; see `Task`."""
+        """Return the first `number` pictures with their labels and predictions; see `Task`."""
         names, images = names_of(data, self.num_classes), pictures_of(data, batch["image"][:number])
         labels, found = batch[self.label][:number].cpu(), self.predicted(outputs[:number]).cpu()
         return [self.example(image, label, each, names) for image, label, each in zip(images, labels, found, strict=True)]
 
     def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
-        """Return one picture with its label and what was predicted; `names` are those of the classes."""
+        """Return one picture with its label and its prediction; `names` are the names of the classes."""
         raise NotImplementedError(f"{type(self).__name__} has no `example`.")
 
 
 def names_of(data: Any, number: int) -> tuple[str, ...]:
-    """Return the names of a datamodule's classes, or numbers where it has none."""
+    """Return the class names of a datamodule; numbered names if it has none."""
     return tuple(getattr(data, "classes", ())) or tuple(f"class {index}" for index in range(number))

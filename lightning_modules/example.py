@@ -1,4 +1,4 @@
-"""What of an evaluation can be looked at."""
+"""Samples of an evaluation, for people to look at."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Example:
-    """One picture with what is true of it and what was predicted.
+    """One picture with its ground truth and its prediction.
 
     Args:
-        image: H W 3, or H W 1; bytes.
-        caption: in words, such as "cat, predicted dog".
-        masks: classes of pixels, H W, by what they are: "ground truth", "prediction"; 255 where ignored.
-        classes: their names.
+        image: Picture, H W 3 or H W 1; bytes.
+        caption: Caption, such as "cat, predicted dog".
+        masks: Classes of the pixels, H W, by name of the mask: "ground truth", "prediction"; 255 for ignored pixels.
+        classes: Names of the classes.
     """
 
     image: NDArray[np.uint8]
@@ -28,9 +28,9 @@ class Example:
 
 
 def pictures_of(data: Any, image: Any) -> Any:
-    """Bring normalised pictures, tensors B C H W, back to bytes that can be looked at, B H W C, as the datamodule normalised them.
+    """Convert normalised pictures, tensors B C H W, back to bytes, B H W C.
 
-    One that does not say how (a method `pictures`) is taken to normalise by ImageNet's mean and deviation.
+    The datamodule's method `pictures` undoes its normalisation. Without this method, assume ImageNet's mean and standard deviation.
     """
     if hasattr(data, "pictures"):
         return data.pictures(image).cpu().numpy()

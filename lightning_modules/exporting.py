@@ -1,4 +1,4 @@
-"""Networks as files that need none of this code, each of them run and compared with its network before it is kept."""
+"""Export networks to files that need none of this code. Each file is run and compared with its network before it is kept."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from torch.export import Dim, ExportedProgram
 from lightning_modules import protocol
 
 FORMATS = ("pt2", "onnx")
-TOLERANCE = 1e-4  # of the largest score; sums in another order differ by some 1e-6
+TOLERANCE = 1e-4  # share of the largest score; sums in another order differ by about 1e-6
 ONNX = ("onnx", "onnxscript", "onnxruntime")
-LARGEST = 2**31  # bytes of an ONNX file, whose format is protobuf
+LARGEST = 2**31  # most bytes of an ONNX file, because its format is protobuf
 
 
 def export(network: nn.Module, example: Tensor, path: Path | str, format: str = FORMATS[0]) -> float:
     """Write a network to a file that runs without this package, and compare the file with the network.
 
-    Written is a copy: on the CPU, in single precision, in evaluation mode and frozen (`protocol.freeze`), so that what was learned beside
-    the weights is a constant. The batch may have any size, where the network's code allows it; height and width are the example's.
-    The file is run by `torch.export.load` or by ONNX Runtime, on the example and on another batch.
+    The file contains a copy of the network: on the CPU, in single precision, in evaluation mode and frozen (`protocol.freeze`), so that
+    values learned beside the weights are constants. The batch size is free if the network's code allows it; height and width are those
+    of the example. The file is run by `torch.export.load` or by ONNX Runtime, on the example and on another batch.
 
     Args:
-        network: B C H W to a tensor; of a task, `task.network`.
-        example: pictures B C H W.
-        path: of the file; one that is there is replaced.
-        format: "pt2", of `torch.export.save`, or "onnx".
+        network: Network that maps B C H W to a tensor; for a task, `task.network`.
+        example: Pictures B C H W.
+        path: Path of the file; an existing file is replaced.
+        format: Format of the file: "pt2", as `torch.export.save` writes it, or "onnx".
 
     Returns:
-        The largest difference between scores of the file and of the network, as a share of the largest score.
+        Largest difference between the scores of the file and of the network, as a share of the largest score.
 
     Raises:
-        ValueError: the network cannot be traced, the file's scores differ from the network's by more than `TOLERANCE`, or packages that
+        ValueError: The network cannot be traced, the file's scores differ from the network's by more than `TOLERANCE`, or packages that
             ONNX needs are missing.
     """
     _check(network, format)
@@ -49,10 +49,10 @@ def export(network: nn.Module, example: Tensor, path: Path | str, format: str = 
     partial = path.with_name(f"partial-{path.stem}.{format}")
     try:
         difference = _written(whole, frozen, example, partial)
-        if not difference <= TOLERANCE:  # also where it is not a number
+        if not difference <= TOLERANCE:  # also if it is NaN
             raise ValueError(
-                f"Expected the scores of {path.name} to be the network's but for {TOLERANCE:g} of the largest, but they differ by "
-                f"{difference:.2g} of it; {type(network).__name__} may do in Python what no file can hold."
+                f"Expected the scores of {path.name} to differ from the network's by at most {TOLERANCE:g} of the largest score, but they "
+                f"differ by {difference:.2g} of it; {type(network).__name__} may run Python code that a file cannot contain."
             )
         partial.replace(path)
     finally:
@@ -62,7 +62,7 @@ def export(network: nn.Module, example: Tensor, path: Path | str, format: str = 
 
 @torch.no_grad()
 def _written(whole: nn.Module, frozen: nn.Module, example: Tensor, path: Path) -> float:
-    """Write a frozen network, and return by how much the file differs from the whole one."""
+    """Write a frozen network to a file, and return the largest difference between the file and the network before freezing."""
     program, batches = _traced(frozen, example)
     run = (_onnx if path.suffix == ".onnx" else _pt2)(program, path)
     return max(_difference(run(batch), whole(batch)) for batch in batches)
@@ -85,12 +85,12 @@ def _check(network: nn.Module, format: str) -> None:
 
 
 def _traced(network: nn.Module, example: Tensor) -> tuple[ExportedProgram, list[Tensor]]:
-    """Return a network as a program, for batches of any size where that works, and batches that it can be tried with."""
+    """Return a network as a program, for any batch size if possible, and batches to test it with."""
     other = example.flip(-1) / 2
-    # A dimension of 1 would be taken for a constant.
+    # torch.export would treat a dimension of 1 as a constant.
     program = _program(network, example if len(example) > 1 else torch.cat([example, other]), ({0: Dim.AUTO},))
     (image,) = (node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs)
-    if not str(image.meta["val"].shape[0]).isdigit():  # a symbol: where the code asks for one number, the symbol has become it
+    if not str(image.meta["val"].shape[0]).isdigit():  # a symbol; torch replaces it by a number if the network needs it
         return program, [example, torch.cat([example, other, other])]
     return _program(network, example, None), [example, other]
 
@@ -98,22 +98,22 @@ def _traced(network: nn.Module, example: Tensor) -> tuple[ExportedProgram, list[
 def _program(network: nn.Module, image: Tensor, dynamic: tuple[dict[int, Dim], ...] | None) -> ExportedProgram:
     try:
         return torch.export.export(network, (image,), dynamic_shapes=dynamic)
-    except Exception as error:  # torch has no common base of its many
+    except Exception as error:  # torch raises many kinds of errors without a common base
         first = str(error).strip().partition("\n")[0]
-        raise ValueError(f"Expected a network that torch.export can trace, but {type(network).__name__} is none: {first}") from error
+        raise ValueError(f"Expected a network that torch.export can trace, but {type(network).__name__} fails: {first}") from error
 
 
 def _pt2(program: ExportedProgram, path: Path) -> Callable[[Tensor], Tensor]:
-    """Write a program by `torch.export.save`, and return what the file computes."""
-    program.example_inputs = None  # pictures that it was traced with; the file would hold them
+    """Write a program with `torch.export.save`, and return a function that runs the file."""
+    program.example_inputs = None  # the pictures of the trace; the file would contain them
     torch.export.save(program, path)
     run: Callable[[Tensor], Tensor] = torch.export.load(path).module()
     return run
 
 
 def _onnx(program: ExportedProgram, path: Path) -> Callable[[Tensor], Tensor]:
-    """Write a program in ONNX, and return what ONNX Runtime computes of the file."""
-    import onnxruntime  # type: ignore[import-untyped]  # it has no types of its own
+    """Write a program as ONNX, and return a function that runs the file with ONNX Runtime."""
+    import onnxruntime  # type: ignore[import-untyped]  # it has no type annotations
 
     with _quiet():
         torch.onnx.export(
@@ -125,7 +125,7 @@ def _onnx(program: ExportedProgram, path: Path) -> Callable[[Tensor], Tensor]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave out that torchvision, which nothing here needs, is not installed: torch says so for each of its operators."""
+    """Hide torch's warnings that torchvision is missing, one per operator of torchvision; nothing here needs torchvision."""
     logger = logging.getLogger("torch.onnx._internal.exporter._registration")
     level = logger.level
     logger.setLevel(logging.ERROR)

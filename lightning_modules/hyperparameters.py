@@ -1,4 +1,4 @@
-"""What a task is made of as plain values, and made of these again: checkpoints and `hparams.yaml` hold no classes."""
+"""Convert the arguments of a task to plain values and back, so that checkpoints and `hparams.yaml` contain no classes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ KINDS = {kind.__name__: kind for kind in (SGD, Adam, Constant, Steps, Poly, Cosi
 
 
 def plain(value: Any) -> Any:
-    """Return numbers, texts, lists and dicts for a value; a dataclass becomes a dict that names it.
+    """Convert a value to numbers, strings, lists and dicts; a dataclass becomes a dict with its class name as `type`.
 
     Raises:
-        TypeError: the value cannot be said so.
+        TypeError: The value cannot be converted.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {"type": type(value).__name__} | {item.name: plain(getattr(value, item.name)) for item in dataclasses.fields(value)}
@@ -32,19 +32,19 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if value is None or isinstance(value, bool):
         return value
-    # NumPy's numbers and texts are of these kinds too, but YAML would name their classes.
+    # NumPy's numbers and strings also match these types, but YAML would store their classes.
     if isinstance(value, str):
         return str(value)
     if isinstance(value, numbers.Real):
         return int(value) if isinstance(value, numbers.Integral) else float(value)
-    raise TypeError(f"Expected a number, a text, or lists and dicts of them, but got {value!r}.")
+    raise TypeError(f"Expected a number, a string, or lists and dicts of them, but got {value!r}.")
 
 
 def made(value: Any) -> Any:
-    """Return what `plain` wrote: parts of a recipe, tuples for lists.
+    """Convert plain values from `plain` back: dicts with `type` to parts of a recipe, lists to tuples.
 
     Raises:
-        ValueError: a dict names no part of a recipe.
+        ValueError: The `type` of a dict is not a part of a recipe.
     """
     if isinstance(value, list | tuple):
         return tuple(made(item) for item in value)
@@ -54,40 +54,42 @@ def made(value: Any) -> Any:
     if "type" not in value:
         return arguments
     if value["type"] not in KINDS:
-        raise ValueError(f"Expected a part of a recipe ({', '.join(KINDS)}), but got {value['type']!r}; give it by name when you load.")
+        raise ValueError(
+            f"Expected a part of a recipe ({', '.join(KINDS)}), but got {value['type']!r}; pass it as an argument when you load."
+        )
     return KINDS[value["type"]](**arguments)
 
 
 def ours(name: Any) -> type[Network] | None:
-    """Return the network that `lightning_modules.networks` exports under a name."""
+    """Return the network class that `lightning_modules.networks` exports under a name, or None."""
     found = getattr(networks, name) if name in dir(networks) else None
     return found if inspect.isclass(found) and issubclass(found, Network) else None
 
 
 def described(network: nn.Module) -> dict[str, Any]:
-    """Return a network of ours as `type` and its arguments; of any other, the `type` alone, as "module:class"."""
+    """Return one of our networks as `type` and its arguments; for any other network, only the `type`, as "module:class"."""
     kind = type(network)
     if isinstance(network, Network) and ours(kind.__name__) is kind:
         try:
             arguments: dict[str, Any] = plain(network.arguments)
             return {"type": kind.__name__} | arguments
-        except TypeError:  # an argument that is no plain value: it has to be given, as other networks have
+        except TypeError:  # an argument is not a plain value: the user must pass the network when loading, like any foreign network
             pass
     return {"type": f"{kind.__module__}:{kind.__qualname__}"}
 
 
 def built(network: nn.Module | Mapping[str, Any]) -> nn.Module:
-    """Return a network, or the one that `described` describes.
+    """Return the network itself, or build it from what `described` returned.
 
     Raises:
-        ValueError: it is none of `lightning_modules.networks`.
+        ValueError: The network is not in `lightning_modules.networks`.
     """
     if isinstance(network, nn.Module):
         return network
     kind = ours(network.get("type"))
     if kind is None:
         raise ValueError(
-            f"Expected `network`, as {network.get('type')} is not in lightning_modules.networks and cannot be built from a checkpoint: "
-            "load_from_checkpoint(path, network=...)."
+            f"Expected `network` as an argument, but got none; {network.get('type')} is not in lightning_modules.networks and cannot be "
+            "built from a checkpoint: call load_from_checkpoint(path, network=...)."
         )
     return kind(**{name: made(value) for name, value in network.items() if name != "type"})

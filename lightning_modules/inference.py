@@ -1,4 +1,4 @@
-"""How a trained network is asked for its scores: at which scales, mirrored, in tiles. This module imports torch when it predicts."""
+"""How an evaluation computes a network's scores: scales, mirror images, tiles. This module imports torch only when it predicts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Inference:
-    """How scores are had of a network.
+    """How the scores of a network are computed.
 
-    With several scales or `flip`, probabilities are averaged; else scores are as the network gives them.
+    With several scales or `flip`, probabilities are averaged; else the scores are the network's, without softmax.
 
     Source: Chen et al. 2017 (DeepLabv3), section 4.1, for the average over scales and mirror images.
-    Not in paper: pictures are resized bilinearly, corners on corners, and averaged where they have the picture's own size.
+    Not in paper: pictures and score maps are resized bilinearly with aligned corners; the average is taken at the picture's own size.
 
     Args:
-        scales: of the picture; all are averaged.
-        flip: whether the mirror image is averaged too.
-        tile: edge in pixels of the squares that a picture is cut into, of each scale; 0 shows it whole. Networks that label pixels only.
-        overlap: pixels by which neighbouring tiles overlap at least; where they do, their scores are averaged.
+        scales: Scales of the picture; the average is over all scales.
+        flip: Whether the average includes the mirror image.
+        tile: Edge in pixels of the square tiles that a picture is cut into, at each scale; 0 for no tiles. Only for networks that label
+            pixels.
+        overlap: Least overlap of neighbouring tiles in pixels; the scores in the overlap are averaged.
     """
 
     scales: tuple[float, ...] = (1.0,)
@@ -34,30 +35,32 @@ class Inference:
     def __post_init__(self) -> None:
         if not self.scales or not all(0 < scale < float("inf") for scale in self.scales):
             raise ValueError(f"Expected `scales` to be positive numbers, at least one, but got {self.scales}.")
-        object.__setattr__(self, "scales", tuple(map(float, self.scales)))  # 1 and 1.0 are one evaluation
+        object.__setattr__(self, "scales", tuple(map(float, self.scales)))  # 1 and 1.0 are the same evaluation
         if self.tile < 0 or not 0 <= self.overlap < max(self.tile, 1):
-            raise ValueError(f"Expected `tile` of 0 or more and `overlap` below it, but got {self.tile} and {self.overlap}.")
+            raise ValueError(
+                f"Expected `tile` and `overlap` to be 0 or more and `overlap` to be below `tile`, but got {self.tile} and {self.overlap}."
+            )
 
     @property
     def plain(self) -> bool:
-        """Whether the network is asked once, for the whole picture at its own size."""
+        """Whether scores come from one forward pass of the whole picture at its own size."""
         return self == Inference()
 
     def __call__(self, network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
-        """Return the scores of pictures B C H W: B classes, or B classes h w; in the second case H W unless the network is asked once."""
+        """Return the scores of pictures B C H W: B classes, or maps B classes h w; unless `plain`, maps have size H W."""
         if self.plain:
             return network(image)
         views = [(scale, mirrored) for scale in self.scales for mirrored in ((False, True) if self.flip else (False,))]
         if len(views) == 1:
             return self._view(network, image, *views[0])
-        # Added up one by one: memory does not grow with the number of views.
+        # Views are added one by one, so that memory does not grow with their number.
         total = self._view(network, image, *views[0]).softmax(1)
         for view in views[1:]:
             total += self._view(network, image, *view).softmax(1)
         return total / len(views)
 
     def _view(self, network: Callable[[Tensor], Tensor], image: Tensor, scale: float, mirrored: bool) -> Tensor:
-        """Return the scores of one view, where they are maps at the picture's own size and the right way round."""
+        """Return the scores of one view; score maps are flipped back and resized to the picture's own size."""
         size = (max(1, round(image.shape[-2] * scale)), max(1, round(image.shape[-1] * scale)))
         seen = resized(image, size)
         seen = seen.flip(-1) if mirrored else seen
@@ -68,7 +71,7 @@ class Inference:
         return resized(scores, (image.shape[-2], image.shape[-1]))
 
     def _tiled(self, network: Callable[[Tensor], Tensor], image: Tensor) -> Tensor:
-        """Return the scores of a picture that is seen in tiles: B classes H W."""
+        """Return the scores of a picture that is cut into tiles: B classes H W."""
         height, width = image.shape[-2:]
         tiles = [
             (slice(top, top + self.tile), slice(left, left + self.tile))
@@ -80,7 +83,7 @@ class Inference:
             part = image[..., rows, columns]
             scores = network(part)
             if scores.dim() != 4:
-                raise ValueError(f"Expected a network that labels pixels with `tile`, but got scores of shape {tuple(scores.shape)}.")
+                raise ValueError(f"Expected a network that labels pixels, as `tile` needs, but got scores of shape {tuple(scores.shape)}.")
             if total is None:
                 total = image.new_zeros(len(image), scores.shape[1], height, width)
             total[..., rows, columns] += resized(scores, (part.shape[-2], part.shape[-1]))
@@ -90,7 +93,7 @@ class Inference:
 
 
 def starts(extent: int, tile: int, overlap: int) -> list[int]:
-    """Return where tiles begin along an edge: evenly spread, the last one ends at the edge's end."""
+    """Return the positions at which tiles begin along an edge: evenly spread; the last tile ends at the end of the edge."""
     if extent <= tile:
         return [0]
     count = -(-(extent - overlap) // (tile - overlap))
@@ -98,7 +101,7 @@ def starts(extent: int, tile: int, overlap: int) -> list[int]:
 
 
 def resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Bring maps B C h w to B C H W bilinearly, corners on corners; maps of that size stay as they are."""
+    """Resize maps B C h w to B C H W bilinearly with aligned corners; return maps of that size unchanged."""
     if tuple(maps.shape[-2:]) == size:
         return maps
     from torch.nn import functional

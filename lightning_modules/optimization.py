@@ -1,4 +1,4 @@
-"""A recipe's parts made into torch's optimisers and schedules."""
+"""Build torch's optimisers and schedules from the parts of a recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lightning_modules.recipe import SGD, Constant, Cosine, Group, Optimization,
 
 @dataclass(frozen=True)
 class Treatment:
-    """How some parameters are trained; see `Group`."""
+    """How a set of parameters is trained; see `Group`."""
 
     rate: float = 1.0
     weight_decay: float | None = None
@@ -26,7 +26,7 @@ class Treatment:
     clip: float | None = None
 
     def within(self, group: Group) -> Treatment:
-        """Return how they are trained as members of one more group."""
+        """Return the treatment of parameters that are also in `group`."""
         return Treatment(
             self.rate * group.rate,
             self.weight_decay if group.weight_decay is None else group.weight_decay,
@@ -36,10 +36,10 @@ class Treatment:
 
 
 def treatments(network: nn.Module, groups: tuple[Group, ...]) -> dict[Treatment, list[nn.Parameter]]:
-    """Return the parameters that are trained, by how they are.
+    """Return the parameters of a network by treatment.
 
     Raises:
-        ValueError: a group's name means no parameter.
+        ValueError: A group has no parameter and is not optional.
     """
     each = {parameter: Treatment() for parameter in network.parameters()}
     for group in groups:
@@ -52,14 +52,14 @@ def treatments(network: nn.Module, groups: tuple[Group, ...]) -> dict[Treatment,
 
 
 def freeze(network: nn.Module, names: tuple[str, ...]) -> None:
-    """Let parameters stay, by the names that groups go by."""
+    """Freeze the parameters of named groups; see `Group`."""
     for name in names:
         for parameter in named_parameters(network, name):
             parameter.requires_grad_(False)
 
 
 def optimizer_of(network: nn.Module, optimization: Optimization) -> torch.optim.Optimizer:
-    """Build the optimiser of a network's parameters, with a group for every way in which some are trained."""
+    """Build the optimiser of a network's parameters, with one torch parameter group per treatment."""
     chosen = optimization.optimizer
     groups: list[dict[str, Any]] = []
     for treatment, parameters in treatments(network, optimization.groups).items():
@@ -72,15 +72,15 @@ def optimizer_of(network: nn.Module, optimization: Optimization) -> torch.optim.
 
 
 def schedule_of(optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int) -> lr_scheduler.LRScheduler:
-    """Build a schedule of the learning rates of all groups.
+    """Build the schedule of the learning rates of all groups.
 
     Args:
-        optimizer: with the rates at the start.
-        schedule: in parts.
-        steps: of the whole training; below 1 where it has no end.
+        optimizer: Optimiser with the learning rates at the start.
+        schedule: Schedule of the recipe.
+        steps: Number of optimiser steps of the whole training; below 1 if it has no end.
 
     Raises:
-        ValueError: the schedule needs an end and there is none.
+        ValueError: The schedule needs an end, and the training has none.
     """
     match schedule:
         case Steps():

@@ -1,21 +1,21 @@
-"""What the suite asks of any network, and what it takes for an answer where a network does not say.
+"""The methods that a network may have, and the defaults if it does not have them.
 
-A network is any `nn.Module`. It may have these methods; none is needed:
+A network is any `nn.Module`. All these methods are optional:
 
-    trajectory() -> dict[str, float]             what is logged while it is trained, beside the loss
-    learned() -> dict[str, float | list[float]]  what is kept of that in a run's result; `trajectory()` where there is none
-    quantities -> tuple[Quantity, ...]           what of it is learned: name, unit, start, bounds
-    parameter_groups() -> dict[str, list]        names for parameters, for the groups of a recipe
-    sizes(shape) -> dict[str, Any]               receptive fields, sizes of maps: what follows from its structure, for pictures C H W
-    start_weights(state, layout) -> dict         a file's weights by this network's own names; `layout` says whose names the file has
-    uses_labels -> bool                          whether `forward` also takes the labels, in training
+    trajectory() -> dict[str, float]             values to log during training, beside the loss
+    learned() -> dict[str, float | list[float]]  learned values to store in a run's result; default: `trajectory()`
+    quantities -> tuple[Quantity, ...]           learned quantities: name, unit, start, bounds
+    parameter_groups() -> dict[str, list]        parameters by group name, for the groups of a recipe
+    sizes(shape) -> dict[str, Any]               sizes that follow from the structure, for pictures C H W: receptive fields, feature maps
+    start_weights(state, layout) -> dict         a file's weights under this network's parameter names; `layout` names the file's format
+    uses_labels -> bool                          whether `forward` also takes the labels in training
 
-and any module in it:
+Any module of the network may have these:
 
-    before_gradients()                           called before the gradients of a step are computed, the first of them where there are parts
-    before_step(loss_scale)                      called with gradients that are whole: over ranks, and unscaled
-    after_step()                                 called after each step of the optimiser: bounds, sizes that follow what was learned
-    freeze()                                     called once, to evaluate or export: what is learned beside weights becomes a constant
+    before_gradients()                           called before a step's gradients are computed; once, also if a step has several batches
+    before_step(loss_scale)                      called when the gradients are complete: reduced over ranks, and unscaled
+    after_step()                                 called after each optimiser step, to clamp values and to update sizes that depend on them
+    freeze()                                     called once, before evaluation or export: values learned beside weights become constants
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from torch import Tensor, nn
 from lightning_modules.quantity import Quantity
 
 Norm = nn.modules.batchnorm._NormBase
-SLACK = 1e-6  # beyond a bound, for rounding
+SLACK = 1e-6  # tolerance at a bound, for rounding
 
 
 def trajectory(network: nn.Module) -> dict[str, float]:
-    """Return what a network logs while it is trained, by name."""
+    """Return the values that a network logs during training, by name."""
     log: Any = getattr(network, "trajectory", dict)
     values: dict[str, float] = log()
     return values
 
 
 def learned(network: nn.Module) -> dict[str, Any]:
-    """Return what a trained network has learned beside its weights, by name."""
+    """Return the values that a trained network has learned beside its weights, by name."""
     keep: Any = getattr(network, "learned", getattr(network, "trajectory", dict))
     values: dict[str, Any] = keep()
     return values
 
 
 def quantities(network: nn.Module) -> tuple[Quantity, ...]:
-    """Return the kinds of what a network learns beside its weights."""
+    """Return the quantities that a network learns beside its weights."""
     found: tuple[Quantity, ...] = getattr(network, "quantities", ())
     return found
 
 
 def check_bounds(network: nn.Module, values: Mapping[str, float]) -> None:
-    """Refuse a learned quantity that has left the bounds that it declares.
+    """Check that learned quantities are within their declared bounds.
 
     Raises:
-        ValueError: so; not a number is left to whoever looks at the loss.
+        ValueError: A quantity is out of bounds. NaN raises no error here; it shows in the loss.
     """
     for quantity in quantities(network):
         for name, value in values.items():
@@ -64,32 +64,32 @@ def check_bounds(network: nn.Module, values: Mapping[str, float]) -> None:
             if outside and re.fullmatch(quantity.pattern, name):
                 raise ValueError(
                     f"Expected `{name}` to stay from {quantity.lowest:g} to {quantity.highest:g}, as {type(network).__name__} declares, "
-                    f"but got {value:g}; bring it back in `after_step`."
+                    f"but got {value:g}; clamp it in `after_step`."
                 )
 
 
 def sizes(network: nn.Module, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
-    """Return what follows from a network's structure, for pictures C H W where it depends on them."""
+    """Return the sizes that follow from a network's structure; `shape` is C H W of the pictures, if sizes depend on it."""
     compute: Any = getattr(network, "sizes", None)
     found: dict[str, Any] = {} if compute is None else compute(shape)
     return found
 
 
 def uses_labels(network: nn.Module) -> bool:
-    """Whether a network's `forward` also takes labels, in training."""
+    """Return whether a network's `forward` also takes the labels in training."""
     return bool(getattr(network, "uses_labels", False))
 
 
 def start_weights(network: nn.Module, state: Mapping[str, Tensor], layout: str) -> Mapping[str, Tensor]:
-    """Return a file's weights by a network's own names.
+    """Return a file's weights under a network's own parameter names.
 
     Args:
-        network: that is to have them.
-        state: the file's.
-        layout: whose names the file has; empty where they are the network's own.
+        network: Network that gets the weights.
+        state: Weights of the file, by name.
+        layout: Format of the file, which determines its names; empty if they are the network's own names.
 
     Raises:
-        ValueError: the network does not know the layout.
+        ValueError: The network does not know the layout.
     """
     if not layout:
         return state
@@ -101,7 +101,7 @@ def start_weights(network: nn.Module, state: Mapping[str, Tensor], layout: str) 
 
 
 def before_gradients(network: nn.Module) -> None:
-    """Tell every module that wants to know that the gradients of another step come."""
+    """Call `before_gradients` of every module that has it: the gradients of a new step follow."""
     for module in network.modules():
         told: Any = getattr(module, "before_gradients", None)
         if told is not None:
@@ -109,7 +109,7 @@ def before_gradients(network: nn.Module) -> None:
 
 
 def before_step(network: nn.Module, loss_scale: float) -> None:
-    """Tell every module that wants to know that its gradients are whole, and by how much the loss was scaled."""
+    """Call `before_step` of every module that has it: the gradients are complete; the loss was scaled by `loss_scale`."""
     for module in network.modules():
         told: Any = getattr(module, "before_step", None)
         if told is not None:
@@ -117,7 +117,7 @@ def before_step(network: nn.Module, loss_scale: float) -> None:
 
 
 def after_step(network: nn.Module) -> None:
-    """Tell every module that wants to know that the optimiser took a step: the network first, its parts after it."""
+    """Call `after_step` of every module that has it, first of the network, then of its parts: the optimiser took a step."""
     for module in network.modules():
         told: Any = getattr(module, "after_step", None)
         if told is not None:
@@ -125,9 +125,9 @@ def after_step(network: nn.Module) -> None:
 
 
 def freeze(network: nn.Module) -> None:
-    """Let every module that knows how make constants of what it learns beside weights: sizes of maps and filters then stay.
+    """Call `freeze` of every module that has it: values learned beside weights become constants, so map and filter sizes stay fixed.
 
-    The scores in evaluation mode are the same. A frozen network cannot be trained further: freeze a copy.
+    The scores in evaluation mode stay the same. A frozen network cannot be trained further: freeze a copy.
     """
     for module in network.modules():
         told: Any = getattr(module, "freeze", None)
@@ -136,15 +136,15 @@ def freeze(network: nn.Module) -> None:
 
 
 def named_parameters(network: nn.Module, name: str, optional: bool = False) -> list[nn.Parameter]:
-    """Return the parameters that a name means: the network's own group, `biases`, `norms`, or those of a module or a parameter by path.
+    """Return the parameters of a named group.
 
     Args:
-        network: that has them.
-        name: of a group.
-        optional: whether it may mean none.
+        network: Network that has the parameters.
+        name: Name of one of the network's `parameter_groups()`, `biases`, `norms`, or the path of a module or parameter.
+        optional: Whether the group may be empty.
 
     Raises:
-        ValueError: it means none.
+        ValueError: The group is empty, and `optional` is false.
     """
     groups: Any = getattr(network, "parameter_groups", dict)
     own: Mapping[str, list[nn.Parameter]] = groups()
@@ -164,7 +164,7 @@ def named_parameters(network: nn.Module, name: str, optional: bool = False) -> l
 
 
 def named_norms(network: nn.Module, name: str) -> list[nn.Module]:
-    """Return the normalisations whose statistics a name means: all for `norms`, those at or below a path, or wholly in a group."""
+    """Return the normalisation layers of a named group: all for `norms`, those at or below a path, or those fully in a group."""
     members = set(named_parameters(network, name, optional=True))
     return [
         module

@@ -1,4 +1,4 @@
-"""What networks learn beside their weights, as plain values. This module needs no torch."""
+"""Learned quantities of networks, as plain values. This module needs no torch."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from dataclasses import dataclass
 class Quantity:
     """A scalar that a network learns beside its weights, or computes from what it learns.
 
-    Where a network has several of one kind, a number or a layer stands behind the name: `rate_1`, `rate_conv4`.
+    If a network has several of one kind, a number or a layer follows the name: `rate_1`, `rate_conv4`.
 
     Args:
-        name: in a network's `trajectory()` and in `metrics.jsonl`.
-        label: for people.
-        unit: of the value; "1" where it has none.
-        start: before the training; None where it is computed.
-        lowest: bound.
-        highest: bound.
-        metric: its name in a run's result, where that has one number of it, or a list.
+        name: Name in a network's `trajectory()` and in `metrics.jsonl`.
+        label: Name for people.
+        unit: Unit of the value; "1" if it has none.
+        start: Value before training; None if the value is computed.
+        lowest: Lower bound.
+        highest: Upper bound.
+        metric: Name in a run's result, if the result has it as a number or as a list; else empty.
     """
 
     name: str
@@ -33,10 +33,10 @@ class Quantity:
 
     @property
     def pattern(self) -> str:
-        """A regular expression of all names of this kind."""
+        """Regular expression that matches all names of this kind."""
         return rf"{re.escape(self.name)}(_\w+)?"
 
     @property
     def axis(self) -> str:
-        """The label with its unit."""
+        """Axis label: the label and the unit."""
         return self.label if self.unit == "1" else f"{self.label}, {self.unit}"

@@ -1,4 +1,4 @@
-"""The parts of a recipe, as plain values: optimiser, schedule of the learning rate, groups of parameters. This module needs no torch."""
+"""The parts of a recipe, as plain values: optimiser, learning rate schedule, parameter groups. This module needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import get_args
 
-# Of a field that changes what a training gives, but not what one of its steps costs.
+# Metadata of a field that changes the result of a training, but not the cost of a step.
 SAME_COST = {"same_cost": True}
 
 
@@ -15,10 +15,10 @@ class SGD:
     """Stochastic gradient descent.
 
     Args:
-        learning_rate: at the start.
-        momentum: of earlier gradients.
-        weight_decay: of every parameter whose group has none of its own.
-        nesterov: whether the momentum is Nesterov's.
+        learning_rate: Learning rate at the start.
+        momentum: Momentum, the weight of earlier gradients.
+        weight_decay: Weight decay of every parameter whose group does not set it.
+        nesterov: Whether to use Nesterov momentum.
     """
 
     learning_rate: float = field(metadata=SAME_COST)
@@ -35,10 +35,10 @@ class Adam:
     """Adam of Kingma and Ba 2015; `decoupled` weight decay makes it AdamW of Loshchilov and Hutter 2019.
 
     Args:
-        learning_rate: at the start.
-        weight_decay: of every parameter whose group has none of its own.
-        betas: of the running means of the gradient and of its square.
-        decoupled: whether the decay bypasses these means.
+        learning_rate: Learning rate at the start.
+        weight_decay: Weight decay of every parameter whose group does not set it.
+        betas: Decay rates of the running means of the gradient and of its square.
+        decoupled: Whether weight decay bypasses these means.
     """
 
     learning_rate: float = field(metadata=SAME_COST)
@@ -49,17 +49,17 @@ class Adam:
     def __post_init__(self) -> None:
         _check(self.learning_rate, self.weight_decay)
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"Expected `betas` to be two numbers from 0 to below 1, but got {self.betas}.")
+            raise ValueError(f"Expected `betas` to be two numbers, at least 0 and below 1, but got {self.betas}.")
 
 
 @dataclass(frozen=True)
 class Constant:
-    """The learning rate stays."""
+    """The learning rate is constant."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """The learning rate is multiplied by `gamma` after each of the optimiser's steps `milestones`."""
+    """The learning rate is multiplied by `gamma` after each optimiser step in `milestones`."""
 
     milestones: tuple[int, ...]
     gamma: float = 0.1
@@ -71,7 +71,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Poly:
-    """The learning rate at step t of T is (1 - t / T)^power of that at the start.
+    """The learning rate at step t of T is the start value times (1 - t / T)^power.
 
     Source: Chen et al. 2017 (DeepLabv3), section 4.1, with a power of 0.9.
     """
@@ -85,7 +85,7 @@ class Poly:
 
 @dataclass(frozen=True)
 class Cosine:
-    """The learning rate falls along half a cosine to `lowest`, a share of that at the start, after `warmup` steps of linear growth.
+    """The learning rate grows linearly for `warmup` steps, then falls along half a cosine to `lowest`, a share of the start value.
 
     Source: Loshchilov and Hutter 2017, equation 5, without restarts.
     """
@@ -95,22 +95,24 @@ class Cosine:
 
     def __post_init__(self) -> None:
         if not 0 <= self.lowest <= 1 or self.warmup < 0:
-            raise ValueError(f"Expected `lowest` from 0 to 1 and `warmup` of 0 steps or more, but got {self.lowest} and {self.warmup}.")
+            raise ValueError(
+                f"Expected `lowest` to be from 0 to 1 and `warmup` to be 0 or more steps, but got {self.lowest} and {self.warmup}."
+            )
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that are trained otherwise than the rest.
+    """Parameters that are trained differently from the rest.
 
-    Of parameters in several groups, rates multiply, and of the rest the last group says what holds.
+    If a parameter is in several groups, their rates multiply. For each other field, the last group that sets it counts.
 
     Args:
-        name: one that the network itself gives its parameters (`parameter_groups`), `biases`, `norms` or the path of a module: `head.fc8`.
-        rate: the learning rate, as a multiple of the optimiser's.
-        weight_decay: None for the optimiser's.
-        start: the optimiser's steps before these parameters begin to move; None for none.
-        clip: the most that each number of their gradient may be, either way.
-        optional: whether a network may have no such parameters.
+        name: Name of one of the network's `parameter_groups()`, `biases`, `norms`, or the path of a module: `head.fc8`.
+        rate: Learning rate, as a multiple of the optimiser's.
+        weight_decay: Weight decay; None for the optimiser's.
+        start: Number of optimiser steps before these parameters begin to change; None for 0.
+        clip: Largest absolute value of each element of their gradient; None for no limit.
+        optional: Whether a network may have no such parameters.
     """
 
     name: str
@@ -138,11 +140,11 @@ class Optimization:
     """How a network is optimised.
 
     Args:
-        optimizer: with the base learning rate.
-        schedule: of the learning rate, step by step.
-        groups: of parameters that are trained otherwise.
-        frozen: names as of groups: their parameters stay, and their normalisations do not move their statistics.
-        clip_norm: the most that the norm of all gradients together may be.
+        optimizer: Optimiser with the base learning rate.
+        schedule: Learning rate schedule, by step.
+        groups: Groups of parameters that are trained differently from the rest.
+        frozen: Names of frozen groups: their parameters and the statistics of their normalisation layers do not change.
+        clip_norm: Largest norm of all gradients together; None for no limit.
     """
 
     optimizer: Optimizer
@@ -157,7 +159,7 @@ class Optimization:
                 known = ", ".join(kind.__name__ for kind in get_args(kinds))
                 raise ValueError(f"Expected `{name}` to be one of {known}, but got {value!r}.")
         if isinstance(self.frozen, str):
-            raise ValueError(f"Expected `frozen` to be several names, ('norms',) say, but got {self.frozen!r}.")
+            raise ValueError(f"Expected `frozen` to be a tuple of names, such as ('norms',), but got {self.frozen!r}.")
         if self.clip_norm is not None and not self.clip_norm > 0:
             raise ValueError(f"Expected `clip_norm` to be positive, but got {self.clip_norm}.")
 

@@ -1,4 +1,4 @@
-"""Semantic segmentation: the task that trains and evaluates every network that labels pixels."""
+"""Semantic segmentation: the task for every network that labels pixels."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ REDUCTIONS = ("batch", "mean", "sum")
 
 
 class SemanticSegmentation(ConfusionTask):
-    """Train a network on cross entropy; evaluate it by one confusion matrix over the split, at the labels' own size.
+    """Train a network with cross entropy; evaluate it with one confusion matrix over the split, at the size of the labels.
 
     Args:
-        network: B 3 H W to scores B num_classes h w. One that `uses_labels` also gets the labels B H W in training.
-        num_classes: background included.
-        optimization: optimiser, schedule, groups; None where it is only evaluated.
-        inference: how scores are asked for in the evaluation.
-        reduction: of the cross entropy over labelled pixels. "batch": their sum over the batch size, as in Wei et al. 2017, section 4.2
-            ("normalized by batch size"). "mean": their mean, over all ranks; where several batches make a step, the mean of their means.
-            "sum": their sum, over all ranks and batches of a step.
-        ignore_index: the label of pixels that count neither in the loss nor in the scores.
+        network: Network that maps B 3 H W to scores B num_classes h w. If it `uses_labels`, it also gets the labels B H W in training.
+        num_classes: Number of classes, background included.
+        optimization: Optimiser, schedule and groups; None if the network is only evaluated.
+        inference: How the evaluation computes scores; see `Task`.
+        reduction: Reduction of the cross entropy over labelled pixels. "batch": sum divided by the batch size, as in Wei et al. 2017,
+            section 4.2 ("normalized by batch size"). "mean": mean over the pixels of all ranks; if several batches make a step, the mean
+            of their means. "sum": sum over the pixels of all ranks and of all batches of a step.
+        ignore_index: Label of pixels that count neither in the loss nor in the scores.
 
     Raises:
-        ValueError: the reduction is unknown.
+        ValueError: `reduction` is unknown.
     """
 
     label, axes = "mask", "B H W"
@@ -56,14 +56,14 @@ class SemanticSegmentation(ConfusionTask):
         self.reduction = reduction
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
-        """Return the cross entropy of a batch, reduced."""
+        """Return the cross entropy of a batch, reduced as `reduction` says."""
         mask: Tensor = batch["mask"]
         guided = protocol.uses_labels(self.network)
         scores: Tensor = self.network(batch["image"], mask) if guided else self(batch["image"])
         scores = resized(self.classes_of(scores), (mask.shape[-2], mask.shape[-1]))
-        # Summed here: torch has no deterministic sum of its own on a GPU where scores are maps.
+        # Summed here, because torch's own sum over score maps is not deterministic on a GPU.
         total = functional.cross_entropy(scores.float(), mask, ignore_index=self.ignore_index, reduction="none").sum()
-        # DDP averages the gradients of ranks, which have equal parts of the batch: together they follow the loss of the whole batch.
+        # DDP averages the gradients of ranks. Ranks have equal parts of the batch, so this is the gradient of the whole batch's loss.
         if self.reduction == "batch":
             return total / len(mask)
         world = sum_over_ranks(torch.ones((), device=mask.device))
@@ -72,7 +72,7 @@ class SemanticSegmentation(ConfusionTask):
         return total * world * (self.trainer.accumulate_grad_batches if self._trainer else 1)
 
     def log_loss(self, loss: Tensor, batch: Mapping[str, Any]) -> None:
-        """Log the loss of a step and, where it is a sum over a picture, the loss per pixel."""
+        """Log the loss of a step and, if `reduction` is "batch", also the loss per pixel."""
         mask = batch["mask"]
         summed = self.reduction == "batch"
         self.log("train/loss", loss, batch_size=len(mask), prog_bar=not summed)
@@ -80,18 +80,18 @@ class SemanticSegmentation(ConfusionTask):
             self.log("train/loss_per_pixel", loss / mask[0].numel(), batch_size=len(mask), prog_bar=True)
 
     def outputs(self, batch: Mapping[str, Any]) -> Tensor:
-        """Return scores B num_classes H W at the labels' own size; without labels, at the picture's."""
+        """Return scores B num_classes H W at the size of the labels; without labels, at the size of the picture."""
         like: Tensor = batch.get("mask", batch["image"])
         return resized(self.classes_of(self.scored(batch["image"])), (like.shape[-2], like.shape[-1]))
 
     def scores_of(self, matrix: Tensor) -> dict[str, Any]:
-        """Return `segmentation_scores`."""
+        """Return the `segmentation_scores` of a confusion matrix."""
         return segmentation_scores(matrix)
 
     def results(self, data: Any) -> dict[str, Any]:
-        """Return the scores and, unless the data says by `parts = None` that it has none, F of parts and over all of them."""
+        """Return the scores and the F-scores, of each part and over all parts; no F-scores if the data sets `parts = None`."""
         parts, own = {}, {str(index): (index,) for index in range(1, self.num_classes)}
-        # Data that does not say what F is taken of: every class but the first, the background.
+        # Without the data's `parts` or `counted`, take every class but the first, the background.
         merged = getattr(data, "parts", own)
         if merged is not None:
             matrix = self.confusion.cpu()
@@ -101,6 +101,6 @@ class SemanticSegmentation(ConfusionTask):
         return super().results(data) | parts
 
     def example(self, image: NDArray[np.uint8], label: Tensor, prediction: Tensor, names: tuple[str, ...]) -> Example:
-        """Return a picture, the classes of its pixels, and the predicted ones."""
+        """Return a picture with its true and its predicted mask."""
         masks = {"ground truth": label.byte().numpy(), "prediction": prediction.byte().numpy()}
         return Example(image, masks=masks, classes=names)

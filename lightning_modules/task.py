@@ -1,4 +1,4 @@
-"""What every task does: a network, trained by a recipe's parts and evaluated by its own metrics."""
+"""The base class of all tasks: train a network with the parts of a recipe, and evaluate it with the task's metric."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lightning_modules.recipe import Optimization
 
 
 class Count(Metric):
-    """How many samples an evaluation saw, over all ranks."""
+    """Number of samples in an evaluation, over all ranks."""
 
     full_state_update = False
     samples: Tensor
@@ -30,7 +30,7 @@ class Count(Metric):
         self.add_state("samples", torch.zeros((), dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, samples: int) -> None:
-        """Count a batch."""
+        """Add the number of samples in a batch."""
         self.samples += samples
 
     def compute(self) -> Tensor:
@@ -39,26 +39,26 @@ class Count(Metric):
 
 
 class Task(LightningModule):
-    """Train a network and evaluate it; a task of its own says by which loss and by which metric.
+    """Train a network and evaluate it; subclasses define the loss and the metric.
 
-    A task has a `metric` of torchmetrics, and overrides `loss`, `outputs`, `update` and `scores`; `check`, `predicted`, `examples` and
-    `kept` where it has something to say. Batches are dicts with `image`, B C H W; the rest is the task's.
+    A subclass sets `metric`, a metric of torchmetrics, and overrides `loss`, `outputs`, `update` and `scores`. It may also override
+    `check`, `predicted`, `examples` and `kept`. Batches are dicts with `image`, B C H W; the other keys depend on the task.
 
     Args:
-        network: what is trained; see `protocol` for what it may say of itself.
-        optimization: how; None where it is only evaluated.
-        inference: how the network is asked for its scores when it is evaluated; None for once, as it is.
-        options: of the task, kept as hyperparameters.
+        network: Network to train; see `protocol` for its optional methods.
+        optimization: Optimiser, schedule and groups; None if the network is only evaluated.
+        inference: How the evaluation computes scores; None for one forward pass of the unchanged picture.
+        options: Options of the subclass, stored as hyperparameters.
 
-    All of these are hyperparameters, as plain values, and plain values are taken as well: `load_from_checkpoint` needs no more than the
-    path, unless the network is not one of `lightning_modules.networks`.
+    All arguments are stored as hyperparameters, as plain values. `__init__` also accepts these plain values, so `load_from_checkpoint`
+    needs only the path, unless the network is not in `lightning_modules.networks`.
 
     Raises:
-        ValueError: the network cannot be built from its hyperparameters.
+        ValueError: The network cannot be built from its hyperparameters.
     """
 
     metric: Metric
-    label: ClassVar[str] = "label"  # the key of a batch that has what is to be predicted
+    label: ClassVar[str] = "label"  # key of the labels in a batch
 
     def __init__(
         self,
@@ -78,78 +78,78 @@ class Task(LightningModule):
         self.samples = 0
         self._losses: list[Tensor] = []
         self._treated: dict[Treatment, list[nn.Parameter]] = {}
-        self.seen: Callable[[Tensor], Tensor] | None = None  # how pictures are brought to the network, where not as the data has them
+        self.seen: Callable[[Tensor], Tensor] | None = None  # converts the data's preprocessing to the network's, if they differ
         freeze(self.network, self.optimization.frozen if self.optimization else ())
 
-    # What a task says of itself.
+    # What a subclass may override.
 
     def loss(self, batch: Mapping[str, Any]) -> Tensor:
         """Return the loss of a batch, a scalar."""
         raise NotImplementedError(f"{type(self).__name__} has no `loss`.")
 
     def outputs(self, batch: Mapping[str, Any]) -> Tensor:
-        """Return what the network makes of a batch, as the metric takes it."""
+        """Return the network's outputs for a batch, in the form that `update` takes."""
         return self.scored(batch["image"])
 
     def update(self, outputs: Tensor, batch: Mapping[str, Any]) -> None:
-        """Count a batch into the metric."""
+        """Update the metric with a batch."""
         self.metric.update(outputs, batch[self.label])
 
     def scores(self, computed: Any) -> dict[str, Any]:
-        """Return the numbers of a split by name, from what the metric computed; None where there is nothing to be measured."""
+        """Return the scores of a split by name, from what the metric computed; a score is None if there was nothing to measure."""
         return {name: float(value) for name, value in computed.items()}
 
     def results(self, data: Any) -> dict[str, Any]:
-        """Return what the last evaluation measured, and what the network has learned beside its weights.
+        """Return the scores of the last evaluation, and the network's learned values and sizes; see `protocol`.
 
         Args:
-            data: the datamodule, which may say more of the scores: how classes are merged, which shape pictures have.
+            data: Datamodule; it may define how classes are merged and which shape pictures have.
         """
         found = self.measured | protocol.learned(self.network)
         shape = getattr(data, "shape", None)
         return found | (protocol.sizes(self.network, tuple(shape)) if shape is not None else {})
 
     def kept(self) -> dict[str, Any]:
-        """Return plain values that a run's result holds beside its numbers, so that others can be had of them."""
+        """Return plain values that a run's result stores beside its scores, so that other scores can be computed from them later."""
         return {}
 
     def check(self, batch: Mapping[str, Any]) -> None:
-        """Refuse a batch that the task would misread, before it is computed with.
+        """Check shape and content of a batch before it is used.
 
-        To look into a tensor, a GPU has to be waited for: content is looked at where `looks` says so.
+        Checking the content of a tensor waits for the GPU, so it is done only if `looks` returns true.
 
         Raises:
-            ValueError: a tensor of it has the wrong shape or content.
+            ValueError: A tensor of the batch has the wrong shape or content.
         """
         image = batch["image"]
         if image.dim() != 4:
             raise ValueError(f"Expected `image` of a batch to be B C H W, but got shape {tuple(image.shape)}: {image.dim()} axes, not 4.")
 
     def looks(self, tensor: Tensor) -> bool:
-        """Whether the content of a tensor of a batch is looked at: on a GPU in evaluations and in the first batch of a training."""
+        """Return whether to check the content of a batch's tensor: on a GPU only in evaluations and before a training's first step."""
         return tensor.device.type == "cpu" or not self.training or not self._treated
 
     def predicted(self, outputs: Tensor) -> Tensor:
-        """Return what is predicted, from `outputs`."""
+        """Return the prediction, from `outputs`."""
         return outputs
 
     def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
-        """Return the first samples of a batch of the evaluation as pictures to be looked at."""
+        """Return the first `number` samples of an evaluation batch as examples to look at."""
         return []
 
-    # What all tasks do.
+    # What all tasks share.
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return the network's scores of pictures B C H W."""
+        """Return the network's scores for pictures B C H W."""
         scores: Tensor = self.network(image)
         return scores
 
     def scored(self, image: Tensor) -> Tensor:
-        """Return the scores of pictures B C H W as the evaluation asks for them."""
+        """Return the evaluation's scores for pictures B C H W, computed by `inference`."""
         return self.inference(self, image)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Let frozen normalisations keep their statistics, whoever put the network into training, or other ones in their place."""
+        """Set frozen normalisation layers to evaluation mode; per batch, because layers may be set to training mode or replaced."""
         for name in self.optimization.frozen if self.optimization else ():
             for norm in protocol.named_norms(self.network, name):
                 norm.eval()
@@ -161,8 +161,8 @@ class Task(LightningModule):
         """Return the loss of a batch."""
         self.check(batch)
         loss = self.loss(self._as_seen(batch))
-        # Of several batches that make one step the log has the mean. Ranks have equal parts of the batch: the mean of their means is its
-        # own.
+        # If several batches make one step, their mean is logged. Ranks have equal parts of a batch, so the mean of their means is the
+        # mean of the batch.
         self._losses.append(mean_over_ranks(loss.detach()))
         trainer = self._trainer
         if trainer is None or len(self._losses) == trainer.accumulate_grad_batches or trainer.is_last_batch:
@@ -175,11 +175,11 @@ class Task(LightningModule):
         self.log("train/loss", loss, batch_size=len(batch["image"]), prog_bar=True)
 
     def validation_step(self, batch: dict[str, Any]) -> None:
-        """Count a batch."""
+        """Update the metric with a batch."""
         self._count(batch)
 
     def test_step(self, batch: dict[str, Any]) -> Tensor:
-        """Count a batch, and return the network's outputs for callbacks that show them."""
+        """Update the metric with a batch, and return the network's outputs for callbacks that show them."""
         return self._count(batch)
 
     def _count(self, batch: dict[str, Any]) -> Tensor:
@@ -190,7 +190,7 @@ class Task(LightningModule):
         return outputs
 
     def predict_step(self, batch: dict[str, Any]) -> Tensor:
-        """Return what is predicted for a batch; it needs no labels."""
+        """Return the prediction for a batch; the batch needs no labels."""
         self.check(batch)
         return self.predicted(self.outputs(self._as_seen(batch)))
 
@@ -206,16 +206,16 @@ class Task(LightningModule):
         self.measured, self.samples = self.scores(self.metric.compute()), int(self.counted.compute())
         self.metric.reset()
         self.counted.reset()
-        # The metric is every rank's: nothing is left to be reduced, but Lightning warns where it is not said.
+        # The metric is already the same on all ranks. `sync_dist` changes nothing, but Lightning warns without it.
         shown = {f"{stage}/{name}": value for name, value in self.measured.items() if isinstance(value, int | float)}
         self.log_dict(shown, sync_dist=True)
 
     def on_before_zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
-        """Tell the network that the gradients of another step come, also after one that half precision left out."""
+        """Call `protocol.before_gradients`; this also happens after a step that half precision skipped."""
         protocol.before_gradients(self.network)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Log what the network learns besides weights, with the gradients that it is about to follow; hold and clip these."""
+        """Log the values that the network learns beside its weights, with this step's gradients; then drop and clip gradients."""
         assert self.optimization is not None
         scaler = getattr(self._trainer.precision_plugin, "scaler", None) if self._trainer else None
         protocol.before_step(self.network, scaler.get_scale() if scaler else 1.0)
@@ -230,12 +230,12 @@ class Task(LightningModule):
                 if treatment.clip is not None:
                     parameter.grad.clamp_(-treatment.clip, treatment.clip)
                 if self.global_step < (treatment.start or 0):
-                    parameter.grad = None  # the optimiser then leaves the value and its momentum alone
+                    parameter.grad = None  # the optimiser then changes neither the value nor its momentum
         if self.optimization.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), self.optimization.clip_norm)
 
     def configure_optimizers(self) -> Any:
-        """Return the optimiser, after whose steps the network's parts look after themselves, and its schedule."""
+        """Return the optimiser and its schedule; after each step the optimiser calls `protocol.after_step`."""
         if self.optimization is None:
             return None
         optimizer = optimizer_of(self.network, self.optimization)

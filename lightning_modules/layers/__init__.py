@@ -1,4 +1,4 @@
-"""Layers: a pure function with the maths, and a thin module where there are parameters."""
+"""Layers: a pure function with the maths, and a thin module if the layer has parameters."""
 
 import lazy_loader
 

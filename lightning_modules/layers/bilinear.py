@@ -1,4 +1,4 @@
-"""Bilinear resampling at positions that are learned."""
+"""Bilinear resampling at learned positions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.autograd.function import once_differentiable
 
 
 class _BilinearWeights(torch.autograd.Function):
-    """Rows of bilinear weights, differentiable in the positions at which they sample."""
+    """Rows of bilinear weights, differentiable with respect to the sampling positions."""
 
     @staticmethod
     def forward(ctx: Any, positions: Tensor, size: int) -> Tensor:
@@ -34,7 +34,7 @@ class _BilinearWeights(torch.autograd.Function):
         slopes = torch.cat([gradient.diff(dim=1), gradient.new_zeros(len(gradient), 1)], dim=1)
 
         def slope(cell: Tensor) -> Tensor:
-            """Slope between `cell` and the next one; nothing changes beyond either end."""
+            """Return the slope between `cell` and the next cell; 0 beyond either end."""
             valid: Tensor = (cell >= 0) & (cell < ctx.size - 1)
             picked: Tensor = slopes.gather(1, cell.clamp(0, ctx.size - 1)[:, None])[:, 0]
             return picked * valid
@@ -47,34 +47,35 @@ def bilinear_weights(positions: Tensor, size: int) -> Tensor:
     """Return the matrix that samples a line of `size` cells at `positions`.
 
     Source: Wei et al. 2017, section 3.2, the kernel max(0, 1 - |x / f - m|) of equation 4, and its derivative, equation 5.
-    Not in paper: at a kink (a position on a cell, as all are at f = 1) the derivative is the mean of the two one-sided ones; equation 5
-    taken literally gives neither. Beyond the last cell the line goes on with its last value, where equation 4 would fade to zero.
+    Not in paper: at a kink (a position exactly on a cell, as all positions at f = 1) the derivative is the mean of the two one-sided
+    derivatives; equation 5, taken literally, gives neither of them. Beyond the last cell the line keeps its last value; equation 4 would
+    fade to zero.
 
     Args:
-        positions: T, in cells of the source.
-        size: S, cells of the source.
+        positions: Sampling positions, T, in cells of the source.
+        size: Number of cells of the source, S.
 
     Returns:
-        T S, rows that sum to 1.
+        Weights T S; each row sums to 1.
     """
     weights: Tensor = _BilinearWeights.apply(positions, size)  # type: ignore[no-untyped-call]
     return weights
 
 
 def resample(features: Tensor, rows: Tensor, columns: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Sample features at the crossings of `rows` and `columns`, bilinearly: two matrix products.
+    """Sample features bilinearly at the crossings of `rows` and `columns`, by two matrix products.
 
-    With a `weight` of target pixels, what they say of the positions is multiplied by it in the backward pass, and nothing else is.
-    Computed in single precision at least, also under autocast: positions on a grid of 500 cells need more than bfloat16's 8 bits.
+    In the backward pass, `weight` multiplies the contribution of each target pixel to the gradient of the positions, and nothing else.
+    Computed at least in single precision, also under autocast: positions on a grid of 500 cells need more than bfloat16's 8 bits.
 
     Args:
-        features: B C H W.
-        rows: H', in cells of H.
-        columns: W', in cells of W.
-        weight: B 1 H' W' or H' W', unitless.
+        features: Feature maps, B C H W.
+        rows: Positions along H, H', in cells of H.
+        columns: Positions along W, W', in cells of W.
+        weight: Weights of the target pixels, B 1 H' W' or H' W', unitless.
 
     Returns:
-        B C H' W', in the type of `features`.
+        Samples B C H' W', in the type of `features`.
     """
     kind = features.device.type
     with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
@@ -82,7 +83,7 @@ def resample(features: Tensor, rows: Tensor, columns: Tensor, weight: Tensor | N
         if weight is None:
             return _sampled(values, rows, columns).to(features.dtype)
         moved = _sampled(values.detach(), rows, columns)
-        # The second term is zero: it only carries the weighted gradient to the positions, and the first carries the rest.
+        # The second term is zero: it only gives the positions their weighted gradient. The first term gives all other gradients.
         sampled = _sampled(values, rows.detach(), columns.detach()) + (moved - moved.detach()) * weight
     return sampled.to(features.dtype)
 

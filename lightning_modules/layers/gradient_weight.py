@@ -1,4 +1,4 @@
-"""The weighted gradient layer: what a path of a network learns most from."""
+"""The weighted gradient layer: a path of a network learns most from pixels with large weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 
 class _WeightedGradient(torch.autograd.Function):
-    """The identity forward; backward, the gradient times the weight of each pixel."""
+    """Forward: the identity. Backward: the gradient times the weight of each pixel."""
 
     @staticmethod
     def forward(ctx: Any, scores: Tensor, weights: Tensor) -> Tensor:
@@ -29,20 +29,20 @@ class _WeightedGradient(torch.autograd.Function):
 def weighted_gradient(scores: Tensor, labels: Tensor, members: Sequence[int], weight: float) -> Tensor:
     """Return `scores` unchanged; the gradient of a pixel whose label is one of `members` is multiplied by `weight`.
 
-    Source: Wei et al. 2017, section 3.4, equation 12. For training only: there are no labels afterwards.
+    Source: Wei et al. 2017, section 3.4, equation 12. For training only, because inference has no labels.
 
     Args:
-        scores: B C H W.
-        labels: B H W, the ground truth.
-        members: the label set S; the empty set leaves every gradient as it is.
-        weight: W, unitless, the same for every channel of a pixel.
+        scores: Scores B C H W.
+        labels: Ground truth B H W.
+        members: Label set S; the empty set leaves all gradients unchanged.
+        weight: Weight W, unitless, the same for all channels of a pixel.
 
     Raises:
-        ValueError: if `labels` are of another size than `scores`.
+        ValueError: The size of `labels` differs from that of `scores`.
     """
     if labels.shape != (scores.shape[0], *scores.shape[2:]):
         raise ValueError(
-            f"Expected `labels` to be B H W of the scores, {tuple(scores.shape)}, but got {tuple(labels.shape)}: resize neither."
+            f"Expected `labels` to be B H W of the scores, {tuple(scores.shape)}, but got {tuple(labels.shape)}; do not resize either."
         )
     if not members:
         return scores

@@ -15,7 +15,7 @@ from lightning_modules.over_ranks import mean_over_ranks
 
 
 class _ScaledGradient(torch.autograd.Function):
-    """The identity forward; backward, the gradient times a constant, which is also added up."""
+    """Forward: the identity. Backward: the gradient times a constant; `record` sums these gradients."""
 
     @staticmethod
     def forward(ctx: Any, factor: Tensor, scale: float, record: Tensor | None) -> Tensor:
@@ -32,7 +32,7 @@ class _ScaledGradient(torch.autograd.Function):
 
 
 def scale_gradient(factor: Tensor, scale: float, record: Tensor | None = None) -> Tensor:
-    """Return `factor` unchanged; its gradient is multiplied by `scale` and, where `record` is given, added to it."""
+    """Return `factor` unchanged; its gradient is multiplied by `scale` and, if `record` is given, also added to `record`."""
     scaled: Tensor = _ScaledGradient.apply(factor, scale, record)  # type: ignore[no-untyped-call]
     return scaled
 
@@ -45,21 +45,21 @@ def inflate(
     pixels: int | None = None,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Resample features on a grid `factor` times as fine, so that later kernels see 1 / factor of the extent.
+    """Resample features on a grid that is `factor` times as fine, so that later kernels see 1 / factor of the extent.
 
     The gradient of `factor` is divided by the number of target cells.
     Source: Wei et al. 2017, section 3.2, equations 1 to 4; the gradient, equation 7 and the first line of equation 11.
 
     Args:
-        features: B C H W.
-        factor: scalar, unitless; above 1 shrinks the receptive field of what follows.
-        size: H' W', instead of equation 2's.
-        record: scalar, to which the backward pass adds this layer's share of the gradient.
-        pixels: what the gradient is divided by, instead of H' W'.
-        weight: of target cells in the gradient of `factor`, B 1 H' W' or H' W'.
+        features: Feature maps, B C H W.
+        factor: Inflation factor, scalar, unitless; a factor above 1 shrinks the receptive field of later layers.
+        size: Target size H' W', instead of that of equation 2.
+        record: Scalar tensor, to which the backward pass adds this layer's share of the gradient.
+        pixels: Number that divides the gradient, instead of H' W'.
+        weight: Weights of target cells in the gradient of `factor`, B 1 H' W' or H' W'.
 
     Returns:
-        B C H' W', with H' = floor(factor * (H - 1)) + 1.
+        Inflated features B C H' W', with H' = floor(factor * (H - 1)) + 1.
     """
     size = inflated_map(features, factor) if size is None else size
     scaled = scale_gradient(factor, 1 / (pixels or size[0] * size[1]), record)
@@ -68,7 +68,7 @@ def inflate(
 
 
 def inflated_map(features: Tensor, factor: Tensor | float) -> tuple[int, int]:
-    """Return H' W' of inflated features; see `inflated_size`."""
+    """Return the size H' W' of inflated features; see `inflated_size`."""
     value = float(factor.detach()) if isinstance(factor, Tensor) else factor
     return inflated_size(features.shape[-2], value), inflated_size(features.shape[-1], value)
 
@@ -81,26 +81,26 @@ def interpolate(
     record: Tensor | None = None,
     weight: Tensor | None = None,
 ) -> Tensor:
-    """Bring maps computed on inflated features to the grid of the labels.
+    """Resample maps that were computed from inflated features on the grid of the labels.
 
     The gradient of `factor` is divided by the number of target pixels.
     Source: Wei et al. 2017, section 3.2, equations 8 and 9; the gradient, the second line of equation 11.
-    Not in paper: C is the number of classes there, where equation 11 says "channel amount in BN layer"; F = (H' - 1) / (H_pool5 - 1), not
-    8.11, which would end 4 pixels before or after an image of 500.
+    Not in paper: C in equation 11 is the number of classes; the paper says "channel amount in BN layer". F = (H' - 1) / (H_pool5 - 1); the
+    paper's 8.11 would end 4 pixels before or after the end of an image of 500.
 
     Args:
-        features: B C h w, inflated by `factor`.
-        factor: scalar, unitless.
-        source: H_pool5 W_pool5, the size of the features before they were inflated.
-        size: H' W' of the labels.
-        record: scalar, to which the backward pass adds this layer's share of the gradient.
-        weight: of target pixels in the gradient of `factor`, B 1 H' W' or H' W'.
+        features: Maps B C h w, computed from features inflated by `factor`.
+        factor: Inflation factor, scalar, unitless.
+        source: Size of the features before inflation, H_pool5 W_pool5.
+        size: Size of the labels, H' W'.
+        record: Scalar tensor, to which the backward pass adds this layer's share of the gradient.
+        weight: Weights of target pixels in the gradient of `factor`, B 1 H' W' or H' W'.
 
     Returns:
-        B C H' W'.
+        Maps B C H' W'.
     """
     scaled = scale_gradient(factor, 1 / (size[0] * size[1]), record)
-    # Target pixel t lies at t / F in cells of pool5, and at f * t / F in cells of the inflated map.
+    # Target pixel t is at t / F in cells of pool5, and at f * t / F in cells of the inflated map.
     rows, columns = (
         torch.arange(target, device=features.device, dtype=factor.dtype) * (cells - 1) / max(target - 1, 1) * scaled
         for target, cells in zip(size, source, strict=True)
@@ -109,18 +109,18 @@ def interpolate(
 
 
 def background_mask(labels: Tensor, size: tuple[int, int], weight: float) -> Tensor:
-    """Return what target pixels count in the gradient of f: `weight` on the background, 1 elsewhere.
+    """Return the weights of target pixels in the gradient of f: `weight` on the background, 1 elsewhere.
 
     Source: Wei et al. 2017, section 4.2, trick (b).
-    Not in paper: a target pixel has the label of the nearest pixel of the image, whose corners are the map's corners.
+    Not in paper: a target pixel has the label of the nearest image pixel; the corners of image and map coincide.
 
     Args:
-        labels: B H W; class 0 is the background.
-        size: H' W' of the target map.
-        weight: unitless, below 1.
+        labels: Labels B H W; class 0 is the background.
+        size: Size of the target map, H' W'.
+        weight: Weight of background pixels, unitless, below 1.
 
     Returns:
-        B 1 H' W'.
+        Weights B 1 H' W'.
     """
     rows, columns = (
         (torch.arange(target, device=labels.device) * ((length - 1) / max(target - 1, 1))).round().long()
@@ -134,33 +134,33 @@ GRADIENTS = ("equation 11", "true")
 
 
 class InflationLayer(nn.Module):
-    """Resample features on a grid f times as fine, f learned: what follows sees 1 / f of the extent it had.
+    """Resample features on a grid that is f times as fine, with a learned f, so that later layers see 1 / f of the extent.
 
-    Called, it is the inflation layer; `interpolate` brings what was computed of its features back, by the same f. Used alone, without our
-    tasks, `after_step` has to be called after each step of the optimiser: it brings f back into its range.
+    `forward` is the inflation layer. `interpolate` is the interpolation layer with the same f: it resamples maps that were computed from
+    the inflated features. Without our tasks, call `after_step` after each optimiser step; it clamps f to its range.
 
         inflation = InflationLayer()
         optimizer.register_step_post_hook(lambda *_: inflation.after_step())
         scores = inflation.interpolate(head(inflation(features)), source=features.shape[-2:], size=labels.shape[-2:])
 
-    f begins at 1, where both do nothing more than bilinear interpolation does. Its gradient is far smaller than the weights': it needs a
-    learning rate of its own. `shares` holds what either layer added to it since the last `before_gradients`.
+    f starts at 1, where both layers together are only a bilinear interpolation. The gradient of f is much smaller than that of the
+    weights, so f needs its own learning rate. `shares` has what each layer added to this gradient since the last `before_gradients`.
 
     Source: Wei et al. 2017, section 3.2: equations 1 to 4 and 7 to 9, the gradient by equations 5 and 11; section 4.2: f starts at 1 and
     stays in [0.25, 4].
 
     Args:
-        minimum: of f.
-        maximum: of f.
-        gradient: "equation 11" divides each layer's share by the pixels of its own target map; "true" divides both by those of the image,
-            which keeps the direction of the loss's derivative.
-        background_weight: of background pixels in the gradient of f; see `background_mask`.
+        minimum: Minimum of f.
+        maximum: Maximum of f.
+        gradient: Gradient of f. "equation 11" divides each layer's share by the number of pixels of its own target map. "true" divides
+            both shares by that of the image, which keeps the direction of the loss's derivative.
+        background_weight: Weight of background pixels in the gradient of f; see `background_mask`.
 
     Shape:
         B C H W to B C H' W', with H' = floor(f (H - 1)) + 1.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
 
     shares: Tensor
@@ -180,7 +180,7 @@ class InflationLayer(nn.Module):
         self.frozen: float | None = None
 
     def freeze(self) -> None:
-        """Make f a number, from which the sizes of maps follow before anything is computed: to evaluate or to export, never to train."""
+        """Make f a constant, for evaluation or export: map sizes are then known before the computation. Training is then impossible."""
         self.frozen = float(self.value.detach())
         self.value.requires_grad_(False)
 
@@ -193,12 +193,12 @@ class InflationLayer(nn.Module):
         """Inflate B C H W to B C H' W'; see `inflate`.
 
         Args:
-            features: B C H W.
-            image: H W of the pictures in pixels, where the gradient is "true".
-            labels: B H W, in training, where the gradient depends on them.
+            features: Feature maps, B C H W.
+            image: Size H W of the pictures in pixels; needed if the gradient is "true".
+            labels: Labels B H W in training, if the gradient depends on them.
 
         Raises:
-            ValueError: f has left its range, or the gradient needs the size of the pictures.
+            ValueError: f is negative, `image` is missing for the gradient "true", or a frozen layer is in training mode.
         """
         if self.gradient == "true" and image is None:
             raise ValueError("Expected `image`, the height and width of the pictures, for gradient='true', but got none.")
@@ -210,16 +210,16 @@ class InflationLayer(nn.Module):
         return inflate(features, f, size, self.shares[0], pixels, self._weight(labels, size))
 
     def interpolate(self, features: Tensor, source: Sequence[int], size: Sequence[int], labels: Tensor | None = None) -> Tensor:
-        """Bring maps computed on inflated features to the grid of the labels; see `interpolate`.
+        """Resample maps that were computed from inflated features on the grid of the labels; see `interpolate`.
 
         Args:
-            features: B C h w.
-            source: H W of the features before they were inflated.
-            size: H' W' of the result.
-            labels: B H' W', in training, where the gradient depends on them.
+            features: Maps B C h w.
+            source: Size H W of the features before inflation.
+            size: Size H' W' of the result.
+            labels: Labels B H' W' in training, if the gradient depends on them.
 
         Returns:
-            B C H' W'.
+            Maps B C H' W'.
         """
         target = (size[0], size[1])
         return interpolate(features, self._factor(), (source[0], source[1]), target, self.shares[1], self._weight(labels, target))
@@ -228,21 +228,21 @@ class InflationLayer(nn.Module):
         if self.frozen is None:
             return self.value
         if self.training:
-            raise ValueError("Expected a frozen InflationLayer to be in evaluation mode, but it is in training; train the original.")
+            raise ValueError("Expected a frozen InflationLayer to be in evaluation mode, but it is in training mode; train the original.")
         return self.value.new_full((), self.frozen)
 
     def _weight(self, labels: Tensor | None, size: tuple[int, int]) -> Tensor | None:
         return background_mask(labels, size, self.background_weight) if self.uses_labels and labels is not None else None
 
     def before_step(self, loss_scale: float) -> None:
-        """Bring the shares to what f's gradient is: each rank recorded its own, of the scaled loss where the precision is half."""
+        """Average the shares over ranks and undo the loss scaling of half precision, so that they match the gradient of f."""
         self.shares.copy_(mean_over_ranks(self.shares) / loss_scale)
 
     @torch.no_grad()
     def after_step(self) -> None:
-        """Bring f back into its range, after the optimiser's step."""
+        """Clamp f to its range after an optimiser step."""
         self.value.clamp_(self.minimum, self.maximum)
 
     def before_gradients(self) -> None:
-        """Begin to add up shares anew."""
+        """Reset the shares to 0."""
         self.shares.zero_()

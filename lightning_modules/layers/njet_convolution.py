@@ -1,4 +1,4 @@
-"""Convolution with N-Jet filters, by the cheapest of three ways that give the same."""
+"""Convolution with N-Jet filters, by the cheapest of three evaluations that give the same result."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from lightning_modules.layers.derivatives import filter_bands, filter_taps, jet_
 from lightning_modules.layers.separable import Axis, separable_convolution
 
 EVALUATIONS = ("dense", "half separable", "fully separable")
-# What filtering one cell by a matrix costs, in multiply-adds of a dense convolution: so many, and so many for each cell that the matrix
-# sees. Measured forward and backward on a CPU; moving the cell is most of it.
+# Cost of filtering one cell by a matrix, in multiply-adds of a dense convolution: a constant, and a cost per cell that the matrix reads.
+# Measured forward and backward on a CPU; most of the cost is moving the cell in memory.
 CELL, CELL_SEEN = 150, 8
 
 
 def njet_kernel(alpha: Tensor, taps: Tensor) -> Tensor:
-    """Return the filters that the weights alpha mix from the basis.
+    """Return the filters: sums of basis filters with the weights alpha.
 
     Source: Pintea et al. 2021, section III-B, equation 5.
 
     Args:
-        alpha: O C M.
-        taps: (N + 1) K, or (N + 1) O K for a sigma per filter; see `filter_taps`.
+        alpha: Weights O C M.
+        taps: Taps (N + 1) K, or (N + 1) O K for a sigma per filter; see `filter_taps`.
 
     Returns:
-        O C K K.
+        Filters O C K K.
     """
     basis = jet_basis(taps)
     return (alpha @ basis.flatten(-2)).view(*alpha.shape[:2], *basis.shape[-2:])
 
 
 def cheapest_evaluation(channels: int, filters: int, groups: int, order: int, height: Axis, width: Axis) -> str:
-    """Name the evaluation that should take the least time, from shapes alone.
+    """Return the name of the evaluation with the least estimated time, from shapes only.
 
-    Per picture: a dense convolution costs O C K^2 H' W' multiply-adds; half separable, O C (N + 1) K H' W' after filtering the rows; fully
-    separable, O C M H' W' after filtering the columns and then the rows.
+    Multiply-adds per picture: a dense convolution costs O C K^2 H' W'. Half separable costs O C (N + 1) K H' W' after filtering the rows.
+    Fully separable costs O C M H' W' after filtering the columns and then the rows.
     """
     derivatives, cells = order + 1, height.outputs * width.outputs
     rows, columns = (CELL + CELL_SEEN * axis.width() for axis in (height, width))
@@ -52,7 +52,7 @@ def cheapest_evaluation(channels: int, filters: int, groups: int, order: int, he
         + channels * derivatives * height.cells * width.outputs * columns,
     }
     best = min(costs, key=lambda name: costs[name])
-    # The estimate is rough, and the dense convolution the one to beat.
+    # The estimate is rough, so another evaluation must be clearly cheaper than the dense convolution.
     return best if costs[best] < 0.9 * costs[EVALUATIONS[0]] else EVALUATIONS[0]
 
 
@@ -68,27 +68,27 @@ def njet_conv2d(
     normalized: bool = False,
     evaluation: str | None = None,
 ) -> Tensor:
-    """Correlate features with N-Jet filters, differentiably in features, alpha, sigma and bias; the size of the filters is held fixed.
+    """Correlate features with N-Jet filters; differentiable in features, alpha, sigma and bias, for a fixed filter size.
 
-    Source: Pintea et al. 2021, section III. Not in paper: separable evaluations, which give what a dense convolution does.
+    Source: Pintea et al. 2021, section III. Not in paper: separable evaluations, which give the same result as a dense convolution.
 
     Args:
-        features: B C H W.
-        alpha: O (C / groups) M, with M = (N + 1)(N + 2) / 2.
-        sigma: scalar, or O for a sigma per filter; pixels.
-        size: K, odd.
-        bias: O, or none.
-        stride: along H and W.
-        padding: zeros, along H and W.
-        groups: of channels, as in `torch.nn.Conv2d`.
-        normalized: see `filter_taps`.
-        evaluation: one of `EVALUATIONS`; None takes the cheapest. A sigma per filter allows "dense" alone.
+        features: Feature maps, B C H W.
+        alpha: Weights O (C / groups) M, with M = (N + 1)(N + 2) / 2.
+        sigma: Sigma in pixels, scalar, or O for a sigma per filter.
+        size: Filter size, K, odd.
+        bias: Bias O, or None.
+        stride: Strides along H and W.
+        padding: Numbers of zeros along H and W.
+        groups: Number of channel groups, as in `torch.nn.Conv2d`.
+        normalized: Whether to normalise the taps; see `filter_taps`.
+        evaluation: Evaluation, one of `EVALUATIONS`; None for the cheapest. A sigma per filter allows only "dense".
 
     Returns:
-        B O H' W'.
+        Response B O H' W'.
 
     Raises:
-        ValueError: if the filters exceed the padded features, or the evaluation does not go with a sigma per filter.
+        ValueError: The filters are larger than the padded features, or the evaluation does not support a sigma per filter.
     """
     channels, filters, order = features.shape[1], len(alpha), _order(alpha.shape[-1])
     height, width = (Axis(int(features.shape[2 + axis]), size, stride[axis], padding[axis]) for axis in (0, 1))
@@ -98,7 +98,7 @@ def njet_conv2d(
                 f"Expected padded features to be at least as large as filters of {size} pixels, but got {axis}; raise `padding`."
             )
     if sigma.dim() and evaluation not in (None, "dense"):
-        raise ValueError(f"Expected `evaluation` to be 'dense' where each filter has its own sigma, but got {evaluation!r}.")
+        raise ValueError(f"Expected `evaluation` to be 'dense' if each filter has its own sigma, but got {evaluation!r}.")
     chosen = evaluation or ("dense" if sigma.dim() else cheapest_evaluation(channels, filters, groups, order, height, width))
     taps = filter_taps(sigma, size, order, normalized)
     features, alpha, taps, bias = _in_working_type(features, alpha, taps, bias)
@@ -115,27 +115,27 @@ def njet_conv2d(
 
 
 def _order(functions: int) -> int:
-    """Invert M = (N + 1)(N + 2) / 2."""
+    """Return N from M = (N + 1)(N + 2) / 2."""
     order = (math.isqrt(8 * functions + 1) - 3) // 2
     if functions < 1 or len(jet_orders(order)) != functions:
-        raise ValueError(f"Expected `alpha` to have (N + 1)(N + 2) / 2 weights of basis functions, as 1, 3, 6 or 10, but got {functions}.")
+        raise ValueError(f"Expected `alpha` to have (N + 1)(N + 2) / 2 basis weights, such as 1, 3, 6 or 10, but got {functions}.")
     return order
 
 
 def _row_weights(alpha: Tensor, taps: Tensor) -> list[Tensor]:
-    """Mix, for each order along rows, the derivatives along columns: O C 1 K each, from alpha O C M and taps (N + 1) K."""
+    """Sum the derivatives along columns with weights alpha, per order along rows: O C 1 K each, from alpha O C M and taps (N + 1) K."""
     blocks = torch.split(alpha, list(range(len(taps), 0, -1)), dim=-1)
     return [(block @ taps[: block.shape[-1]]).unsqueeze(2) for block in blocks]
 
 
 def _mixing_weights(alpha: Tensor, order: int) -> list[Tensor]:
-    """Pick, for each order j along columns, the weights of orders 0 to N - j along rows: O (C (N + 1 - j)) 1 1 each, from alpha O C M."""
+    """Pick the weights of orders 0 to N - j along rows, per order j along columns: O (C (N + 1 - j)) 1 1 each, from alpha O C M."""
     blocks = torch.split(alpha, list(range(order + 1, 0, -1)), dim=-1)
     return [torch.stack([blocks[i][..., j] for i in range(order + 1 - j)], dim=2).flatten(1)[..., None, None] for j in range(order + 1)]
 
 
 def _in_working_type(features: Tensor, alpha: Tensor, taps: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Bring all to the type in which a convolution would work under autocast; the derivatives were computed in sigma's own."""
+    """Convert all to the dtype of a convolution under autocast; the derivatives were computed in the dtype of sigma."""
     kind = features.device.type
     autocast = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
     dtype = torch.get_autocast_dtype(kind) if autocast else features.dtype

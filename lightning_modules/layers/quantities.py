@@ -1,4 +1,4 @@
-"""What layers learn beside their weights. This module needs no torch."""
+"""Learned quantities of the layers. This module needs no torch."""
 
 from lightning_modules.quantity import Quantity
 

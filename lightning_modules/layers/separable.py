@@ -1,4 +1,4 @@
-"""Convolution with mixes of separable filters, without ever holding the filtered maps of more than a few pictures."""
+"""Convolution with sums of separable filters; only a few pictures at a time have their filtered maps in memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.grad import conv2d_input, conv2d_weight
 
-# Axes up to this many cells are filtered by one matrix; longer ones block by block, so that the work follows the filter's size.
+# An axis of more than 2 BLOCK cells is filtered in blocks of BLOCK output cells, so that the work depends on the filter size. A shorter
+# axis is filtered by one matrix.
 BLOCK = 64
-# So many pictures are filtered and convolved at once that their maps take no more than this share of the larger of input and output.
+# Largest memory of filtered maps, as a share of the larger of input and output. It limits how many pictures are filtered at once.
 SHARE = 0.25
 
 Span = tuple[int, int, int, int]
@@ -25,10 +26,10 @@ class Axis:
     """One axis of a convolution.
 
     Args:
-        cells: L, of the input.
-        size: K, of the filter.
-        stride: cells.
-        padding: zeros at both ends.
+        cells: Number of input cells, L.
+        size: Filter size, K.
+        stride: Stride in cells.
+        padding: Number of zeros at each end.
     """
 
     cells: int
@@ -38,11 +39,11 @@ class Axis:
 
     @property
     def outputs(self) -> int:
-        """Cells of the output, L'."""
+        """Number of output cells, L'."""
         return (self.cells + 2 * self.padding - self.size) // self.stride + 1
 
     def spans(self) -> list[Span]:
-        """Return blocks of outputs, from and to, and the inputs that they see, from and to."""
+        """Return the blocks of an axis: begin and end of the outputs, begin and end of the inputs that these outputs read."""
         if max(self.cells, self.outputs) <= 2 * BLOCK:
             return [(0, self.outputs, 0, self.cells)]
         found = []
@@ -50,16 +51,16 @@ class Axis:
             end = min(begin + BLOCK, self.outputs)
             low = min(max(0, begin * self.stride - self.padding), self.cells - 1)
             high = min(self.cells, (end - 1) * self.stride - self.padding + self.size)
-            found.append((begin, end, low, max(high, low + 1)))  # outputs that see zeros alone look at one cell, with a weight of 0
+            found.append((begin, end, low, max(high, low + 1)))  # outputs that read only zeros get one cell with a weight of 0
         return found
 
     def width(self) -> int:
-        """Inputs that the widest block sees."""
+        """Return the number of inputs of the widest block."""
         return max(high - low for _, _, low, high in self.spans())
 
 
 def filter_rows(matrices: Tensor, maps: Tensor, spans: Sequence[Span]) -> Tensor:
-    """Multiply n matrices, n L' L, with each of maps m L W from the left, to m n L' W."""
+    """Multiply each of m maps, m L W, by n matrices, n L' L, from the left; return m n L' W."""
     parts = []
     for begin, end, low, high in spans:
         stacked = matrices[:, begin:end, low:high].reshape(-1, high - low)
@@ -69,7 +70,7 @@ def filter_rows(matrices: Tensor, maps: Tensor, spans: Sequence[Span]) -> Tensor
 
 
 def filter_rows_backward(matrices: Tensor, maps: Tensor, gradient: Tensor, spans: Sequence[Span], learned: bool) -> tuple[Tensor, Tensor]:
-    """Return the gradients of maps and, where it is `learned`, of the matrices, from that of m n L' W."""
+    """Return the gradients of maps and of matrices, from the gradient of m n L' W; that of matrices is zero unless `learned`."""
     of_maps, of_matrices = torch.zeros_like(maps), torch.zeros_like(matrices)
     for begin, end, low, high in spans:
         stacked = matrices[:, begin:end, low:high].reshape(-1, high - low)
@@ -81,13 +82,13 @@ def filter_rows_backward(matrices: Tensor, maps: Tensor, gradient: Tensor, spans
 
 
 def filter_columns(matrix: Tensor, maps: Tensor, spans: Sequence[Span]) -> Tensor:
-    """Multiply a matrix, L' L, with each row of maps m H L, to m H L'."""
+    """Multiply a matrix, L' L, by each row of maps m H L; return m H L'."""
     parts = [maps[..., low:high] @ matrix[begin:end, low:high].T for begin, end, low, high in spans]
     return parts[0] if len(parts) == 1 else torch.cat(parts, dim=-1)
 
 
 def filter_columns_backward(matrix: Tensor, maps: Tensor, gradient: Tensor, spans: Sequence[Span], learned: bool) -> tuple[Tensor, Tensor]:
-    """Return the gradients of maps and, where it is `learned`, of the matrix, from that of m H L'."""
+    """Return the gradients of maps and of the matrix, from the gradient of m H L'; that of the matrix is zero unless `learned`."""
     of_maps, of_matrix = torch.zeros_like(maps), torch.zeros_like(matrix)
     for begin, end, low, high in spans:
         share = gradient[..., begin:end]
@@ -99,7 +100,7 @@ def filter_columns_backward(matrix: Tensor, maps: Tensor, gradient: Tensor, span
 
 @dataclass(frozen=True)
 class Plan:
-    """How filtered maps are convolved, and along which axes they were filtered."""
+    """How filtered maps are convolved, and along which axes they are filtered."""
 
     height: Axis
     width: Axis
@@ -108,16 +109,16 @@ class Plan:
 
     @property
     def convolution(self) -> dict[str, Any]:
-        """What the convolution after the filters still has to do itself."""
+        """Arguments of the convolution after the filters."""
         stride, padding = (1, 0) if self.columns_first else (self.width.stride, self.width.padding)
         return {"stride": (1, stride), "padding": (0, padding), "groups": self.groups}
 
     def orders(self, term: int, derivatives: int) -> slice:
-        """Return the orders of the rows' filters of a term, of all N + 1."""
+        """Return the orders of a term's filters along rows, as a slice of all N + 1 orders."""
         return slice(derivatives - term) if self.columns_first else slice(term, term + 1)
 
     def chunks(self, features: Tensor, weights: Sequence[Tensor]) -> Iterator[slice]:
-        """Return slices of the batch; at least a picture at a time."""
+        """Return slices of the batch, each of at least one picture."""
         batch, channels, _, width = features.shape
         maps = max(weight.shape[1] for weight in weights) * self.groups
         filtered = maps * self.height.outputs * (self.width.outputs if self.columns_first else width)
@@ -127,7 +128,7 @@ class Plan:
 
 
 class _SeparableConvolution(torch.autograd.Function):
-    """See `separable_convolution`. Only the input is kept: maps are filtered anew in the backward pass."""
+    """See `separable_convolution`. Only the input is stored; the backward pass filters maps again."""
 
     @staticmethod
     def forward(
@@ -176,7 +177,7 @@ class _SeparableConvolution(torch.autograd.Function):
 
 
 def _filtered(plan: Plan, features: Tensor, rows: Tensor, columns: Tensor | None, term: int) -> tuple[Tensor, Tensor]:
-    """Return a term's filtered maps, b (C n) H' W', and what its rows were filtered from, (b C) H W'."""
+    """Return a term's filtered maps, b (C n) H' W', and the maps before the filters along rows, (b C) H W'."""
     maps = features.flatten(0, 1)
     if columns is not None:
         maps = filter_columns(columns[term], maps, plan.width.spans())
@@ -194,23 +195,23 @@ def separable_convolution(
     width: Axis,
     groups: int,
 ) -> Tensor:
-    """Filter maps along their axes, then convolve them; sum over terms.
+    """Filter maps along their axes, then convolve them; return the sum over terms.
 
-    Term t filters columns by `columns[t]`, rows by `rows[0]` to `rows[N - t]`, and convolves all these maps with `weights[t]`, 1 x 1.
-    Without `columns` it filters rows by `rows[t]` alone, and `weights[t]` are 1 x K: the convolution itself then runs along columns.
+    Term t filters columns by `columns[t]` and rows by `rows[0]` to `rows[N - t]`. It convolves all these maps with `weights[t]`, 1 x 1.
+    Without `columns`, term t filters rows only by `rows[t]`. `weights[t]` is then 1 x K, because the convolution runs along columns.
 
     Args:
-        features: B C H W.
-        rows: (N + 1) H' H.
-        columns: (N + 1) W' W, or none.
-        weights: of term t, O (C / groups (N + 1 - t)) 1 1, or O (C / groups) 1 K.
-        bias: O, or none.
-        height: of the rows' axis.
-        width: of the columns' axis.
-        groups: of the convolution.
+        features: Feature maps, B C H W.
+        rows: Matrices (N + 1) H' H.
+        columns: Matrices (N + 1) W' W, or None.
+        weights: Weights of each term t, O (C / groups (N + 1 - t)) 1 1, or O (C / groups) 1 K.
+        bias: Bias O, or None.
+        height: Axis of the rows.
+        width: Axis of the columns.
+        groups: Number of groups of the convolution.
 
     Returns:
-        B O H' W'.
+        Response B O H' W'.
     """
     plan = Plan(height, width, groups, columns is not None)
     response: Tensor = _SeparableConvolution.apply(plan, features.contiguous(), bias, rows, columns, *weights)  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Receptive fields in pixels and sizes in cells, by arithmetic alone: this module needs no torch."""
+"""Receptive fields in pixels and sizes in cells, by arithmetic only. This module needs no torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Window:
     """One sliding window: a convolution or a pooling, along one axis.
 
     Args:
-        kernel_size: cells.
-        stride: cells.
-        dilation: cells between two taps.
+        kernel_size: Number of taps.
+        stride: Stride in cells.
+        dilation: Distance between two taps in cells.
     """
 
     kernel_size: int
@@ -23,15 +23,15 @@ class Window:
 
     @property
     def extent(self) -> int:
-        """Cells from the first tap to the last, both counted."""
+        """Number of cells from the first tap to the last, both included."""
         return self.dilation * (self.kernel_size - 1) + 1
 
 
 def receptive_field(windows: Iterable[Window]) -> tuple[int, int]:
     """Return the receptive field and the stride, both in input pixels, of windows applied one after the other.
 
-    Source: Wei et al. 2017, section 3.3, states 212 pixels at a stride of 8 for its pool5; section 3.1 says 212 of fc6, whose own window
-    would add to them.
+    Source: Wei et al. 2017, section 3.3, states 212 pixels at a stride of 8 for pool5; section 3.1 states 212 pixels for fc6, but the
+    window of fc6 would increase them.
     """
     extent, stride = 1, 1
     for window in windows:
@@ -41,7 +41,7 @@ def receptive_field(windows: Iterable[Window]) -> tuple[int, int]:
 
 
 def inflated_size(size: int, factor: float) -> int:
-    """Return the cells of an inflated axis.
+    """Return the number of cells of an inflated axis.
 
     Source: Wei et al. 2017, section 3.2, equation 2. Not in paper: the floor; the equation gives a real number.
     """
@@ -49,22 +49,22 @@ def inflated_size(size: int, factor: float) -> int:
 
 
 def inflated_receptive_field(factor: float, kernel_extent: int, pool5_extent: int = 212, stride: int = 8) -> int:
-    """Return the receptive field in pixels of fc6 behind an inflation by `factor`.
+    """Return the receptive field in pixels of fc6 after an inflation by `factor`.
 
     Source: Wei et al. 2017, section 3.3: k' = ceil((k + 1) / f), and pool5_extent + stride * (k' - 1).
-    Literally so: at f = 1 it is one stride more than the same kernel has without the inflation layer.
+    This is the literal formula: at f = 1 it gives one stride more than the same kernel has without the inflation layer.
 
     Args:
-        factor: the inflation factor, unitless, positive.
-        kernel_extent: cells that fc6 spans with its dilation, (kernel_size - 1) * dilation + 1.
-        pool5_extent: receptive field in pixels of the features that are inflated.
-        stride: pixels between two of their cells.
+        factor: Inflation factor, unitless, positive.
+        kernel_extent: Number of cells that fc6 spans with its dilation, (kernel_size - 1) * dilation + 1.
+        pool5_extent: Receptive field in pixels of the features that are inflated.
+        stride: Number of pixels between two of their cells.
 
     Raises:
-        ValueError: if `factor` is not positive.
+        ValueError: `factor` is not positive.
     """
     if not factor > 0:
         raise ValueError(f"Expected `factor` to be a positive number, but got {factor}.")
-    # A quotient that is a whole number but for rounding (8 / 0.8) must not be lifted to the next one.
+    # A quotient that exceeds a whole number only by rounding errors (8 / 0.8) must not be rounded up.
     equivalent_kernel = math.ceil((kernel_extent + 1) / factor - 1e-9)
     return pool5_extent + stride * (equivalent_kernel - 1)

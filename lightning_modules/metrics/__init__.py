@@ -1,4 +1,4 @@
-"""What is measured, all of it from one confusion matrix."""
+"""Scores, all computed from one confusion matrix."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""The confusion matrix that every score derives from, of pixels or of whole pictures, and the scores."""
+"""The confusion matrix of pixels or of whole pictures, and the scores, which are all computed from it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from torchmetrics import Metric
 
 
 class ConfusionMatrix(Metric):
-    """Pixels or pictures by true class (rows) and predicted class (columns), over a whole split and all ranks.
+    """Number of pixels or pictures by true class (rows) and predicted class (columns), over a whole split and all ranks.
 
-    Own code because torchmetrics' `MeanIoU` averages over images and knows no ignore index, and its confusion matrix forms one-hot
-    tensors of a gigabyte an image under deterministic algorithms.
+    This is our own code because torchmetrics' `MeanIoU` averages over images and has no ignore index, and because its confusion matrix
+    creates one-hot tensors of a gigabyte per image under deterministic algorithms.
 
     Args:
-        num_classes: background included.
-        ignore_index: the label of pixels that count nowhere.
+        num_classes: Number of classes, background included.
+        ignore_index: Label of pixels that are not counted.
     """
 
     full_state_update = False
@@ -29,13 +29,13 @@ class ConfusionMatrix(Metric):
         self.add_state("matrix", torch.zeros(num_classes, num_classes, dtype=torch.int64), dist_reduce_fx="sum")
 
     def update(self, prediction: Tensor, mask: Tensor) -> None:
-        """Count B H W predicted classes, or B, against as many labels.
+        """Add predicted classes, B H W or B, and labels of the same shape.
 
         Raises:
-            ValueError: they have different shapes, or one of them is no class: it would be counted in another's row.
+            ValueError: The shapes differ, or a label or a prediction is not a class; it would be counted in a wrong row.
         """
         if prediction.shape != mask.shape:
-            raise ValueError(f"Expected as many predictions as labels, {tuple(mask.shape)}, but got {tuple(prediction.shape)}.")
+            raise ValueError(f"Expected predictions in the shape of the labels, {tuple(mask.shape)}, but got {tuple(prediction.shape)}.")
         counted = mask != self.ignore_index
         truth, found = mask[counted].long(), prediction[counted].long()
         for what, classes in (("labels", truth), ("predictions", found)):
@@ -51,18 +51,18 @@ class ConfusionMatrix(Metric):
 
 
 def _ratio(numerator: Tensor, denominator: Tensor) -> float | None:
-    """Return the quotient, or None where there is nothing to divide by."""
+    """Return the quotient, or None if the denominator is 0."""
     return float(numerator.double() / denominator.double()) if int(denominator) else None
 
 
 def segmentation_scores(matrix: Tensor) -> dict[str, float | None]:
     """Return pixel accuracy, mean accuracy, mean IoU and frequency weighted IoU.
 
-    Source: Long et al. 2015, section 5, "Metrics". A class that is in neither labels nor predictions is left out of the means, and
-    `classes_counted` says how many were left in.
+    Source: Long et al. 2015, section 5, "Metrics". Mean IoU leaves out classes that are in neither labels nor predictions;
+    `classes_counted` is the number of the remaining classes. Mean accuracy leaves out classes that are not in labels.
 
     Args:
-        matrix: C C, true by predicted class.
+        matrix: Confusion matrix C C, true by predicted class.
     """
     matrix = matrix.double()
     hits, truth, predicted = matrix.diag(), matrix.sum(1), matrix.sum(0)
@@ -78,10 +78,10 @@ def segmentation_scores(matrix: Tensor) -> dict[str, float | None]:
 
 
 def classification_scores(matrix: Tensor) -> dict[str, float | None]:
-    """Return the accuracy, and its mean over classes that have pictures.
+    """Return the accuracy, and the mean accuracy over classes that have pictures.
 
     Args:
-        matrix: C C, true by predicted class.
+        matrix: Confusion matrix C C, true by predicted class.
     """
     matrix = matrix.double()
     hits, truth = matrix.diag(), matrix.sum(1)
@@ -90,21 +90,21 @@ def classification_scores(matrix: Tensor) -> dict[str, float | None]:
 
 
 def f_scores(matrix: Tensor, groups: Mapping[str, Sequence[int]]) -> dict[str, float | None]:
-    """Return each group's F, its classes merged: 2 TP / (2 TP + FP + FN) over the pixels of the whole split.
+    """Return the F-score of each group of merged classes: 2 TP / (2 TP + FP + FN) over the pixels of the whole split.
 
     Args:
-        matrix: C C, true by predicted class.
-        groups: classes to be merged, by the group's name.
+        matrix: Confusion matrix C C, true by predicted class.
+        groups: Classes to merge, by group name.
     """
     return {name: overall_f(matrix, [members]) for name, members in groups.items()}
 
 
 def overall_f(matrix: Tensor, groups: Sequence[Sequence[int]]) -> float | None:
-    """Return one F from the true positives, false positives and false negatives of several groups added up.
+    """Return one F-score from the summed true positives, false positives and false negatives of several groups.
 
     Args:
-        matrix: C C, true by predicted class.
-        groups: classes to be merged; a class may be in several groups and then counts in each.
+        matrix: Confusion matrix C C, true by predicted class.
+        groups: Classes to merge, per group; a class may be in several groups and then counts in each.
     """
     hits = both = torch.zeros((), dtype=torch.int64, device=matrix.device)
     for members in groups:

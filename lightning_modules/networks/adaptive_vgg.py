@@ -1,4 +1,4 @@
-"""The single-path networks of Wei et al. 2017: the dilation baseline, and the one that learns its receptive field."""
+"""The single-path networks of Wei et al. 2017: the dilation baseline, and the network that learns its receptive field."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from lightning_modules.networks.vgg import initialise
 
 
 class AdaptiveVGG(BackboneVGG):
-    """VGG-16 with a dilated fc6 and, where `inflated`, a learned receptive field.
+    """VGG-16 with a dilated fc6 and, if `inflated`, a learned receptive field.
 
-    Inflated: the inflation layer before fc6, the interpolation layer after fc8.
+    If inflated, the inflation layer comes before fc6, and the interpolation layer comes after fc8.
 
     Source: Wei et al. 2017, section 3.1 and figure 1 (a).
 
     Args:
-        num_classes: background included.
-        dilation: of fc6.
-        gradient: of f; see `InflationLayer`.
-        background_weight: of background pixels in the gradient of f; below 1, training needs labels.
-        backbone: by name, see `BackboneVGG`: kernel_size, inflated, norm, width, head_channels, strides, dilations, pool_dilations,
-            batch_norm, dropout.
+        num_classes: Number of classes, background included.
+        dilation: Dilation of fc6.
+        gradient: Gradient of f; see `InflationLayer`.
+        background_weight: Weight of background pixels in the gradient of f; below 1, training needs labels.
+        backbone: Arguments of `BackboneVGG`, by name: kernel_size, inflated, norm, width, head_channels, strides, dilations,
+            pool_dilations, batch_norm, dropout.
     """
 
     def __init__(
@@ -45,27 +45,27 @@ class AdaptiveVGG(BackboneVGG):
 
     @property
     def uses_labels(self) -> bool:
-        """Whether training needs the labels in `forward`."""
+        """Whether `forward` needs the labels in training."""
         return self.factor is not None and self.factor.uses_labels
 
     def forward(self, image: Tensor, labels: Tensor | None = None) -> Tensor:
-        """B 3 H W, in training with labels B H W where it `uses_labels`, to scores B num_classes H W."""
+        """Map B 3 H W to scores B num_classes H W; in training also takes labels B H W, if the network `uses_labels`."""
         return path_scores(self.pool5(image), self.head, self.factor, (image.shape[-2], image.shape[-1]), labels)
 
     def receptive_field(self) -> int:
-        """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""
+        """Return fc6's receptive field in pixels; if it is learned, by the formula of section 3.3."""
         return path_receptive_field(self.features, self.head, self.factor)
 
     fc6_receptive_field = receptive_field
 
     def trajectory(self) -> dict[str, float]:
-        """Return what is learned about the receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
+        """Return the learned values during training: f, the two shares of its last gradient, the receptive field in pixels."""
         return path_trajectory(self.features, self.head, self.factor)
 
     def learned(self) -> dict[str, float]:
-        """Return what a trained network has learned about the receptive field: f, and the receptive field in pixels."""
+        """Return the learned values of a trained network: f, and the receptive field in pixels."""
         return path_learned(self.features, self.head, self.factor)
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Name f, where it is learned, and fc6 to fc8."""
+        """Return the groups `f` (empty if f is not learned) and `head` (fc6 to fc8)."""
         return {"f": [] if self.factor is None else [self.factor.value], "head": list(self.head.parameters())}

@@ -10,29 +10,29 @@ from torch import nn
 from lightning_modules.networks.jet import JetNetwork, block, scaled
 
 CHANNELS = (96, 96, 96, 192, 192, 192, 192)
-# The third and the sixth convolution.
+# Indices of the third and the sixth convolution.
 STRIDED = (2, 5)
 
 
 class AllCNN(JetNetwork):
-    """Seven 3 x 3 convolutions, two of them with stride 2 instead of poolings, two 1 x 1 convolutions and a global average.
+    """Seven 3 x 3 convolutions, two of them with stride 2 instead of pooling, then two 1 x 1 convolutions and a global average.
 
     Source: Springenberg et al. 2015, table 2, ALL-CNN-C; dropout of 0.2 on the picture, section 3. In Pintea et al. 2021, section IV, the
     3 x 3 convolutions become N-Jet layers, all with safe subsampling.
-    Not in paper: batch normalisation after every convolution, also the last, and no bias, as in NiN: without it alpha ~ N(0, 1) makes
-    features of 192 channels grow 8-fold from layer to layer, and plain and N-Jet networks would not train at one learning rate. All
-    convolutions pad to keep the size.
+    Not in paper: batch normalisation after every convolution, also after the last, and no bias, as in NiN. Without batch normalisation,
+    alpha ~ N(0, 1) makes features of 192 channels grow 8-fold per layer, and plain and N-Jet networks would not train at the same
+    learning rate. All convolutions pad to keep the size.
 
     Args:
-        num_classes: number of classes.
-        in_channels: C of the picture.
-        strided: whether the two convolutions have stride 2, or 1.
-        jet: arguments of `NJetConv2d`, or None for plain convolutions.
-        width: channels as a share of the paper's.
-        dropout: share of cells dropped after the two convolutions with stride 2.
+        num_classes: Number of classes.
+        in_channels: Number of channels of the picture, C.
+        strided: Whether these two convolutions have stride 2; else stride 1.
+        jet: Arguments of `NJetConv2d`, or None for plain convolutions.
+        width: Number of channels as a share of the paper's.
+        dropout: Dropout rate after these two convolutions.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What the networks of Wei et al. 2017 have in common: VGG-16 to pool5, and what its paths are made of."""
+"""The base class of the networks of Wei et al. 2017: VGG-16 up to pool5, and the heads of the paths."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lightning_modules.quantity import Quantity
 
 
 class Backbone(TypedDict, total=False):
-    """The arguments of `BackboneVGG` that each network takes by name and hands on."""
+    """The arguments of `BackboneVGG` that each network takes by name and passes on."""
 
     kernel_size: int
     inflated: bool
@@ -31,26 +31,26 @@ class Backbone(TypedDict, total=False):
 
 
 class BackboneVGG(Network):
-    """VGG-16's conv1_1 to pool5 and a batch norm, from which one path or several go on.
+    """VGG-16's conv1_1 to pool5 and a batch norm, before one or several paths.
 
     Source: Wei et al. 2017, section 3.1; pool5 has a receptive field of 212 pixels at a stride of 8.
-    Not in paper: 2x2 pooling windows; pool4's and pool5's padding, which keeps 62 cells for 500 pixels.
+    Not in paper: 2x2 pooling windows; the padding of pool4 and pool5, which keeps 62 cells for 500 pixels.
 
     Args:
-        num_classes: background included.
-        kernel_size: of fc6; 4 on Helen and 3 on VOC, by the receptive fields that the tables print.
-        inflated: whether receptive fields are learned.
-        norm: batch norm after pool5: before fc6, or before the inflation layer.
-        width: channels of conv1_1 to conv5_3 as a share of VGG-16's.
-        head_channels: of fc6 and fc7.
-        strides: of pool1 to pool5.
-        dilations: of conv1 to conv5.
-        pool_dilations: of pool1 to pool5.
-        batch_norm: after every convolution but fc8.
-        dropout: after fc6 and fc7.
+        num_classes: Number of classes, background included.
+        kernel_size: Kernel size of fc6; 4 on Helen and 3 on VOC, computed from the receptive fields that the tables print.
+        inflated: Whether receptive fields are learned.
+        norm: Whether a batch norm follows pool5, before fc6 or before the inflation layer.
+        width: Number of channels of conv1_1 to conv5_3 as a share of VGG-16's.
+        head_channels: Number of channels of fc6 and fc7.
+        strides: Strides of pool1 to pool5.
+        dilations: Dilations of conv1 to conv5.
+        pool_dilations: Dilations of pool1 to pool5.
+        batch_norm: Whether a batch norm follows every convolution but fc8.
+        dropout: Dropout rate after fc6 and fc7.
 
     Raises:
-        ValueError: if a number is not positive.
+        ValueError: A number is not positive.
     """
 
     def __init__(
@@ -77,38 +77,38 @@ class BackboneVGG(Network):
         self._head = partial(vgg16_head, channels, head_channels, num_classes, kernel_size, dropout=dropout, batch_norm=batch_norm)
 
     def head_of(self, dilation: int) -> nn.Sequential:
-        """Build fc6 to fc8 of a path."""
+        """Build fc6 to fc8 of one path; `dilation` is that of fc6."""
         return self._head(dilation)
 
     def pool5(self, image: Tensor) -> Tensor:
-        """B 3 H W to the normalised features B C h w, from which the paths go on."""
+        """Map B 3 H W to the normalised features B C h w, the input of the paths."""
         features: Tensor = self.norm(self.features(image))
         return features
 
     def fc6_receptive_field(self) -> int | list[int]:
-        """Return fc6's receptive field in pixels, or those of all paths."""
+        """Return fc6's receptive field in pixels, or a list with one per path."""
         raise NotImplementedError(f"{type(self).__name__} has no `fc6_receptive_field`.")
 
     def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
-        """Return fc6's receptive field, None where it is learned, that of pool5, and the stride: all in pixels, whatever the pictures."""
+        """Return the receptive fields of fc6 (None if learned) and of pool5, and the stride, in pixels; `shape` has no influence."""
         fixed = None if self.inflated else self.fc6_receptive_field()
         return {"receptive_field": fixed, "pool5_receptive_field": self.pool5_receptive_field, "stride": self.stride}
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What is learned."""
+        """Learned quantities."""
         return INFLATION if self.inflated else ()
 
     def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
-        """Return the weights made of a VGG-16; see `vgg.start_weights`."""
+        """Convert the weights of a VGG-16; see `vgg.start_weights`."""
         return start_weights(state, layout, self.kernel_size)
 
 
 def check_positive(**numbers: int) -> None:
-    """Refuse numbers below 1.
+    """Check that numbers are 1 or more.
 
     Raises:
-        ValueError: one is.
+        ValueError: A number is below 1.
     """
     for name, value in numbers.items():
         if value < 1:

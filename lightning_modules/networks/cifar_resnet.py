@@ -1,4 +1,4 @@
-"""The residual networks for pictures of CIFAR's size, plain and with N-Jet layers."""
+"""Residual networks for pictures of CIFAR's size, plain and with N-Jet layers."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ CHANNELS = (16, 32, 64)
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions and a shortcut without parameters.
 
-    Source: He et al. 2016, section 4.2, option A: the shortcut keeps every `stride`-th cell, and zeros fill the channels that it lacks.
-    Not in paper: a shortcut past safe subsampling takes the nearest cells, as that does.
+    Source: He et al. 2016, section 4.2, option A: the shortcut keeps every `stride`-th cell, and zeros fill the additional channels.
+    Not in paper: with safe subsampling, the shortcut takes the nearest cells, as safe subsampling does.
 
     Args:
-        in_channels: C.
-        out_channels: O.
-        stride: of the first convolution, cells.
-        jets: arguments of `NJetConv2d` for the first and for the second convolution, or None for plain ones.
+        in_channels: Number of input channels, C.
+        out_channels: Number of output channels, O.
+        stride: Stride of the first convolution, in cells.
+        jets: Arguments of `NJetConv2d` for the first and for the second convolution, or None for a plain convolution.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class BasicBlock(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """B C H W to B O H' W'."""
+        """Map B C H W to B O H' W'."""
         residual: Tensor = self.residual(features)
         kept = safe_subsample(features[:, :, :: self.stride, :: self.stride], (residual.shape[2], residual.shape[3]))
         return functional.relu(residual + functional.pad(kept, (0, 0, 0, 0, 0, self.added_channels)))
@@ -50,15 +50,15 @@ class CIFARResNet(JetNetwork):
     "only at the layers where the original network subsamples", and none in ResNet-110.
 
     Args:
-        num_classes: number of classes.
-        depth: layers, 6n + 2.
-        in_channels: C of the picture.
-        jet: arguments of `NJetConv2d`, or None for plain convolutions. Its `subsampling` takes the place of the stride of 2 at the start of
-            the second and the third stage; without it the stride stays.
-        width: channels as a share of the paper's.
+        num_classes: Number of classes.
+        depth: Number of layers, 6n + 2.
+        in_channels: Number of channels of the picture, C.
+        jet: Arguments of `NJetConv2d`, or None for plain convolutions. Its `subsampling` replaces the stride of 2 at the start of the
+            second and the third stage; without it the stride stays.
+        width: Number of channels as a share of the paper's.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class CIFARResNet(JetNetwork):
     ) -> None:
         super().__init__()
         if depth < 8 or depth % 6 != 2:
-            raise ValueError(f"Expected `depth` to be 6n + 2 with n of 1 or more, as 20, 32 or 110, but got {depth}.")
+            raise ValueError(f"Expected `depth` to be 6n + 2 with n of 1 or more, such as 20, 32 or 110, but got {depth}.")
         inner = None if jet is None else {**jet, "subsampling": None}
         subsampled = jet is not None and jet.get("subsampling") is not None
         channels = scaled(CHANNELS[0], width)
@@ -82,6 +82,6 @@ class CIFARResNet(JetNetwork):
         self.classifier = nn.Linear(channels, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
+        """Map B C H W to scores B num_classes."""
         scores: Tensor = self.classifier(global_average(self.stages(self.stem(image))))
         return scores

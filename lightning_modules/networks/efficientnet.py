@@ -13,7 +13,7 @@ from lightning_modules.networks.jet import JetNetwork, block, convolution, globa
 
 
 class Stage(NamedTuple):
-    """What the blocks of a stage share; only the first one has the stride."""
+    """Settings that the blocks of a stage share; only the first block has the stride."""
 
     expansion: int
     channels: int
@@ -35,13 +35,13 @@ STAGES = (
 
 
 class SqueezeExcitation(nn.Module):
-    """Scale each channel by a gate that sees the means of all of them.
+    """Scale each channel by a gate that is computed from the means of all channels.
 
     Source: Hu et al. 2018, section 3.
 
     Args:
-        channels: C.
-        squeezed: channels between the two convolutions.
+        channels: Number of channels, C.
+        squeezed: Number of channels between the two convolutions.
     """
 
     def __init__(self, channels: int, squeezed: int) -> None:
@@ -51,23 +51,25 @@ class SqueezeExcitation(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """B C H W to B C H W."""
+        """Map B C H W to B C H W."""
         gates: Tensor = self.gate(features.mean((2, 3), keepdim=True))
         return features * gates
 
 
 class MBConv(nn.Module):
-    """A 1 x 1 convolution to more channels, a depthwise one, squeeze-and-excitation, a 1 x 1 convolution and, if sizes allow, a shortcut.
+    """A 1 x 1 convolution to more channels, a depthwise convolution, squeeze-and-excitation, a 1 x 1 convolution and a shortcut.
+
+    The shortcut exists only if input and output have the same size.
 
     Source: Tan and Le 2019, section 4; section 5.2 for drop connect, the stochastic depth of Huang et al. 2016.
 
     Args:
-        in_channels: C.
-        stage: of the block.
-        stride: of the depthwise convolution, cells.
-        out_channels: O.
-        jet: arguments of `NJetConv2d` for the depthwise convolution, or None for a plain one.
-        drop_connect: share of the pictures for which training leaves out all but the shortcut.
+        in_channels: Number of input channels, C.
+        stage: Settings of the block's stage.
+        stride: Stride of the depthwise convolution, in cells.
+        out_channels: Number of output channels, O.
+        jet: Arguments of `NJetConv2d` for the depthwise convolution, or None for a plain convolution.
+        drop_connect: Share of the pictures for which training drops everything but the shortcut.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class MBConv(nn.Module):
         self.shortcut, self.drop_connect = stride == 1 and in_channels == out_channels, drop_connect
 
     def forward(self, features: Tensor) -> Tensor:
-        """B C H W to B O H' W'."""
+        """Map B C H W to B O H' W'."""
         response: Tensor = self.branch(features)
         if not self.shortcut:
             return response
@@ -99,23 +101,24 @@ class MBConv(nn.Module):
 
 
 class EfficientNetB0(JetNetwork):
-    """EfficientNet-B0 whose first convolution has stride 1, so that 32 cells end as 2.
+    """EfficientNet-B0 whose first convolution has stride 1, so that 32 cells become 2.
 
-    Source: Tan and Le 2019, table 1; drop connect that grows from block to block, section 5.2. In Pintea et al. 2021, section IV, N-Jet
-    layers and no safe subsampling.
-    Not in paper: the stride of 1 at CIFAR's size; the first and all depthwise convolutions become N-Jet layers, their strides stay.
+    Source: Tan and Le 2019, table 1; section 5.2 for drop connect, which grows from block to block. In Pintea et al. 2021, section IV,
+    it has N-Jet layers and no safe subsampling.
+    Not in paper: the stride of 1 at CIFAR's size. The first and all depthwise convolutions become N-Jet layers and keep their strides.
 
     Args:
-        num_classes: number of classes.
-        in_channels: C of the picture.
-        jet: arguments of `NJetConv2d` without `subsampling`, or None for plain convolutions.
-        width: channels as a share of the paper's.
-        depth: blocks of a stage as a share of the paper's, rounded up.
-        dropout: share of features dropped before the linear layer.
-        drop_connect: share of the pictures for which training leaves out a block at the end; earlier blocks proportionally less.
+        num_classes: Number of classes.
+        in_channels: Number of channels of the picture, C.
+        jet: Arguments of `NJetConv2d` without `subsampling`, or None for plain convolutions.
+        width: Number of channels as a share of the paper's.
+        depth: Number of blocks per stage as a share of the paper's, rounded up.
+        dropout: Dropout rate before the linear layer.
+        drop_connect: Share of the pictures for which training drops a block at the end of the network; proportionally less for earlier
+            blocks.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
 
     def __init__(
@@ -130,7 +133,7 @@ class EfficientNetB0(JetNetwork):
     ) -> None:
         super().__init__()
         if jet is not None and jet.get("subsampling") is not None:
-            raise ValueError(f"Expected `jet` without `subsampling`, of which EfficientNet has none, but got {jet['subsampling']}.")
+            raise ValueError(f"Expected `jet` without `subsampling`, because EfficientNet has none, but got {jet['subsampling']}.")
         if not depth > 0:
             raise ValueError(f"Expected `depth` to be positive, but got {depth}.")
         if not 0 <= drop_connect < 1:
@@ -148,6 +151,6 @@ class EfficientNetB0(JetNetwork):
         self.classifier = nn.Linear(scaled(HEAD, width), num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
+        """Map B C H W to scores B num_classes."""
         scores: Tensor = self.classifier(self.dropout(global_average(self.head(self.blocks(self.stem(image))))))
         return scores

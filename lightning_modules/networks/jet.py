@@ -1,4 +1,4 @@
-"""What networks with plain or N-Jet convolutions have in common."""
+"""The base class and the building functions of networks with plain or N-Jet convolutions."""
 
 from __future__ import annotations
 
@@ -16,42 +16,42 @@ from lightning_modules.quantity import Quantity
 
 
 class JetNetwork(Network):
-    """A network whose large convolutions, those of more than 1 x 1 pixels, may be N-Jet layers; the first of them sees the picture.
+    """A network whose large convolutions (larger than 1 x 1) may be N-Jet layers; the input of the first of them is the picture.
 
-    Its scores are the global averages of its `features`, unless it has a `forward` of its own.
+    Its scores are the global averages of its `features`, unless a subclass overrides `forward`.
     """
 
     features: nn.Module
 
     def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
+        """Map B C H W to scores B num_classes."""
         return global_average(self.features(image))
 
     def trajectory(self) -> dict[str, float]:
-        """Return each N-Jet layer's sigma in pixels as `sigma_<layer from 1>`, the mean of a layer with a sigma per filter."""
+        """Return each N-Jet layer's sigma in pixels as `sigma_<layer from 1>`; the mean, if the layer has a sigma per filter."""
         layers = self._layers()
         if not layers:
             return {}
         with torch.no_grad():
-            sigmas = torch.stack([layer.sigma.mean() for layer in layers]).tolist()  # together: one wait for the device
+            sigmas = torch.stack([layer.sigma.mean() for layer in layers]).tolist()  # stacked: only one wait for the device
         return {f"sigma_{index}": sigma for index, sigma in enumerate(sigmas, 1)}
 
     def learned(self) -> dict[str, Any]:
-        """Return the sigmas by layer, and all of them as `sigmas`."""
+        """Return the sigma of each layer, and the list of all as `sigmas`."""
         found = self.trajectory()
         return found | {"sigmas": list(found.values())} if found else {}
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What is learned."""
+        """Learned quantities."""
         return (SIGMA,) if self._layers() else ()
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Name the scales, of which sigma is a power of two."""
+        """Return the group `sigma`: the parameters `scale`, where sigma = 2^scale."""
         return {"sigma": [layer.scale for layer in self._layers()]}
 
     def after_step(self) -> None:
-        """Let filters follow their sigmas, which come from the device together."""
+        """Update the filter sizes to the current sigmas, with one read from the device for all layers."""
         update_sizes(self)
 
     def sizes(self, shape: tuple[int, ...] | None = None) -> dict[str, Any]:
@@ -62,10 +62,10 @@ class JetNetwork(Network):
         return [module for module in self.modules() if isinstance(module, NJetConv2d)]
 
     def map_sizes(self, height: int, width: int) -> list[int]:
-        """Return the heights of the maps behind each large convolution for a picture of H W, in cells.
+        """Return the height of the feature map after each large convolution for a picture of H W, in cells.
 
-        What makes a map smaller before the next large convolution counts: a stride, safe subsampling, a pooling.
-        Source: Pintea et al. 2021, figures 7 and 8, which compare them with those of plain networks.
+        A height includes all that shrinks the map before the next large convolution: stride, safe subsampling, pooling.
+        Source: Pintea et al. 2021, figures 7 and 8, which compare these sizes with those of plain networks.
         """
         heights: list[int] = []
 
@@ -78,8 +78,8 @@ class JetNetwork(Network):
         large = [module for module in self.modules() if _is_large(module)]
         pools = [module for module in self.modules() if isinstance(module, nn.MaxPool2d | nn.AvgPool2d)]
         handles = [layer.register_forward_hook(following) for layer in large] + [layer.register_forward_hook(pooled) for layer in pools]
-        # On meta tensors, which have sizes but no values: nothing is computed, and no statistic of batch normalisation changes. It wants
-        # two pictures where maps have one cell.
+        # Meta tensors have sizes but no values: nothing is computed, and the statistics of batch normalisation do not change. Batch
+        # normalisation needs two pictures if maps have one cell.
         state = {name: tensor.to("meta") for name, tensor in (*self.named_parameters(), *self.named_buffers())}
         parameter = next(self.parameters())
         picture = parameter.new_empty(2, large[0].in_channels, height, width, device="meta")
@@ -102,22 +102,22 @@ def convolution(
     bias: bool = False,
     dilation: int = 1,
 ) -> nn.Module:
-    """Build a convolution that keeps the size but for its stride, as an N-Jet layer if `jet` is given and it is larger than 1 x 1.
+    """Build a convolution that changes the size only by its stride; an N-Jet layer, if `jet` is given and `size` is larger than 1.
 
-    Not in paper: plain ones start as in He et al. 2015.
+    Not in paper: plain convolutions start as in He et al. 2015.
 
     Args:
-        in_channels: C.
-        out_channels: O.
-        size: of a plain filter, pixels, odd.
-        jet: arguments of `NJetConv2d`.
-        stride: cells.
-        groups: of channels.
-        bias: whether there is one.
-        dilation: of a plain filter.
+        in_channels: Number of input channels, C.
+        out_channels: Number of output channels, O.
+        size: Size of a plain filter, pixels, odd.
+        jet: Arguments of `NJetConv2d`, or None for a plain convolution.
+        stride: Stride in cells.
+        groups: Number of channel groups.
+        bias: Whether the convolution has a bias.
+        dilation: Dilation of a plain filter.
 
     Raises:
-        ValueError: if `size` is not odd and positive.
+        ValueError: `size` is not odd and positive.
     """
     if size < 1 or size % 2 == 0:
         raise ValueError(f"Expected sizes of filters to be odd and positive, but got {size}.")
@@ -138,16 +138,16 @@ def block(
     groups: int = 1,
     activation: Callable[[], nn.Module] | None = nn.ReLU,
 ) -> nn.Sequential:
-    """Build a `convolution` without bias, batch normalisation and, unless it is None, an activation."""
+    """Build a `convolution` without bias, followed by batch normalisation and an activation, unless `activation` is None."""
     layers = [convolution(in_channels, out_channels, size, jet, stride, groups), nn.BatchNorm2d(out_channels)]
     return nn.Sequential(*layers, *([] if activation is None else [activation()]))
 
 
 def scaled(channels: int, width: float) -> int:
-    """Return `width` times as many channels, rounded, 1 at least.
+    """Return `channels` times `width`, rounded, at least 1.
 
     Raises:
-        ValueError: if `width` is not positive.
+        ValueError: `width` is not positive.
     """
     if not width > 0:
         raise ValueError(f"Expected `width` to be positive, but got {width}.")
@@ -155,18 +155,18 @@ def scaled(channels: int, width: float) -> int:
 
 
 def global_average(features: Tensor) -> Tensor:
-    """B C H W to B C."""
+    """Average over all cells: B C H W to B C."""
     return features.mean((2, 3))
 
 
 def grid_average(features: Tensor, cells: int) -> Tensor:
-    """Average over a grid of equal areas, whatever the size of the maps: B C H W to B C cells²."""
+    """Average over the areas of a grid, for maps of any size: B C H W to B C cells²; all areas are equal."""
     rows, columns = (_shares(size, cells, features.device).to(features.dtype) for size in features.shape[2:])
     return (rows @ features @ columns.T).flatten(2)
 
 
 def _shares(size: int, cells: int, device: torch.device) -> Tensor:
-    """Return the share of each of `size` pixels in the mean over each of `cells` equal parts of an axis: cells size."""
+    """Return the weight of each of `size` pixels in the mean over each of `cells` equal parts of an axis: cells size."""
     part = torch.arange(cells, dtype=torch.float64, device=device)[:, None]
     pixel = torch.arange(size, dtype=torch.float64, device=device) * cells / size
     overlap = torch.minimum(part + 1, pixel + cells / size) - torch.maximum(part, pixel)

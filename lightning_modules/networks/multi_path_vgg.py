@@ -1,4 +1,4 @@
-"""The multi-path networks of Wei et al. 2017: parallel paths of different dilations, or of receptive fields that are learned."""
+"""The multi-path networks of Wei et al. 2017: parallel paths with different dilations, or with learned receptive fields."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ from lightning_modules.networks.vgg import initialise
 
 
 class Path(nn.Module):
-    """One of the parallels: fc6 to fc8, and the factor that is learned for them, if any."""
+    """One of the parallel paths: fc6 to fc8, and their inflation layer, if the receptive field is learned."""
 
     def __init__(self, head: nn.Module, factor: InflationLayer | None) -> None:
         super().__init__()
         self.head, self.factor = head, factor
 
     def forward(self, features: Tensor, size: tuple[int, int]) -> Tensor:
-        """B C h w of pool5 to scores B num_classes H W."""
+        """Map features of pool5, B C h w, to scores B num_classes H W."""
         return path_scores(features, self.head, self.factor, size)
 
 
 class MultiPathVGG(BackboneVGG):
-    """VGG-16 with fc6 to fc8 in several paths, whose scores are added up.
+    """VGG-16 with fc6 to fc8 in several paths, whose scores are summed.
 
-    Inflated: each path has inflation and interpolation layers with a factor of its own, and in training a weighted gradient layer.
+    In training with labels, each path has a weighted gradient layer. If inflated, each path also has inflation and interpolation layers
+    with their own factor.
 
     Source: Wei et al. 2017, sections 3.1 and 3.4 and figure 1 (b). All paths start from the same weights.
-    Not in paper: section 3.1 has a batch norm in every path and section 3.4 one that they share; here they share it. Only dropout tells
-    paths of the same dilation and label set apart.
+    Not in paper: section 3.1 has a batch norm in every path, and section 3.4 has one batch norm that all paths share; here they share it.
+    Paths with the same dilation and label set differ only by dropout.
 
     Args:
-        num_classes: background included.
-        path_dilations: of fc6, one a path.
-        label_sets: one a path, the labels whose pixels' gradients are weighted in it; none where empty.
-        gradient_weight: of those pixels; section 4.3.2.
-        backbone: by name, see `BackboneVGG`: kernel_size, inflated, norm, width, head_channels, strides, dilations, pool_dilations,
-            batch_norm, dropout.
+        num_classes: Number of classes, background included.
+        path_dilations: Dilations of fc6, one per path.
+        label_sets: Sets of labels, one per path: the path weights the gradients of pixels with these labels. Empty for no weighting.
+        gradient_weight: Weight of these gradients; section 4.3.2.
+        backbone: Arguments of `BackboneVGG`, by name: kernel_size, inflated, norm, width, head_channels, strides, dilations,
+            pool_dilations, batch_norm, dropout.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class MultiPathVGG(BackboneVGG):
         super().__init__(num_classes, **backbone)
         _check(num_classes, path_dilations, label_sets, gradient_weight)
         heads = [self.head_of(dilation) for dilation in path_dilations]
-        self.paths: Sequence[Path] = nn.ModuleList(  # type: ignore[assignment]  # its members have no type
+        self.paths: Sequence[Path] = nn.ModuleList(  # type: ignore[assignment]  # ModuleList does not type its members
             Path(head, InflationLayer() if self.inflated else None) for head in heads
         )
         self.label_sets, self.gradient_weight = label_sets or ((),) * len(heads), gradient_weight
@@ -66,11 +67,11 @@ class MultiPathVGG(BackboneVGG):
 
     @property
     def uses_labels(self) -> bool:
-        """Whether labels make a difference to what is learned."""
+        """Whether labels change what is learned."""
         return any(self.label_sets) and self.gradient_weight != 1
 
     def forward(self, image: Tensor, labels: Tensor | None = None) -> Tensor:
-        """B 3 H W, in training with labels B H W, to scores B num_classes H W."""
+        """Map B 3 H W to scores B num_classes H W; in training also takes labels B H W."""
         features = self.pool5(image)
         scores = [path(features, (image.shape[-2], image.shape[-1])) for path in self.paths]
         if self.training and labels is not None:
@@ -82,26 +83,26 @@ class MultiPathVGG(BackboneVGG):
         return total
 
     def receptive_fields(self) -> list[int]:
-        """Return fc6's receptive field in pixels, of each path."""
+        """Return fc6's receptive field in pixels, one per path."""
         return [path_receptive_field(self.features, path.head, path.factor) for path in self.paths]
 
     fc6_receptive_field = receptive_fields
 
     def learned(self) -> dict[str, list[float]]:
-        """Return what is learned about the receptive fields, each quantity with one value a path: f, and the receptive field in pixels."""
+        """Return the learned values of a trained network, each with one value per path: f, and the receptive field in pixels."""
         return _by_name([path_learned(self.features, path.head, path.factor) for path in self.paths])
 
     def trajectory(self) -> dict[str, float]:
-        """Return what is learned about the receptive fields, the path's number behind each name: `f_1`, `f_2`, ..."""
+        """Return the learned values during training; the path's number follows each name: `f_1`, `f_2`, ..."""
         found = _by_name([path_trajectory(self.features, path.head, path.factor) for path in self.paths])
         return {f"{name}_{path}": value for name, values in found.items() for path, value in enumerate(values, 1)}
 
     def parameter_groups(self) -> dict[str, list[nn.Parameter]]:
-        """Name the factors of all paths, where they are learned."""
+        """Return the group `f`: the factors of all paths; empty if they are not learned."""
         return {"f": [path.factor.value for path in self.paths if path.factor is not None]}
 
     def start_weights(self, state: Mapping[str, Tensor], layout: str) -> dict[str, Tensor]:
-        """Return the weights made of a VGG-16, the same for every path; see `vgg.start_weights`."""
+        """Convert the weights of a VGG-16, the same for every path; see `vgg.start_weights`."""
         single = super().start_weights(state, layout)
         features = {name: value for name, value in single.items() if name.startswith("features.")}
         head = {name: value for name, value in single.items() if name.startswith("head.")}
@@ -114,9 +115,9 @@ def _by_name(paths: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
 
 def _check(num_classes: int, path_dilations: Sequence[int], label_sets: Sequence[Sequence[int]], gradient_weight: float) -> None:
     if not path_dilations or min(path_dilations) < 1:
-        raise ValueError(f"Expected `path_dilations` to be positive integers, one a path, but got {tuple(path_dilations)}.")
+        raise ValueError(f"Expected `path_dilations` to be positive integers, one per path, but got {tuple(path_dilations)}.")
     if label_sets and len(label_sets) != len(path_dilations):
-        raise ValueError(f"Expected `label_sets` to have one set a path, {len(path_dilations)}, or none, but got {len(label_sets)}.")
+        raise ValueError(f"Expected `label_sets` to have one set per path, {len(path_dilations)}, or none, but got {len(label_sets)}.")
     if any(not 0 <= label < num_classes for members in label_sets for label in members):
         raise ValueError(f"Expected `label_sets` to hold classes below {num_classes}, but got {tuple(map(tuple, label_sets))}.")
     if not gradient_weight > 0:

@@ -13,23 +13,23 @@ CHANNELS = ((192, 160, 96), (192, 192, 192), (192, 192))
 
 
 class NiN(JetNetwork):
-    """Three large convolutions, each before 1 x 1 convolutions, and a global average of the last one's maps.
+    """Three large convolutions, each followed by 1 x 1 convolutions, and a global average of the last maps.
 
     Source: Lin et al. 2014; Pintea et al. 2021, section IV, whose N-Jet NiN has N-Jet layers in place of the large convolutions.
-    Not in paper: the channels, batch normalisation and ReLU after every convolution, also the last, and no bias, as in the authors' code.
-    Poolings are padded by 1, which halves 32 cells to 16 and to 8.
+    Not in paper: the numbers of channels; batch normalisation and ReLU after every convolution, also after the last; no bias; all as in
+    the authors' code. Poolings are padded by 1, which halves 32 cells to 16 and then to 8.
 
     Args:
-        num_classes: number of classes.
-        in_channels: C of the picture.
-        filter_sizes: of the three plain large convolutions, pixels, odd.
-        pooling: whether maps are pooled by 2 after the first block, by their maximum, and after the second, by their average.
-        jet: arguments of `NJetConv2d`, or None for plain convolutions.
-        width: channels as a share of the paper's.
-        dropout: share of cells dropped after the first and the second block.
+        num_classes: Number of classes.
+        in_channels: Number of channels of the picture, C.
+        filter_sizes: Filter sizes of the three plain large convolutions, pixels, odd.
+        pooling: Whether maps are pooled with stride 2: max pooling after the first block, average pooling after the second.
+        jet: Arguments of `NJetConv2d`, or None for plain convolutions.
+        width: Number of channels as a share of the paper's.
+        dropout: Dropout rate after the first and the second block.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: An argument is out of its range.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""From pool5 to scores: what the paths of one network have in common, and networks of one path and of several."""
+"""Functions that compute a path, from pool5 to scores, for networks with one path and with several."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from lightning_modules.networks.vgg import windows
 def path_scores(
     features: Tensor, head: nn.Module, factor: InflationLayer | None, size: tuple[int, int], labels: Tensor | None = None
 ) -> Tensor:
-    """Return the scores of a path: `head` between the inflation and the interpolation layer, or without a factor interpolated alone.
+    """Return the scores of a path: inflation layer, `head`, interpolation layer; without a factor, `head` and interpolation.
 
     Source: Wei et al. 2017, section 3.1 and figure 1.
 
     Args:
-        features: B C h w, of pool5.
-        head: fc6 to fc8, which keep the size.
-        factor: f, where it is learned.
-        size: H W, of the image.
-        labels: B H W, in training, for a factor whose gradient depends on them.
+        features: Features of pool5, B C h w.
+        head: Layers fc6 to fc8, which keep the size.
+        factor: Inflation layer with the factor f; None if f is not learned.
+        size: Size of the image, H W.
+        labels: Labels B H W in training, if the gradient of f depends on them.
 
     Returns:
-        B num_classes H W.
+        Scores B num_classes H W.
     """
     source = (features.shape[-2], features.shape[-1])
     if factor is None:
         scores = head(features)
-        kind = torch.promote_types(features.dtype, torch.float32)  # half has too few bits for positions
+        kind = torch.promote_types(features.dtype, torch.float32)  # half precision has too few bits for positions
         return interpolate(scores, scores.new_ones((), dtype=kind), source, size)
     return factor.interpolate(head(factor(features, size, labels)), source, size, labels)
 
 
 def path_receptive_field(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> int:
-    """Return fc6's receptive field in pixels, by section 3.3's formula where it is learned."""
+    """Return fc6's receptive field in pixels; if it is learned, by the formula of section 3.3."""
     layers = list(windows(features))
     if factor is None:
         return receptive_field([*layers, *windows(head)])[0]
@@ -45,12 +45,12 @@ def path_receptive_field(features: nn.Module, head: nn.Module, factor: Inflation
 
 
 def path_learned(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> dict[str, float]:
-    """Return what a path has learned: f, and the receptive field in pixels that follows from it."""
+    """Return the learned values of a path: f, and the receptive field in pixels that follows from it."""
     return {name: value for name, value in path_trajectory(features, head, factor).items() if not name.startswith("gradient_")}
 
 
 def path_trajectory(features: nn.Module, head: nn.Module, factor: InflationLayer | None) -> dict[str, float]:
-    """Return what is learned about a receptive field: f, the two shares of its last gradient, the receptive field in pixels."""
+    """Return the values of a path in training: f, the two shares of its last gradient, the receptive field in pixels."""
     if factor is None:
         return {}
     return {

@@ -1,4 +1,4 @@
-"""The toy networks that learn the scale of digits: plain, dilated, deformable or of N-Jet layers."""
+"""The toy networks that learn the scale of digits: plain, dilated, deformable or with N-Jet layers."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from lightning_modules.networks.jet import JetNetwork, convolution, grid_average
 
 
 class ToyCNN(JetNetwork):
-    """Convolutions with ReLU and nothing else, and a linear layer on averages of the last maps over a coarse grid.
+    """Convolutions, each followed only by ReLU, and a linear layer on averages of the last maps over a coarse grid.
 
     Source: Pintea et al. 2021, section IV, "2 and 4-layer toy architectures containing only convolutional layers followed by ReLU
     activations" (table V), and figure 5.
-    Not in paper: channels, the grid, the linear layer. All convolutions of a network are of one kind. N-Jet layers start with the
-    energy of He et al. 2015 ("he" of `NJetConv2d`), as the plain ones do: with alpha ~ N(0, 1) and no batch normalisation, features of 16
-    channels would double from layer to layer.
+    Not in paper: the number of channels, the grid, the linear layer. All convolutions of a network are of one kind. N-Jet layers start
+    with the energy of He et al. 2015 ("he" of `NJetConv2d`), as plain convolutions do. With alpha ~ N(0, 1) and no batch normalisation,
+    features of 16 channels would double per layer.
 
     Args:
-        num_classes: number of classes.
-        layers: number of convolutions.
-        channels: of each convolution.
-        in_channels: C of the picture.
-        filter_size: of plain and deformable convolutions, pixels, odd.
-        dilation: of plain convolutions.
-        deformable: whether convolutions are deformable.
-        jet: arguments of `NJetConv2d`, or None.
-        grid: cells of the grid along an axis; of a single cell, the global average, a layer or two cannot tell digits apart.
+        num_classes: Number of classes.
+        layers: Number of convolutions.
+        channels: Number of channels of each convolution.
+        in_channels: Number of channels of the picture, C.
+        filter_size: Filter size of plain and deformable convolutions, pixels, odd.
+        dilation: Dilation of plain convolutions.
+        deformable: Whether convolutions are deformable.
+        jet: Arguments of `NJetConv2d`, or None.
+        grid: Number of grid cells per axis. With 1, the global average, one or two convolutions cannot distinguish digits.
 
     Raises:
-        ValueError: if an argument is out of its range, or more than one kind of convolution is asked for.
+        ValueError: An argument is out of its range, or the arguments ask for more than one kind of convolution.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ToyCNN(JetNetwork):
             if value < 1:
                 raise ValueError(f"Expected `{name}` to be a positive integer, but got {value}.")
         if (dilation > 1) + deformable + (jet is not None) > 1:
-            raise ValueError("Expected at most one of `dilation` above 1, `deformable` and `jet`, but got several; leave one.")
+            raise ValueError("Expected at most one of `dilation` above 1, `deformable` and `jet`, but got several; keep one.")
         if jet is not None:
             jet = {"init": "he", **jet}
         self.grid = grid
@@ -68,6 +68,6 @@ class ToyCNN(JetNetwork):
         self.classifier = nn.Linear(channels * grid**2, num_classes)
 
     def forward(self, image: Tensor) -> Tensor:
-        """B C H W to scores B num_classes."""
+        """Map B C H W to scores B num_classes."""
         scores: Tensor = self.classifier(grid_average(self.features(image), self.grid).flatten(1))
         return scores

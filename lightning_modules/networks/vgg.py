@@ -1,4 +1,4 @@
-"""One VGG-16 for every paper: its convolutions and its head, as arguments would have them."""
+"""One VGG-16 for all papers: its arguments determine the convolutions and the head."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEPTHS = (2, 2, 3, 3, 3)
 
 
 class SameMaxPool2d(nn.MaxPool2d):
-    """Max pooling with stride 1 that keeps the size; where the padding is odd, the extra cell goes to the bottom and the right.
+    """Max pooling with stride 1 that keeps the size; if the padding is odd, the extra cell is at the bottom and at the right.
 
-    Zeros pad, which never win: features follow a ReLU.
+    The padding is zero, which is never above the maximum, because features follow a ReLU.
     """
 
     def __init__(self, kernel_size: int, dilation: int) -> None:
@@ -25,7 +25,7 @@ class SameMaxPool2d(nn.MaxPool2d):
         self.margins = (span // 2, span - span // 2) * 2
 
     def forward(self, input: Tensor) -> Tensor:
-        """B C H W to B C H W."""
+        """Map B C H W to B C H W."""
         padded = functional.pad(input, self.margins)
         return functional.max_pool2d(padded, self.kernel_size, stride=1, dilation=self.dilation)
 
@@ -37,16 +37,16 @@ def vgg16_features(
     width: float = 1.0,
     batch_norm: bool = False,
 ) -> nn.Sequential:
-    """Build VGG-16's conv1_1 to pool5, its modules under Caffe's names.
+    """Build VGG-16's conv1_1 to pool5, with Caffe's module names.
 
     Source: Simonyan and Zisserman 2015, table 1, column D.
 
     Args:
-        strides: of pool1 to pool5, 2 or 1; a pooling with stride 1 keeps the size.
-        dilations: of the convolutions of conv1 to conv5.
-        pool_dilations: of the 2x2 windows of pool1 to pool5.
-        width: channels as a share of VGG-16's.
-        batch_norm: after every convolution.
+        strides: Strides of pool1 to pool5, 2 or 1; a pooling with stride 1 keeps the size.
+        dilations: Dilations of the convolutions of conv1 to conv5.
+        pool_dilations: Dilations of the 2x2 windows of pool1 to pool5.
+        width: Number of channels as a share of VGG-16's.
+        batch_norm: Whether a batch norm follows every convolution.
     """
     layers: dict[str, nn.Module] = {}
     channels = 3
@@ -69,7 +69,7 @@ def vgg16_features(
 def vgg16_head(
     in_channels: int, channels: int, num_classes: int, kernel_size: int, dilation: int, dropout: float = 0.5, batch_norm: bool = False
 ) -> nn.Sequential:
-    """Build fc6, fc7 and fc8 as convolutions that keep the size, under Caffe's names."""
+    """Build fc6, fc7 and fc8 as convolutions that keep the size, with Caffe's module names."""
     head = nn.Sequential()
     for name, layer in (
         ("fc6", nn.Conv2d(in_channels, channels, kernel_size, padding="same", dilation=dilation, bias=not batch_norm)),
@@ -88,7 +88,7 @@ def vgg16_head(
 
 
 def initialise(module: nn.Module) -> None:
-    """Draw start weights: He et al. 2015 before a ReLU, a normal of 0.01 for the scores, zeros for biases."""
+    """Initialise weights: as He et al. 2015 before a ReLU, normal with standard deviation 0.01 for fc8, zero for biases."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d):
             if name.endswith("fc8"):
@@ -100,7 +100,7 @@ def initialise(module: nn.Module) -> None:
 
 
 def windows(layers: nn.Module) -> Iterator[Window]:
-    """List the sliding windows of a chain of layers, in order, for `receptive_field`."""
+    """Yield the sliding windows of a chain of layers, in order, for `receptive_field`."""
     for layer in layers.modules():
         if isinstance(layer, nn.Conv2d | nn.MaxPool2d):
             (kernel_size, *_), (stride, *_), (dilation, *_) = (
@@ -109,14 +109,14 @@ def windows(layers: nn.Module) -> Iterator[Window]:
             yield Window(kernel_size, stride, dilation)
 
 
-TORCHVISION = "torchvision VGG-16"  # the layout of its weight files
+TORCHVISION = "torchvision VGG-16"  # layout of torchvision's weight files
 
 
 def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int) -> dict[str, Tensor]:
-    """Turn a VGG-16 of a public layout into `features.*` and `head.*` of a network here; see `imagenet_weights`.
+    """Convert the weights of a VGG-16 in a public layout to `features.*` and `head.*` of our networks; see `imagenet_weights`.
 
     Raises:
-        ValueError: the layout is unknown.
+        ValueError: The layout is unknown.
     """
     if layout != TORCHVISION:
         raise ValueError(f"Expected weights in the layout of {TORCHVISION}, but got {layout}.")
@@ -124,18 +124,18 @@ def start_weights(state: Mapping[str, Tensor], layout: str, kernel_size: int) ->
 
 
 def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int) -> dict[str, Tensor]:
-    """Turn an ImageNet VGG-16 of torchvision's layout into `features.*` and `head.*` of a network here.
+    """Convert the weights of an ImageNet VGG-16 in torchvision's layout to `features.*` and `head.*` of our networks.
 
-    The 7x7 fc6 becomes a `kernel_size` one by keeping every n-th tap, from the first to the last. fc8 is not in the result: the file's
-    scores are of ImageNet's classes.
-    Source: Chen et al. 2015 (DeepLab), section 3.1, subsample fc6 so.
+    The 7x7 kernel of fc6 is reduced to `kernel_size` taps per axis: every n-th tap is kept, from the first to the last. fc8 is not in the
+    result, because the file has scores for ImageNet's classes.
+    Source: Chen et al. 2015 (DeepLab), section 3.1, subsample fc6 in this way.
 
     Args:
-        state: `features.<n>.{weight,bias}` and `classifier.{0,3}.{weight,bias}`.
-        kernel_size: taps of fc6 along an axis: 7, 4, 3 or 2.
+        state: Weights `features.<n>.{weight,bias}` and `classifier.{0,3}.{weight,bias}`.
+        kernel_size: Number of taps of fc6 per axis: 7, 4, 3 or 2.
 
     Raises:
-        ValueError: if `state` is no VGG-16, or its fc6 cannot be subsampled so.
+        ValueError: `state` is not a VGG-16, or its fc6 cannot be subsampled to `kernel_size`.
     """
     if kernel_size < 2 or 6 % (kernel_size - 1):
         raise ValueError(f"Expected `kernel_size` to be 7, 4, 3 or 2, which sample 7 taps evenly, but got {kernel_size}.")
@@ -145,7 +145,7 @@ def imagenet_weights(state: Mapping[str, Tensor], kernel_size: int) -> dict[str,
     if len(sources) != len(names) or missing:
         raise ValueError(
             f"Expected start weights in torchvision's layout of VGG-16 (13 `features`, `classifier.0`, `classifier.3`), "
-            f"but got {len(sources)} `features` and no {' or '.join(missing) or 'gap in the classifier'}."
+            f"but got {len(sources)} `features`; missing in the classifier: {' and '.join(missing) or 'nothing'}."
         )
     result = {
         f"features.{name}.{part}": state[f"features.{source}.{part}"]

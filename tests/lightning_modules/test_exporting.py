@@ -144,8 +144,11 @@ def test_where_a_batch_has_to_have_one_size_the_file_has_the_examples(tmp_path: 
 @pytest.mark.parametrize(
     ("how", "sentence"),
     [
-        ("counts", r"Expected the scores of net.pt2 to be the network's but for 0.0001 of the largest, but they differ by"),
-        ("branches", "Expected a network that torch.export can trace, but Odd is none: "),
+        (
+            "counts",
+            r"Expected the scores of net.pt2 to differ from the network's by at most 0.0001 of the largest score, but they differ by",
+        ),
+        ("branches", "Expected a network that torch.export can trace, but Odd fails: "),
         ("dict", "Expected a network that returns a tensor, but got dict"),
     ],
 )

@@ -109,7 +109,10 @@ def test_a_users_own_network_has_to_be_given(tmp_path: Path) -> None:
     task = SemanticSegmentation(Own(5), 5, Optimization(SGD(1e-3)))
     path = trained(task, tmp_path, "mask", (32, 32))
     assert_same(task, SemanticSegmentation.load_from_checkpoint(path, network=Own(5)))
-    with pytest.raises(ValueError, match=r"Expected `network`, as .*:Own is not in .*load_from_checkpoint\(path, network=\.\.\.\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"Expected `network` as an argument, but got none; .*:Own is not in .*load_from_checkpoint\(path, network=\.\.\.\)",
+    ):
         SemanticSegmentation.load_from_checkpoint(path)
 
 

@@ -153,7 +153,7 @@ def test_tiles_begin_at_the_edge_end_at_the_edge_and_overlap_enough() -> None:
 
 
 def test_tiles_need_a_network_that_labels_pixels() -> None:
-    with pytest.raises(ValueError, match=r"Expected a network that labels pixels with `tile`, but got scores of shape \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"Expected a network that labels pixels, as `tile` needs, but got scores of shape \(2, 3\)"):
         asked(Inference(tile=4), lambda image: image.mean((2, 3)), picture())
 
 
@@ -162,10 +162,10 @@ def test_tiles_need_a_network_that_labels_pixels() -> None:
     [
         ({"scales": ()}, r"`scales` to be positive numbers, at least one, but got \(\)"),
         ({"scales": (1.0, 0.0)}, r"`scales` to be positive numbers, at least one, but got \(1.0, 0.0\)"),
-        ({"tile": -1}, "`tile` of 0 or more and `overlap` below it, but got -1 and 0"),
-        ({"tile": 4, "overlap": 4}, "`tile` of 0 or more and `overlap` below it, but got 4 and 4"),
-        ({"tile": 4, "overlap": -1}, "`tile` of 0 or more and `overlap` below it, but got 4 and -1"),
-        ({"overlap": 1}, "`tile` of 0 or more and `overlap` below it, but got 0 and 1"),
+        ({"tile": -1}, "`tile` and `overlap` to be 0 or more and `overlap` to be below `tile`, but got -1 and 0"),
+        ({"tile": 4, "overlap": 4}, "`tile` and `overlap` to be 0 or more and `overlap` to be below `tile`, but got 4 and 4"),
+        ({"tile": 4, "overlap": -1}, "`tile` and `overlap` to be 0 or more and `overlap` to be below `tile`, but got 4 and -1"),
+        ({"overlap": 1}, "`tile` and `overlap` to be 0 or more and `overlap` to be below `tile`, but got 0 and 1"),
     ],
 )
 def test_bad_arguments_are_refused(options: dict[str, Any], sentence: str) -> None:

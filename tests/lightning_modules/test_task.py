@@ -194,11 +194,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"image": torch.zeros(3, 8, 8)}, r"`image` of a batch to be B C H W, but got shape \(3, 8, 8\): 3 axes, not 4"),
     (
         {"mask": torch.zeros(4, 1, 8, 8, dtype=torch.long)},
-        r"`mask` of a batch to be B H W with the 4 samples of `image`, but got shape \(4, 1, 8, 8\)",
+        r"`mask` of a batch to be B H W with the same B as `image`, 4, but got shape \(4, 1, 8, 8\)",
     ),
-    ({"mask": torch.zeros(3, 8, 8, dtype=torch.long)}, r"`mask` .* with the 4 samples of `image`, but got shape \(3, 8, 8\)"),
-    ({"mask": torch.full((4, 8, 8), 7)}, "`mask` of a batch to hold classes from 0 to 4, or 255 where ignored, but got 7"),
-    ({"mask": torch.full((4, 8, 8), -1)}, "`mask` of a batch to hold classes from 0 to 4, or 255 where ignored, but got -1"),
+    ({"mask": torch.zeros(3, 8, 8, dtype=torch.long)}, r"`mask` .* with the same B as `image`, 4, but got shape \(3, 8, 8\)"),
+    ({"mask": torch.full((4, 8, 8), 7)}, "`mask` of a batch to hold classes from 0 to 4, or 255 if ignored, but got 7"),
+    ({"mask": torch.full((4, 8, 8), -1)}, "`mask` of a batch to hold classes from 0 to 4, or 255 if ignored, but got -1"),
 ]
 
 
@@ -216,8 +216,8 @@ def test_labels_of_pictures_are_refused_likewise() -> None:
     task = ImageClassification(nn.Flatten(), CLASSES)
     image = torch.zeros(2, 3, 8, 8)
     for label, sentence in (
-        (torch.tensor([[0], [1]]), r"`label` of a batch to be B with the 2 samples of `image`, but got shape \(2, 1\)"),
-        (torch.tensor([0, 5]), "`label` of a batch to hold classes from 0 to 4, or -1 where ignored, but got 5"),
+        (torch.tensor([[0], [1]]), r"`label` of a batch to be B with the same B as `image`, 2, but got shape \(2, 1\)"),
+        (torch.tensor([0, 5]), "`label` of a batch to hold classes from 0 to 4, or -1 if ignored, but got 5"),
     ):
         with pytest.raises(ValueError, match=f"Expected {sentence}"):
             task.check({"image": image, "label": label})
@@ -226,7 +226,7 @@ def test_labels_of_pictures_are_refused_likewise() -> None:
 
 @pytest.mark.parametrize("classes", [CLASSES - 1, CLASSES + 2])
 def test_a_network_of_other_classes_is_refused(tmp_path: Path, classes: int) -> None:
-    sentence = rf"Expected the network's scores to have 5 channels, one a class, but got shape \(4, {classes}, 8, 8\)"
+    sentence = rf"Expected the network's scores to have 5 channels, one per class, but got shape \(4, {classes}, 8, 8\)"
     task = SemanticSegmentation(pointwise(classes), CLASSES, Optimization(SGD(1e-3)))
     (batch,) = batches(1)
     with pytest.raises(ValueError, match=sentence):
@@ -234,12 +234,14 @@ def test_a_network_of_other_classes_is_refused(tmp_path: Path, classes: int) -> 
     with pytest.raises(ValueError, match=sentence):
         trainer(tmp_path).test(task, loader([batch]), verbose=False)
     pictures = ImageClassification(nn.Sequential(nn.Flatten(), nn.Linear(192, classes)), CLASSES)
-    with pytest.raises(ValueError, match=rf"Expected the network's scores to have 5 channels, one a class, but got shape \(4, {classes}\)"):
+    with pytest.raises(
+        ValueError, match=rf"Expected the network's scores to have 5 channels, one per class, but got shape \(4, {classes}\)"
+    ):
         pictures.loss(batch)
 
 
 def test_maps_for_whole_pictures_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"Expected the network's scores to be B 5, one row a picture, but got \(4, 5, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"Expected the network's scores to be B 5, one row per picture, but got \(4, 5, 8, 8\)"):
         ImageClassification(pointwise(), CLASSES).loss(batches(1)[0])
 
 

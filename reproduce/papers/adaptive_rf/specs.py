@@ -1,4 +1,4 @@
-"""The settings of the networks of Wei et al. 2017, and of what is measured of them."""
+"""The settings of the networks of Wei et al. 2017 and of the measurement of their step cost."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from lightning_modules.quantity import Quantity
 from lightning_modules.recipe import SAME_COST
 from reproduce.specs import Measurement, Network
 
-BLOCKS = 5  # of VGG-16
+BLOCKS = 5  # blocks of VGG-16
 
 
 @dataclass(frozen=True)
 class AdaptivePath(Network):
-    """What the networks of one path and of several have in common. What only one has comes before it, by a base of its own, or after it."""
+    """Common fields of single-path and multi-path networks. Fields of only one kind come before them, from another base, or after them."""
 
     kernel_size: int = 4
     inflated: bool = True
@@ -30,27 +30,27 @@ class AdaptivePath(Network):
 
     @property
     def trains_batch_norm(self) -> bool:
-        """Whether there is any batch norm in it."""
+        """Whether the network has any batch norm."""
         return self.norm or self.batch_norm
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What it learns."""
+        """Learned quantities of the network."""
         return INFLATION if self.inflated else ()
 
     @property
     def cost_note(self) -> str:
-        """What f costs."""
-        said = "Networks that learn f: fc6 sees f^2 the cells, so where f ends changes their time and memory; a probe has f = 1."
+        """How f changes the cost of a step."""
+        said = "Networks that learn f: fc6 has f^2 times the cells, so time and memory depend on the learned f; a probe runs at f = 1."
         return said if self.inflated else ""
 
     def check(self, where: str) -> None:
-        """Refuse lists that do not have a number for each of VGG-16's blocks."""
+        """Check that each list has one number per block of VGG-16."""
         for name in ("strides", "dilations", "pool_dilations"):
             value = getattr(self, name)
             if len(value) != BLOCKS:
-                hint = "; those of its paths are `path_dilations`" if isinstance(self, MultiPathVGG) and name == "dilations" else ""
-                raise ValueError(f"Expected `{name}`{where} to be {BLOCKS}, one a block, but got {value}{hint}.")
+                hint = "; the dilations of its paths are `path_dilations`" if isinstance(self, MultiPathVGG) and name == "dilations" else ""
+                raise ValueError(f"Expected `{name}`{where} to be {BLOCKS} numbers, one per block, but got {value}{hint}.")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class _Paths(Network):
 
 @dataclass(frozen=True)
 class AdaptiveVGG(AdaptivePath, _Path):
-    """The baseline and the network of one path that learns its receptive field. Steps of any dilation cost the same."""
+    """The baseline, and the single-path network that learns its receptive field. A step costs the same at every dilation."""
 
     gradient: str = "equation 11"
     background_weight: float = 1.0
@@ -76,7 +76,7 @@ class AdaptiveVGG(AdaptivePath, _Path):
 
 @dataclass(frozen=True)
 class MultiPathVGG(AdaptivePath, _Paths):
-    """Networks of several paths."""
+    """Multi-path networks."""
 
     label_sets: tuple[tuple[int, ...], ...] = ()
     gradient_weight: float = 1.2
@@ -88,8 +88,8 @@ class StepCost(Measurement):
     """Measure time and memory of training steps at fixed inflation factors.
 
     Args:
-        factors: ascending, because where the peak of memory cannot be reset it can only be seen to rise.
-        rounds: timed steps at each factor, in turn, so that whatever else slows the machine slows all factors alike.
+        factors: Inflation factors in ascending order: if the memory peak cannot be reset, only a rise of the peak can be measured.
+        rounds: Number of timed steps per factor. Each round times all factors in turn, so that other load slows all factors equally.
     """
 
     factors: tuple[float, ...]
@@ -106,5 +106,5 @@ class StepCost(Measurement):
 
     @property
     def steps(self) -> int:
-        """All steps: one that sets up what stays (gradients, momentum), a round for memory, and the timed rounds."""
+        """Number of all steps: one step that allocates gradients and momentum, one round for memory, and the timed rounds."""
         return 1 + len(self.factors) * (1 + self.rounds)

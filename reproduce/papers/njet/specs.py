@@ -11,7 +11,7 @@ from reproduce.specs import Network, Spec
 
 @dataclass(frozen=True)
 class Jet(Spec):
-    """What makes a network's convolutions N-Jet layers."""
+    """Arguments of the N-Jet layers of a network; see `NJetConv2d`."""
 
     order: int = 3
     sigma: float = 1.0
@@ -29,24 +29,24 @@ class Jet(Spec):
 
 @dataclass(frozen=True)
 class JetNetwork(Network):
-    """A network whose large convolutions may be N-Jet layers: those with `jet`."""
+    """A network whose large convolutions are N-Jet layers if it has `jet`."""
 
     scores = "pictures"
 
     @property
     def trains_batch_norm(self) -> bool:
-        """Whether it has batch norm."""
+        """Whether the network has batch norm."""
         return True
 
     @property
     def quantities(self) -> tuple[Quantity, ...]:
-        """What it learns."""
+        """Learned quantities of the network."""
         return (SIGMA,) if getattr(self, "jet", None) else ()
 
     @property
     def cost_note(self) -> str:
-        """What sigma costs."""
-        said = "N-Jet networks: filters and maps follow sigma, and so do time and memory; a probe has the sigma of the start."
+        """How sigma changes the cost of a step."""
+        said = "N-Jet networks: filter and map sizes follow sigma, so time and memory do too; a probe runs at the start value of sigma."
         return said if getattr(self, "jet", None) else ""
 
 
@@ -79,7 +79,7 @@ class AllCNN(JetNetwork):
 
 @dataclass(frozen=True)
 class CIFARResNet(JetNetwork):
-    """The residual networks for pictures of CIFAR's size."""
+    """Residual networks for pictures of CIFAR's size."""
 
     num_classes: int
     depth: int = 32
@@ -105,7 +105,7 @@ class EfficientNetB0(JetNetwork):
 
 @dataclass(frozen=True)
 class ToyCNN(JetNetwork):
-    """The toy networks."""
+    """The toy networks that learn the scale of digits."""
 
     num_classes: int
     layers: int = 2
@@ -120,7 +120,7 @@ class ToyCNN(JetNetwork):
 
     @property
     def trains_batch_norm(self) -> bool:
-        """It has none."""
+        """Whether the network has batch norm: it has none."""
         return False
 
 

@@ -250,7 +250,7 @@ def test_bad_input() -> None:
         ({"subsampling": 4.0, "sigma_per_filter": True}, "Expected `subsampling` without `sigma_per_filter`"),
         (
             {"sigma_per_filter": True, "evaluation": "half separable"},
-            "Expected `evaluation` to be 'dense' where each filter has its own sigma",
+            "Expected `evaluation` to be 'dense' if each filter has its own sigma",
         ),
     ]:
         with pytest.raises(ValueError, match=message.replace("(", r"\(")):

@@ -53,7 +53,7 @@ def test_what_is_no_class_is_refused_and_not_counted_in_anothers_row(prediction:
 
 
 def test_other_shapes_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"as many predictions as labels, \(1, 4\), but got \(4,\)"):
+    with pytest.raises(ValueError, match=r"predictions in the shape of the labels, \(1, 4\), but got \(4,\)"):
         ConfusionMatrix(3).update(torch.zeros(4, dtype=torch.long), torch.zeros(1, 4, dtype=torch.long))
 
 

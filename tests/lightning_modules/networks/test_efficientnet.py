@@ -78,7 +78,7 @@ def test_drop_connect_grows_from_block_to_block() -> None:
 
 def test_bad_input() -> None:
     for options, message in [
-        ({"jet": {"subsampling": 4.0}}, "Expected `jet` without `subsampling`, of which EfficientNet has none, but got 4.0"),
+        ({"jet": {"subsampling": 4.0}}, "Expected `jet` without `subsampling`, because EfficientNet has none, but got 4.0"),
         ({"depth": 0.0}, "Expected `depth` to be positive, but got 0.0"),
         ({"drop_connect": 1.0}, "Expected `drop_connect` to be 0 or more and below 1, but got 1.0"),
     ]:

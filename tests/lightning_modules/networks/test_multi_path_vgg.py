@@ -172,9 +172,9 @@ def test_imagenet_weights_fill_every_path_alike() -> None:
     [
         ({"num_classes": 0}, "`num_classes` to be a positive integer, but got 0"),
         ({"kernel_size": 0}, "`kernel_size` to be a positive integer, but got 0"),
-        ({"path_dilations": ()}, r"`path_dilations` to be positive integers, one a path, but got \(\)"),
-        ({"path_dilations": (4, 0)}, r"`path_dilations` to be positive integers, one a path, but got \(4, 0\)"),
-        ({"label_sets": ((1,),)}, "`label_sets` to have one set a path, 2, or none, but got 1"),
+        ({"path_dilations": ()}, r"`path_dilations` to be positive integers, one per path, but got \(\)"),
+        ({"path_dilations": (4, 0)}, r"`path_dilations` to be positive integers, one per path, but got \(4, 0\)"),
+        ({"label_sets": ((1,),)}, "`label_sets` to have one set per path, 2, or none, but got 1"),
         ({"label_sets": ((1, 5), ())}, r"`label_sets` to hold classes below 5, but got \(\(1, 5\), \(\)\)"),
         ({"gradient_weight": 0.0}, "`gradient_weight` to be positive, but got 0.0"),
     ],

@@ -61,7 +61,9 @@ def test_a_kernel_that_cannot_be_thinned_is_refused() -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     state = {name: value for name, value in plain_state()[2].items() if not name.startswith("classifier.3")}
-    with pytest.raises(ValueError, match=r"Expected start weights in torchvision's layout of VGG-16 .* no classifier.3.weight"):
+    with pytest.raises(
+        ValueError, match=r"Expected start weights in torchvision's layout of VGG-16 .* missing in the classifier: classifier.3.weight"
+    ):
         imagenet_weights(state, 4)
 
 

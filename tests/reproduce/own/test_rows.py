@@ -309,11 +309,12 @@ WRONG: dict[str, tuple[str | None, str]] = {
     ),
     "dilations of paths": (
         VGGS + "ROWS = [OwnRow('a', 'A', MultiPathVGG(11, (4, 6), dilations=(4, 6)))]\n",
-        "Expected `dilations` of MultiPathVGG in row 'a' to be 5, one a block, but got (4, 6); those of its paths are `path_dilations`.",
+        "Expected `dilations` of MultiPathVGG in row 'a' to be 5 numbers, one per block, but got (4, 6); "
+        "the dilations of its paths are `path_dilations`.",
     ),
     "too few strides": (
         VGGS + "ROWS = [OwnRow('a', 'A', AdaptiveVGG(11, 4, strides=(2, 2)))]\n",
-        "Expected `strides` of AdaptiveVGG in row 'a' to be 5, one a block, but got (2, 2).",
+        "Expected `strides` of AdaptiveVGG in row 'a' to be 5 numbers, one per block, but got (2, 2).",
     ),
     "data of another task": (
         "from reproduce.own import *\nROWS = [OwnRow('a', 'A', data=Images('mnist', made=MadeImages('mnist', 2, 2)))]\n",
