@@ -109,8 +109,9 @@ def start(work: Callable[[int], int], runtime: Runtime) -> list[int]:
 def _wait(processes: Sequence[BaseProcess]) -> list[int]:
     living, failed, patience = list(processes), [], None
     while living and wait([process.sentinel for process in living], patience):
-        failed += [process.exitcode for process in living if process.exitcode]
-        living = [process for process in living if process.exitcode is None]
+        ended = [process for process in living if process.exitcode is not None]  # asked once: a process may end meanwhile
+        failed += [process.exitcode for process in ended if process.exitcode]
+        living = [process for process in living if process not in ended]
         patience = GRACE if failed else None
     for process in living:
         process.kill()
