@@ -97,8 +97,8 @@ class ConfusionTask(Task):
         raise NotImplementedError(f"{type(self).__name__} has no `scores_of`.")
 
     def kept(self) -> dict[str, Any]:
-        """Return the confusion matrix, true by predicted class."""
-        return {"confusion": self.confusion.cpu().tolist()}
+        """Return the confusion matrix, true by predicted class, and the number of labelled pixels or pictures in it."""
+        return {"confusion": self.confusion.cpu().tolist(), "counted": int(self.confusion.sum())}
 
     def examples(self, batch: Mapping[str, Any], outputs: Tensor, data: Any, number: int) -> Sequence[Example]:
         """Return the first `number` pictures with their labels and predictions; see `Task`."""

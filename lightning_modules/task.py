@@ -174,25 +174,42 @@ class Task(LightningModule):
         """Log the loss of a step."""
         self.log("train/loss", loss, batch_size=len(batch["image"]), prog_bar=True)
 
-    def validation_step(self, batch: dict[str, Any]) -> None:
+    def validation_step(self, batch: dict[str, Any], batch_idx: int = 0) -> None:
         """Update the metric with a batch."""
-        self._count(batch)
+        self._count(batch, batch_idx)
 
-    def test_step(self, batch: dict[str, Any]) -> Tensor:
+    def test_step(self, batch: dict[str, Any], batch_idx: int = 0) -> Tensor:
         """Update the metric with a batch, and return the network's outputs for callbacks that show them."""
-        return self._count(batch)
+        return self._count(batch, batch_idx)
 
-    def _count(self, batch: dict[str, Any]) -> Tensor:
-        self.check(batch)
-        outputs = self.outputs(self._as_seen(batch))
+    def _count(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        outputs = self._finite_outputs(batch, batch_idx)
         self.update(outputs, batch)
         self.counted.update(len(batch["image"]))
         return outputs
 
-    def predict_step(self, batch: dict[str, Any]) -> Tensor:
+    def predict_step(self, batch: dict[str, Any], batch_idx: int = 0) -> Tensor:
         """Return the prediction for a batch; the batch needs no labels."""
+        return self.predicted(self._finite_outputs(batch, batch_idx))
+
+    def _finite_outputs(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """Return the outputs for a batch of an evaluation.
+
+        Raises:
+            FloatingPointError: An output is not finite: a class or a number would still come of it.
+        """
         self.check(batch)
-        return self.predicted(self.outputs(self._as_seen(batch)))
+        outputs = self.outputs(self._as_seen(batch))
+        finite = torch.isfinite(outputs)
+        if not finite.all():
+            first = int((~finite).nonzero()[0][0])
+            names = batch.get("name")
+            named = "" if names is None else f", {names[first]!r}"
+            raise FloatingPointError(
+                f"Expected finite outputs of the network, but {int((~finite).sum()):,} of {finite.numel():,} in batch {batch_idx} are not, "
+                f"the first in its image {first}{named}; its weights may not be finite: lower the learning rate."
+            )
+        return outputs
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of the split."""

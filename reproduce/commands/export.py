@@ -9,6 +9,7 @@ from reproduce import worker
 from reproduce.commands.finished import add_run, finished_training
 from reproduce.commands.options import Parser, UsageError, add_runs_dir
 from reproduce.jobs.job import Job
+from reproduce.jobs.store import WEIGHTS
 
 USAGE = "python -m reproduce export RUN --format onnx|pt2 [--shape C H W] [--output FILE] [--runs-dir DIR]"
 FORMATS = ("onnx", "pt2")
@@ -32,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     path = options.output or Path("exports") / f"{run.name}.{options.format}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        exported = worker.exporting.export_run(job, run.weights, path, options.format, shape)
+        exported = worker.exporting.export_run(job, run.checked(WEIGHTS), path, options.format, shape)
     except OSError as error:
         raise UsageError(f"Expected --output to be a file that can be written, but got {path} ({error.strerror}).") from error
     print(f"{path}  ({run.name})")

@@ -25,7 +25,7 @@ USAGE = """python -m reproduce                     list the tables
        python -m reproduce predict RUN IMAGE.. segment pictures with a finished run
        python -m reproduce export RUN --format onnx|pt2
                                                write a finished run's network to a file
-       python -m reproduce runs [list|remove|rerun|export|import|mirror]
+       python -m reproduce runs [list|check|remove|rerun|export|import|mirror]
                                                manage runs: `python -m reproduce runs --help`
        python -m reproduce dashboard TABLE...  create a wandb dashboard of mirrored runs
        python -m reproduce job RUN_DIR         run one prepared job"""

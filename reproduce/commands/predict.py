@@ -8,6 +8,7 @@ from pathlib import Path
 from reproduce import figures, worker
 from reproduce.commands.finished import add_run, finished_training
 from reproduce.commands.options import Parser, UsageError, add_runs_dir
+from reproduce.jobs.store import WEIGHTS
 from reproduce.specs import Training
 
 USAGE = "python -m reproduce predict RUN IMAGE... [--output DIR] [--runs-dir DIR]"
@@ -31,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     for stem in stems:
         if stems.count(stem) > 1:
             raise UsageError(f"Expected every IMAGE to have a unique name, but got '{stem}' twice: segment them one by one.")
-    segmenter = worker.prediction.load_segmenter(job, run.weights)
+    segmenter = worker.prediction.load_segmenter(job, run.checked(WEIGHTS))
     for image in options.images:
         picture = figures.overlay.read_picture(image)
         height, width = picture.shape[:2]

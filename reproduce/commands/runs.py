@@ -1,4 +1,4 @@
-"""`python -m reproduce runs [list|remove|rerun|export|import|mirror]`: manage runs."""
+"""`python -m reproduce runs [list|check|remove|rerun|export|import|mirror]`: manage runs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from reproduce import wandb_
 from reproduce.commands.options import Parser, UsageError, add_runs_dir, add_wandb, check_project, print_lines
@@ -13,12 +14,14 @@ from reproduce.commands.units import duration, size
 from reproduce.jobs import archive, housekeeping
 from reproduce.jobs.job import Job, in_order
 from reproduce.jobs.provenance import package_version
+from reproduce.jobs.result import BadResult
 from reproduce.jobs.store import Run, Store
 from reproduce.plugins import all_tables
 from reproduce.specs import Wandb
 from reproduce.table import PROFILES, Setting
 
 USAGE = """python -m reproduce runs [list]                    list all runs: state, seconds, size, date, device
+       python -m reproduce runs check [NAME...]           compare the files of finished runs with what was written
        python -m reproduce runs remove NAME...            remove runs by name, beginning of a name, or pattern ('*-demo-*')
        python -m reproduce runs remove [NAME...] --failed --stale --unfinished
                                                           only runs (of NAME if given) in any of these states
@@ -46,7 +49,9 @@ def revisions() -> dict[str, int]:
 def parser() -> Parser:
     """Return the parser of all actions."""
     result = Parser(
-        prog="python -m reproduce runs", usage=USAGE, description="Manage runs: list, remove, repeat, export, import and mirror them."
+        prog="python -m reproduce runs",
+        usage=USAGE,
+        description="Manage runs: list, check, remove, repeat, export, import and mirror them.",
     )
     result.add_argument("action", nargs="?", choices=ACTIONS, default="list", help="what to do (default list)")
     result.add_argument(
@@ -79,7 +84,7 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
     lines = Lines("run", "state", "time", "disk", "finished", "device", box=None, header_style="bold")
     spent, used, done = 0.0, 0, 0
     for run in runs:
-        state, provenance, bytes_used = run.state, (run.result or {}).get("provenance", {}), run.disk_use
+        state, provenance, bytes_used = *_state(run), run.disk_use
         seconds = provenance.get("seconds")
         mark = ", stale" if housekeeping.stale(run, now) else ""
         took = duration(seconds) if seconds is not None else ""
@@ -90,6 +95,29 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
     counted = f"{len(runs)} run{'s' if len(runs) != 1 else ''} in {store.root}, {done} done"
     print(f"{counted}; {duration(spent)} of computing, {size(used)} on disk.")
     return 0
+
+
+def _state(run: Run) -> tuple[str, dict[str, Any]]:
+    """Return the state of a run and the provenance of its result."""
+    try:
+        result = run.result
+    except BadResult:
+        return "done, but bad: see `runs check`", {}
+    return run.state, {} if result is None else result["provenance"]
+
+
+def check(options: argparse.Namespace, store: Store) -> int:
+    """Compare the files of finished runs with what the workers wrote; of the named runs, or of all."""
+    chosen = housekeeping.select(store, options.names) if options.names else store.runs()
+    done = [run for run in chosen if run.done]
+    bad = 0
+    for run in done:
+        found = housekeeping.faults(run, run.job)
+        bad += bool(found)
+        for sentence in found:
+            print(sentence)
+    print(f"{len(done)} finished run{'s' if len(done) != 1 else ''} checked, {bad} bad.")
+    return 1 if bad else 0
 
 
 def remove(options: argparse.Namespace, store: Store) -> int:
@@ -194,6 +222,7 @@ def mirror(options: argparse.Namespace, store: Store) -> int:
 
 ACTIONS: dict[str, Callable[[argparse.Namespace, Store], int]] = {
     "list": list_runs,
+    "check": check,
     "remove": remove,
     "rerun": rerun,
     "export": export,

@@ -12,7 +12,7 @@ from reproduce.verdicts.measured import described, measured_on
 def of(profile: str, jobs: Iterable[Job], store: Store) -> str:
     """Return the profile, data, seeds and devices of finished jobs, as in a table's header."""
     jobs = list(jobs)
-    results = [store.run(job).result or {} for job in jobs]
-    data = dict.fromkeys(described(result["data"]) for result in results)
+    results = [result for job in jobs if (result := store.run(job).result) is not None]
+    data = dict.fromkeys(described(result.get("data") or {}) for result in results)
     devices = dict.fromkeys(result["provenance"]["device"] for result in results)
     return measured_on(profile, "; ".join(data), sorted({job.seed for job in jobs}), "; ".join(devices))

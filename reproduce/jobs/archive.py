@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import io
 import json
 import shutil
@@ -11,20 +13,29 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from reproduce.jobs.job import Job, from_plain, placeless
-from reproduce.jobs.store import Run, Store, write_atomically
+from reproduce.jobs.result import check_ranges, parsed
+from reproduce.jobs.store import CURVE, Run, Store, write_atomically
 
 # Files of a run without weights and checkpoints. The result is the last one, because it marks the run as done.
-EXPORTED = ("job.json", "metrics.jsonl", "error.json", "result.json")
+EXPORTED = ("job.json", "metrics.jsonl", "error.json", "manifest.json", "result.json")
+
+
+CHUNK = 2**20  # bytes read at once
 
 
 def export(runs: Iterable[Run], target: Path) -> int:
-    """Write runs into a new tar.gz, without weights and checkpoints; return the number of runs."""
+    """Write runs into a new tar.gz, without weights and checkpoints; return the number of runs.
+
+    Raises:
+        BadResult: A result or a curve has changed since it was written.
+    """
     count = 0
     partial = target.with_name(f".{target.name}.partial")
     try:
         with tarfile.open(partial, "w:gz") as archive:
             for run in runs:
                 count += 1
+                run.ensure_manifest()
                 for path in (run.folder / name for name in EXPORTED):
                     if path.is_file():
                         _add(archive, f"{run.name}/{path.name}", path)
@@ -44,9 +55,9 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> None:
     archive.addfile(entry, io.BytesIO(content))
 
 
-def _stored(name: str, content: bytes) -> str:
-    """Return the text to store for an imported file; a job loses the sender's paths, because code could be run from them."""
-    return json.dumps(placeless(json.loads(content)), indent=1) if name == "job.json" else content.decode(errors="replace")
+def _stored(name: str, content: bytes) -> bytes:
+    """Return the content to store for an imported file; a job loses the sender's paths, because code could be run from them."""
+    return json.dumps(placeless(json.loads(content)), indent=1).encode() if name == "job.json" else content
 
 
 def import_runs(source: Path, store: Store) -> dict[str, str]:
@@ -59,8 +70,11 @@ def import_runs(source: Path, store: Store) -> dict[str, str]:
         ValueError: The archive cannot be read, or it contains something other than such runs.
     """
     try:
-        with tarfile.open(source, "r:gz") as archive:
-            contents = _contents(archive, source)
+        with gzip.open(source) as unpacked:
+            with tarfile.open(fileobj=unpacked, mode="r|") as archive:
+                contents = _contents(archive, source)
+            while unpacked.read(CHUNK):  # to the end, where gzip's checksum is: tar stops before it
+                pass
     except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise ValueError(f"Expected {source} to be a tar.gz that `runs export` wrote, but it cannot be read ({error}).") from error
     for name, files in contents.items():
@@ -75,7 +89,10 @@ def _contents(archive: tarfile.TarFile, source: Path) -> dict[str, dict[str, byt
         file = archive.extractfile(entry) if entry.isreg() else None
         if file is None or len(parts) != 2 or parts[0] in ("..", "/") or parts[1] not in EXPORTED:
             raise ValueError(f"Expected {source} to contain only RUN/{{{','.join(EXPORTED)}}}, but got '{entry.name}'.")
-        contents.setdefault(parts[0], {})[parts[1]] = file.read()
+        files = contents.setdefault(parts[0], {})
+        if parts[1] in files:
+            raise ValueError(f"Expected {source} to contain every file once, but got '{entry.name}' twice.")
+        files[parts[1]] = file.read()
     return contents
 
 
@@ -83,14 +100,22 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
     """Check that a run is complete and has the name of its job; else it would be shown as the result of another job."""
     try:
         job = from_plain(json.loads(files["job.json"]))
-        found = job.name if isinstance(job, Job) else ""
-        result = json.loads(files["result.json"]) if "result.json" in files else {"metrics": {}, "provenance": {}}
-        complete = {"metrics", "provenance"} <= result.keys()
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one version."
         raise ValueError(f"Expected {source} to contain jobs of this version, but {name} cannot be read: {why}") from None
-    if found != name or not complete:
-        raise ValueError(f"Expected {source} to contain complete results under their jobs' names, but {name} is incomplete or misnamed.")
+    if not isinstance(job, Job) or job.name != name:
+        raise ValueError(f"Expected {source} to contain runs under their jobs' names, but {name} is misnamed.")
+    if "result.json" not in files:
+        return
+    where = f"result.json of {name} in {source}"
+    check_ranges(job, parsed(files["result.json"], where)["metrics"], where)
+    try:
+        manifest = json.loads(files["manifest.json"])
+    except (KeyError, ValueError):
+        raise ValueError(f"Expected {source} to contain a manifest of {name}, but it does not; export it with this version.") from None
+    for file in ("result.json", CURVE):
+        if file in files and manifest.get(file) != hashlib.sha256(files[file]).hexdigest():
+            raise ValueError(f"Expected {file} of {name} in {source} to be as it was written, but it has changed; export it again.")
 
 
 def _take(folder: Path, files: Mapping[str, bytes]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from reproduce.jobs.job import Job
-from reproduce.jobs.store import Run, Store
+from reproduce.jobs.result import BadResult, check_ranges
+from reproduce.jobs.store import CURVE, WEIGHTS, Run, Store
 
 
 def stale(run: Run, now: Mapping[str, int]) -> bool:
@@ -42,6 +43,32 @@ def select(store: Store, names: Sequence[str]) -> list[Run]:
     for name in names:
         chosen |= {run.name: run for run in [run for run in runs if fnmatchcase(run.name, name)] or [find(store, name)]}
     return list(chosen.values())
+
+
+def faults(run: Run, job: Job | None) -> list[str]:
+    """Return what is wrong with the files of a finished run, one sentence per file.
+
+    Args:
+        run: Run that is done.
+        job: Its job; None if `job.json` cannot be read.
+    """
+    found = [] if run.manifest is not None else [f"Expected a manifest in {run.name}, but it is missing: an earlier version wrote the run."]
+    if job is None or job.name != run.name:
+        found.append(f"Expected job.json of {run.name} to hold its job, but it {'cannot be read' if job is None else f'holds {job.name}'}.")
+    try:
+        result = run.result
+        if job is not None and result is not None:
+            check_ranges(job, result["metrics"], f"result.json of {run.name}")
+    except BadResult as error:
+        found.append(str(error))
+    for name in (CURVE, WEIGHTS):
+        try:
+            run.checked(name)
+        except FileNotFoundError:  # of a measurement, or imported without weights
+            continue
+        except BadResult as error:
+            found.append(str(error))
+    return found
 
 
 def remove(run: Run) -> int | None:

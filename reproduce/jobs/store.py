@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reproduce.jobs.job import Job, from_plain, to_plain
+from reproduce.jobs.result import BadResult, Result, checked, parsed
 
+CURVE, WEIGHTS = "metrics.jsonl", "weights.safetensors"  # files of a run beside its result
 State = Literal["done", "failed", "running", "interrupted", "todo"]
 
 
@@ -122,21 +125,58 @@ class Run:
             yield True
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """Measurements of a finished run, with their provenance."""
-        return read_json(self.folder / "result.json")
+    def result(self) -> Result | None:
+        """Measurements of a finished run, checked; None if there are none.
+
+        Raises:
+            BadResult: The file is no result, or has changed since it was written.
+        """
+        try:
+            content = (self.folder / "result.json").read_bytes()
+        except FileNotFoundError:
+            return None
+        where = f"result.json of {self.name}"
+        self._compare(where, "result.json", hashlib.sha256(content).hexdigest())
+        return parsed(content, where)
+
+    @property
+    def manifest(self) -> dict[str, str] | None:
+        """SHA-256 of a finished run's result, curve and weights, by file name; None if an earlier version wrote the run."""
+        return read_json(self.folder / "manifest.json")
+
+    def checked(self, name: str) -> Path:
+        """Return the path of a file that the manifest contains, after checking that it has not changed.
+
+        Raises:
+            BadResult: It has changed.
+        """
+        path = self.folder / name
+        self._compare(f"{name} of {self.name}", name, _sha256(path))
+        return path
+
+    def _compare(self, where: str, name: str, digest: str) -> None:
+        """Raise an error if a file is not the one that the worker wrote."""
+        expected = (self.manifest or {}).get(name, digest)
+        if digest != expected:
+            said = f"it has changed (SHA-256 {digest[:8]}, not {expected[:8]})"
+            raise BadResult(f"Expected {where} to be as it was written, but {said}; `runs rerun` makes a new one.")
 
     @property
     def weights(self) -> Path:
         """Path of a finished training's weights; an imported run has no such file."""
-        return self.folder / "weights.safetensors"
+        return self.folder / WEIGHTS
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        """Logged lines of the training, one dict per line, up to a line that a crash cut short."""
+        """Logged lines of the training, one dict per line, up to a line that a crash cut short.
+
+        Raises:
+            BadResult: The run is done, and the file has changed since then.
+        """
         lines = []
         try:
-            for line in (self.folder / "metrics.jsonl").read_text().splitlines():
+            path = self.checked(CURVE) if self.done else self.folder / CURVE
+            for line in path.read_text().splitlines():
                 lines.append(json.loads(line))
         except (FileNotFoundError, json.JSONDecodeError):
             pass
@@ -181,13 +221,41 @@ class Run:
         """Last progress that the worker wrote: `step`, `steps`, `stage`, `loss`, and more."""
         return read_json(self.folder / "progress.json") or {}
 
-    def finish(self, result: dict[str, Any]) -> None:
-        """Write the result; it is the last file that a worker writes."""
-        write_atomically(self.folder / "result.json", json.dumps(result, indent=1), durable=True)
+    def finish(self, result: Result) -> None:
+        """Write the manifest and then the result, the last file that a worker writes.
+
+        Raises:
+            BadResult: A number is not finite, or a value has the wrong type.
+        """
+        content = json.dumps(checked(result, f"the result of {self.name}"), indent=1).encode()
+        manifest = {name: _sha256(self.folder / name) for name in (CURVE, WEIGHTS) if (self.folder / name).exists()}
+        manifest["result.json"] = hashlib.sha256(content).hexdigest()
+        write_atomically(self.folder / "manifest.json", json.dumps(manifest, indent=1), durable=True)
+        write_atomically(self.folder / "result.json", content, durable=True)
+
+    def ensure_manifest(self) -> None:
+        """Check the files of a finished run against its manifest; write one for a run of an earlier version.
+
+        Raises:
+            BadResult: A file has changed since it was written.
+        """
+        result = self.result
+        if result is None:
+            return
+        if self.manifest is None:
+            digests = {name: _sha256(self.folder / name) for name in (CURVE, WEIGHTS, "result.json") if (self.folder / name).exists()}
+            write_atomically(self.folder / "manifest.json", json.dumps(digests, indent=1))
+        if (self.folder / CURVE).exists():
+            self.checked(CURVE)
 
     def fail(self, message: str, details: str) -> None:
         """Write why the run failed."""
         write_atomically(self.folder / "error.json", json.dumps({"message": message, "details": details}, indent=1))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)

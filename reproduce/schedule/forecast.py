@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from reproduce.jobs.job import Job, counts, identity, in_order
+from reproduce.jobs.result import BadResult
 from reproduce.jobs.store import Run, Store
 
 # Fields of a job that change its result but not the cost of a step; such fields of specs have the metadata `SAME_COST`.
@@ -78,7 +79,10 @@ def shape(job: Job) -> str:
 
 def cost_of(run: Run, device: str) -> Cost | None:
     """Return the cost of a finished run, or None if its result does not contain it or is from another device."""
-    result, job = run.result, run.job
+    try:
+        result, job = run.result, run.job
+    except BadResult:
+        return None
     if result is None or job is None or result.get("provenance", {}).get("device") != device:
         return None
     provenance, timing = result["provenance"], result.get("timing", {})

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Store
 from reproduce.schedule import engine
 from reproduce.schedule.forecast import Cost, cost_of, shape
@@ -34,7 +35,7 @@ def probe(jobs: Iterable[Job], launcher: engine.Launcher, device: str) -> dict[s
         print(f"Probing {len(small)} kinds of job, up to {STEPS} steps each.", file=sys.stderr, flush=True)
         for job in small.values():
             for parent in job.parents:
-                store.prepare(parent).finish({})  # a probe does not read the result
+                store.prepare(parent).finish(EMPTY)  # a probe does not read the result
         ended = {status.job.name: status for status in engine.run(small.values(), store, launcher)}
         for kind, job in small.items():
             status, run = ended[job.name], store.run(job)

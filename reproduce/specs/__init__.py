@@ -11,14 +11,16 @@ from reproduce.specs.data import VOC, Data, Helen, Images, Made, MadeFaces, Made
 from reproduce.specs.networks import Network, OwnNetwork
 from reproduce.specs.plain import NOT_IDENTITY, Spec
 from reproduce.specs.runtime import Runtime, Wandb
-from reproduce.specs.tasks import Classification, Describe, Measurement, Segmentation, Speed, Task, Training
+from reproduce.specs.tasks import POSITIVE, SHARE, Classification, Describe, Measurement, Segmentation, Speed, Task, Training
 from reproduce.specs.training import CAFFE, IMAGENET, Preprocessing, Recipe, Start, Weights
 
 __all__ = [
     "CAFFE",
     "IMAGENET",
     "NOT_IDENTITY",
+    "POSITIVE",
     "SGD",
+    "SHARE",
     "VOC",
     "Adam",
     "Classification",

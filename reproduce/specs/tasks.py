@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from reproduce.specs.networks import Network
 from reproduce.specs.plain import Spec
+
+SHARE = (0.0, 1.0)
+POSITIVE = (0.0, math.inf)
 
 
 @dataclass(frozen=True)
@@ -14,10 +18,12 @@ class Task(Spec):
     """Work of a job.
 
     `does` describes it in words: "segments pictures". An `exclusive` job measures something that other jobs would disturb: no other job of
-    the same command runs at the same time.
+    the same command runs at the same time. `ranges` declares the lowest and the highest value of metrics, by patterns of their names: a
+    metric outside its range fails the job. Learned quantities declare their bounds themselves.
     """
 
     does: ClassVar[str] = "does something else"
+    ranges: ClassVar[tuple[tuple[str, tuple[float, float]], ...]] = ()
     exclusive: ClassVar[bool] = False
 
     @property
@@ -51,6 +57,7 @@ class Segmentation(Training):
     reduction: str = "batch"
     target = "lightning_modules.segmentation:SemanticSegmentation"
     does = "segments pictures"
+    ranges = (("*accuracy", SHARE), ("*iou", SHARE), ("f_*", SHARE), ("classes_counted", POSITIVE))
     scores = "pixels"
     label = "mask"
 
@@ -61,6 +68,7 @@ class Classification(Training):
 
     target = "lightning_modules.classification:ImageClassification"
     does = "classifies whole pictures"
+    ranges = (("*accuracy", SHARE), ("map_sizes", POSITIVE))
     scores = "pictures"
     label = "label"
 
@@ -72,6 +80,7 @@ class Describe(Measurement):
     shape: tuple[int, ...] = ()
     target = "reproduce.worker.training:describe"
     does = "computes sizes"
+    ranges = (("*", POSITIVE),)
 
 
 @dataclass(frozen=True)
@@ -82,4 +91,5 @@ class Speed(Measurement):
     shape: tuple[int, ...]
     target = "reproduce.worker.speed:speed"
     does = "times training steps"
+    ranges = (("*", POSITIVE),)
     exclusive = True

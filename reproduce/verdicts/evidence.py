@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from reproduce.table import CellKey
 from reproduce.verdicts.logic import Finding, Truth, all_of, any_of, not_
+from reproduce.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from reproduce.verdicts.compare import ComparedCell
@@ -98,6 +99,9 @@ class Evidence:
         estimates: dict[CellKey, Estimate | None] = dict.fromkeys(printed)
         comparable = not any(cell.verdict == "not comparable" for cell in cells)
         for cell in cells:
+            if cell.verdict == Verdict.FAILED:  # some seeds failed, and the others are not a fair sample
+                estimates |= dict.fromkeys(_members(cell.key, cell.mean))
+                continue
             if cell.kind == "published":
                 estimates[cell.key] = printed[cell.key] if comparable else None
                 continue

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reproduce.jobs.job import Job, earlier
+from reproduce.jobs.result import BadResult, check_ranges
 from reproduce.jobs.store import State, Store, interrupted_reason
 from reproduce.table import Cell, CellKey, Kind, Table, Value
 
@@ -118,15 +119,18 @@ def _sample_of(cell: Cell, profile: str, **found: Any) -> Sample:
 
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
     """Return the fields of a cell's sample that come from a job's run."""
-    run = store.run(job)
-    state, result = run.state, run.result
-    if state != "done" or result is None:
-        return {"state": state, "reason": _absence(cell, job, store, state, command)}
-    data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
-    if cell.curve:
-        metrics["curve"] = run.curve
+    run, state = store.run(job), store.run(job).state
     try:
+        result = run.result
+        if state != "done" or result is None:
+            return {"state": state, "reason": _absence(cell, job, store, state, command)}
+        check_ranges(job, result["metrics"], f"result.json of {run.name}")
+        data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
+        if cell.curve:
+            metrics["curve"] = run.curve
         value = cell.value(metrics)
+    except BadResult as error:
+        return {"state": "failed", "reason": str(error)}
     except KeyError as error:  # the network or data is of another kind, or the column names no metric of the run
         known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
         return {"state": "failed", "reason": f"no metric '{error.args[0]}' in the run; it has {known}"}

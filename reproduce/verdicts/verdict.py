@@ -79,9 +79,10 @@ def judge(printed: Printed, measured: Measured) -> Judgement:
     if measured.kind == "published":
         known = printed.numbers is not None
         return Judgement(Verdict.PUBLISHED_ONLY, "quoted by the paper, not run here") if known else _unpublished(printed, measured)
+    if measured.failures:  # the seeds that survived are not a fair sample
+        return Judgement(Verdict.FAILED, "; ".join(measured.failures + measured.waiting))
     if not measured.samples:
-        verdict = Verdict.FAILED if measured.failures else Verdict.NOT_RUN
-        return Judgement(verdict, "; ".join(measured.failures + measured.waiting) or "not started")
+        return Judgement(Verdict.NOT_RUN, "; ".join(measured.waiting) or "not started")
     if printed.numbers is None:
         return _unpublished(printed, measured)
     if measured.kind == "exact":

@@ -114,7 +114,7 @@ class Mirror:
             self.begin()
         if self.live is None:
             return
-        result = self.run.result or {}
+        result: Any = self.run.result or {}
         self.live.summary.update({name: value for name, value in result.get("metrics", {}).items() if value is not None})
         self.live.summary.update({name: result[name] for name in ("data", "provenance") if result.get(name)})
         self._save_examples()

@@ -21,15 +21,18 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning_modules import protocol
 from reproduce.jobs.store import write_atomically
 from reproduce.wandb_.mirror import Mirror
-from reproduce.worker.checkpoints import checkpoint_path, checkpoints
+from reproduce.worker.checkpoints import checkpoint_path, checkpoints, remove
 
 
 class JsonLines(Logger):
-    """Write metrics to `metrics.jsonl`, one line per step, and mirror them; a resumed run drops the lines of steps that it repeats."""
+    """Write metrics to `metrics.jsonl`, one line per `every` steps, and mirror them.
 
-    def __init__(self, path: Path, mirror: Mirror) -> None:
+    A resumed run drops the lines of steps that it repeats. The lines depend on the steps alone, not on interruptions.
+    """
+
+    def __init__(self, path: Path, mirror: Mirror, every: int) -> None:
         super().__init__()
-        self.path, self.mirror = path, mirror
+        self.path, self.mirror, self.every = path, mirror, every
 
     @property
     def name(self) -> str:
@@ -57,8 +60,14 @@ class JsonLines(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Append a line."""
+        """Append a line of an evaluation, or of every `every`-th training step.
+
+        Lightning also logs the step at which a training is stopped. Such a line would make the curve depend on interruptions.
+        """
         line = {"step": step} | {name: value for name, value in metrics.items() if name != "epoch"}
+        evaluated = all(name.startswith(("test/", "val/")) for name in line if name != "step")
+        if not evaluated and (step is None or (step + 1) % self.every):
+            return
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         self.mirror.line(line)
@@ -228,7 +237,7 @@ class ResumableStop(Callback):
             trainer.save_checkpoint(path)
         if trainer.is_global_zero:
             for old in checkpoints(self.folder)[2:]:
-                old.unlink()
+                remove(old)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)  # later work restarts from this checkpoint: SIGTERM may kill at once
 
 

@@ -22,7 +22,7 @@ from lightning_modules.example import Example
 from lightning_modules.inference import Inference
 from reproduce import specs
 from reproduce.jobs.job import Job
-from reproduce.jobs.store import Store
+from reproduce.jobs.store import WEIGHTS, Store
 from reproduce.own import files as own_files
 from reproduce.worker import stages
 from reproduce.worker.building import build_data, build_network, build_task, converted
@@ -84,6 +84,10 @@ class Segmenter:
         )
         with torch.inference_mode():
             scores = self.inference(self.network, self.seen(normalise(torch.from_numpy(seen).permute(2, 0, 1)[None])))
+            if not torch.isfinite(scores).all():
+                raise ValueError(
+                    "Expected finite scores of the run's network, but some are not; train it again with a lower learning rate."
+                )
             if scores.shape[-2:] != size:  # as in the evaluation
                 scores = functional.interpolate(scores, size=size, mode="bilinear", align_corners=True)
         return _best(scores[0, :, top : top + inner[0], left : left + inner[1]].numpy(), height, width)
@@ -151,7 +155,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     masks: list[dict[str, Pixels]] = [{"ground truth": sample["mask"]} for sample in samples]
     for job in jobs:
         task = build_task(job)
-        load(task.network, store.run(job).weights)
+        load(task.network, store.run(job).checked(WEIGHTS))
         task.network, task.seen = converted(job, task.network), stages.preprocessing(job, data)
         task.eval()
         for found, sample in zip(masks, samples, strict=True):

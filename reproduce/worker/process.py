@@ -18,6 +18,7 @@ from datamodules.errors import DataError
 from reproduce import plugins, worker
 from reproduce.jobs.job import Job, from_plain
 from reproduce.jobs.provenance import provenance
+from reproduce.jobs.result import check_ranges
 from reproduce.jobs.store import Run, Store, read_json, write_atomically
 from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import ranks
@@ -95,7 +96,8 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         ranks.leave()
         if result is not None and rank == 0:
             origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
-            run.finish({"job": job.name} | result | {"provenance": origin})
+            check_ranges(job, result["metrics"], job.name)
+            run.finish({**result, "job": job.name, "provenance": origin})  # type: ignore[typeddict-item]  # a task adds keys of its own
             shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; the optimiser's state is not needed
     except Exception as error:
         message = _said(error)

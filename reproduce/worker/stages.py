@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from lightning_modules import protocol
 from reproduce.jobs.job import Job
-from reproduce.jobs.store import Run, Store
+from reproduce.jobs.store import WEIGHTS, Run, Store
 from reproduce.specs import IMAGENET, Preprocessing, Start, Weights
 from reproduce.worker.checkpoints import latest_checkpoint
 
@@ -133,9 +133,10 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[StateDict, dict[str, A
         return _of_checkpoint(run, job)
     if not run.weights.exists():  # for example after `runs import`
         raise FileNotFoundError(f"Expected the weights of {source.name} in {run.weights}, but got none; train it again with `runs rerun`.")
-    result = run.result or {}
+    result = run.result
+    assert result is not None
     record = {"job": source.name, "data": result.get("data"), "start": result.get("start")}
-    return read(run.weights), record
+    return read(run.checked(WEIGHTS)), record
 
 
 def _of_checkpoint(run: Run, job: Job) -> tuple[StateDict, dict[str, Any]]:

@@ -25,7 +25,7 @@ from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import ranks, stages
 from reproduce.worker.building import build_data, build_network, build_task, converted, data_of
 from reproduce.worker.callbacks import Checkpoints, FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop
-from reproduce.worker.checkpoints import checkpoints, latest_checkpoint, step_of
+from reproduce.worker.checkpoints import DigestedCheckpoints, checkpoints, latest_checkpoint, step_of
 
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
@@ -39,6 +39,7 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         limit_test_batches=runtime.probe or (runtime.stop_after if unfinished else 0) or 1.0,
         accumulate_grad_batches=job.recipe.accumulate if job.recipe else 1,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
+        plugins=[DigestedCheckpoints()],
         callbacks=[
             FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress,
             Checkpoints(folder, runtime.checkpoint_every),
@@ -74,7 +75,7 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
     steps = job.recipe.steps if job.recipe else 0
     if not (steps or job.start or job.runtime.probe):
         raise ValueError(f"Expected `recipe` or `start` in the job {job.slug}, but got neither: there is nothing to evaluate.")
-    progress, logger = Progress(run.folder / "progress.json", steps), JsonLines(run.folder / "metrics.jsonl", mirror)
+    progress, logger = Progress(run.folder / "progress.json", steps), JsonLines(run.folder / "metrics.jsonl", mirror, job.runtime.log_every)
     trainer = build_trainer(job, run, progress, logger)
     trainer.strategy.setup_environment()  # from here on ranks can communicate, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from lightning_modules.layers.quantities import INFLATION
 from lightning_modules.quantity import Quantity
 from lightning_modules.recipe import SAME_COST
-from reproduce.specs import Measurement, Network
+from reproduce.specs import POSITIVE, Measurement, Network
 
 BLOCKS = 5  # blocks of VGG-16
 
@@ -96,6 +96,7 @@ class StepCost(Measurement):
     rounds: int
     target = "reproduce.papers.adaptive_rf.step_cost:step_cost"
     does = "measures the time and memory of training steps"
+    ranges = (("*", POSITIVE),)
     exclusive = True
 
     def __post_init__(self) -> None:
