@@ -93,11 +93,11 @@ def landmark_scale(landmarks: NDArray[np.float64], probabilities: NDArray[np.uin
             "The maps have neither brows, eyes, nose nor lips, but the landmarks need one of them; check the face's label files."
         )
     source, target = np.stack(sources), np.stack(targets)
-    scale = float((source * target).sum() / (source * source).sum())
+    scale = float((source * target).sum() / max(float((source * source).sum()), 1e-12))
     error = float(np.linalg.norm(scale * source - target, axis=1).max())
     eyes = landmarks[GROUPS["first eye"]].mean(axis=0) - landmarks[GROUPS["second eye"]].mean(axis=0)
     # Outlines and areas differ slightly in their centroids. A difference as large as that between the eyes means another face.
-    if scale <= 0 or error > scale * float(np.linalg.norm(eyes)):
+    if not (scale > 0 and error <= scale * float(np.linalg.norm(eyes))):  # so that NaN is refused
         raise DataError(f"Landmarks and maps are {error:.0f} pixels apart at the best scale; check that both belong to the same face.")
     return scale
 
@@ -124,7 +124,7 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     # On complex numbers a similarity is one complex factor, and its least-squares estimate is a quotient.
     source = (points - source_mean) @ np.array([1, 1j])
     factor = np.vdot(source, (target - target_mean) @ np.array([1, 1j])) / max(np.vdot(source, source).real, 1e-12)
-    if abs(factor) < 1e-9:
+    if not 1e-9 <= abs(factor) < np.inf:
         raise ValueError(f"Expected `points` to be five different points, but got {points.tolist()}; check the face's landmarks.")
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, target_mean - linear @ source_mean])

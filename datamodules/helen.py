@@ -62,7 +62,7 @@ def read_aligned(layout: helen.HelenLayout, name: str, size: int) -> tuple[NDArr
         scale = alignment.landmark_scale(landmarks, probabilities)
         return alignment.align(image, probabilities, alignment.five_points(landmarks * scale), size)
     except ValueError as error:
-        raise DataError(f"Face {name!r} of {layout.root} cannot be aligned: {error}") from error
+        raise DataError(f"Face {name!r} of {layout.root} cannot be aligned by {layout.landmarks[name].name}: {error}") from error
 
 
 def pack(layout: helen.HelenLayout, size: int, folder: Path, progress: Callable[[int, int], None] | None = None) -> None:

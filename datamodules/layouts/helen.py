@@ -60,6 +60,7 @@ GROUPS: dict[str, slice] = {
     "second brow": slice(174, 194),
 }
 LANDMARKS = 194
+FARTHEST = 1e5  # pixels from the corner of a photograph
 OFFICIAL_COUNTS: dict[str, int] = {"exemplars": 2000, "tuning": 230, "testing": 100}  # Smith et al. 2013
 
 _FACES = "SmithCVPR2013_dataset_resized"
@@ -194,7 +195,8 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
     """Read the landmarks of a face, 194 2: x and y in pixels of the original photograph, which is larger than Smith et al.'s picture.
 
     Raises:
-        DataError: the file is missing, or does not have a name followed by 194 lines `x , y`.
+        DataError: the file is missing, does not have a name followed by 194 lines `x , y`, or its points lie in one place or far outside
+            any picture.
     """
     import numpy as np
 
@@ -205,6 +207,9 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
         points = np.empty((0, 2))
     if points.shape != (LANDMARKS, 2) or not np.isfinite(points).all():
         raise DataError(f"The landmarks {path} are not a name followed by {LANDMARKS} lines `x , y`; {_replace(path, _GET_LANDMARKS)}.")
+    if np.abs(points).max() > FARTHEST or np.ptp(points, axis=0).min() < 1:
+        said = f"from x, y = {points.min(axis=0).tolist()} to {points.max(axis=0).tolist()}"
+        raise DataError(f"The landmarks {path} are not those of a face: they reach {said} pixels; {_replace(path, _GET_LANDMARKS)}.")
     return points
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from reproduce import wandb_
 from reproduce.commands.options import Parser, UsageError, add_project, check_project, chosen_cells, setting_from, table_parser
+from reproduce.commands.output import results_only
 from reproduce.commands.show import result
 from reproduce.jobs.provenance import package_version
 from reproduce.jobs.store import Store
@@ -39,7 +40,8 @@ def main(words: Sequence[str]) -> int:
     check_project(options.wandb_project)
     if not (package_version("wandb") and package_version("wandb-workspaces")):
         raise UsageError("Expected wandb-workspaces to be installed for `dashboard`, but it is not; `pip install wandb wandb-workspaces`.")
-    made = wandb_.workspace.workspace(_described(options), options.wandb_entity, options.wandb_project)
+    with results_only():
+        made = wandb_.workspace.workspace(_described(options), options.wandb_entity, options.wandb_project)
     if options.dry_run:
         print(wandb_.workspace.serialised(made))
     elif options.output is None:

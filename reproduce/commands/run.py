@@ -14,6 +14,7 @@ from typing import Any
 from reproduce import schedule, worker
 from reproduce.commands.listing import list_tables
 from reproduce.commands.options import Parser, UsageError, add_wandb, check_project, chosen_tables, setting_from, table_parser
+from reproduce.commands.output import results_only
 from reproduce.commands.show import add_format, show
 from reproduce.jobs.job import Job, in_order
 from reproduce.jobs.provenance import expected_device, package_version
@@ -54,13 +55,14 @@ def main(words: Sequence[str]) -> int:
     check_wandb(options)
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [table(id) for id in resolve_all(options.tables)]
-    chosen = chosen_tables(tables, setting, options.rows)
-    tables = [table for table in tables if table.id in chosen]
-    for table_id in chosen:  # find claims about cells that do not exist before anything is trained
-        check_claims(table(table_id).claims, load(table_id), [])
-    out_of_time = _run(options, setting, store, tables, chosen)
-    complete = show(options, setting, store, chosen)
+    with results_only() as out:
+        tables = [table(id) for id in resolve_all(options.tables)]
+        chosen = chosen_tables(tables, setting, options.rows)
+        tables = [table for table in tables if table.id in chosen]
+        for table_id in chosen:  # find claims about cells that do not exist before anything is trained
+            check_claims(table(table_id).claims, load(table_id), [])
+        out_of_time = _run(options, setting, store, tables, chosen)
+        complete = show(options, setting, store, chosen, out)
     if out_of_time:
         print(f"Stopped before the limit of {options.max_hours:g} hours; the same command resumes.", file=sys.stderr)
     return 0 if complete else 1

@@ -7,9 +7,12 @@ import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TextIO
 
 from reproduce import figures
 from reproduce.commands.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
+from reproduce.commands.output import results_only
+from reproduce.jobs.result import BadResult
 from reproduce.jobs.store import Store
 from reproduce.plugins import table
 from reproduce.render import FORMATS, ILLUSTRATED, ComparedTable, Drawing, Screen, render
@@ -33,24 +36,25 @@ def main(words: Sequence[str]) -> int:
         raise UsageError(f"Expected a table after `show`, but got none; it can be {', '.join(table_ids())}.")
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    tables = [table(id) for id in resolve_all(options.tables)]
-    show(options, setting, store, chosen_tables(tables, setting, options.rows))
+    with results_only() as out:
+        tables = [table(id) for id in resolve_all(options.tables)]
+        show(options, setting, store, chosen_tables(tables, setting, options.rows), out)
     return 0
 
 
-def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Mapping[str, list[Cell]]) -> bool:
-    """Print tables as one document; return whether every chosen cell has its number for all seeds."""
+def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Mapping[str, list[Cell]], out: TextIO) -> bool:
+    """Write tables as one document to `out`; return whether every chosen cell has a number for every seed."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(file=out)
     results = [result(options, setting, store, table(id), cells) for id, cells in chosen.items()]
     illustrated = options.format in ILLUSTRATED
     drawn = draw(setting, store, chosen) if illustrated else {}
     tables = [replace(rendered, figure=drawn.get(rendered.table.id)) for rendered, _ in results]
     width = console.width if console.is_terminal else Screen().width
-    screen = Screen(width, console.is_terminal, sys.stdout.encoding or Screen().encoding)
-    sys.stdout.write(render(tables, options.format, screen))
-    if not illustrated:  # a text without figures is printed before figures are drawn
+    screen = Screen(width, console.is_terminal, getattr(out, "encoding", None) or Screen().encoding)
+    out.write(render(tables, options.format, screen))
+    if not illustrated:  # a text without figures does not wait for them
         draw(setting, store, chosen)
     return all(complete for _, complete in results)
 
@@ -96,7 +100,11 @@ def _draw(setting: Setting, store: Store, table: Table) -> Drawing | None:
     assert table.figure is not None
     folder = store.root / "figures"
     with figures.style.styled():
-        figure = table.figure(setting, store)
+        try:
+            figure = table.figure(setting, store)
+        except BadResult as error:
+            print(f"{table.id}: no figure. {error}", file=sys.stderr)
+            return None
         if figure is None:
             print(f"{table.id}: no figure yet, because none of its runs is done.", file=sys.stderr)
             return None

@@ -105,7 +105,7 @@ def check_ranges(job: Job, metrics: Mapping[str, Any], where: str) -> None:
         ranges += [
             (quantity.lowest, quantity.highest)
             for quantity in job.network.quantities
-            if name == quantity.metric or fullmatch(quantity.pattern, name)
+            if name == quantity.metric or (not quantity.metric and fullmatch(quantity.pattern, name))
         ]
         for number in _flat(value):
             for low, high in ranges:

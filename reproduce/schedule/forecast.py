@@ -87,7 +87,8 @@ def cost_of(run: Run, device: str) -> Cost | None:
         return None
     provenance, timing = result["provenance"], result.get("timing", {})
     trained = job.recipe is not None
-    if provenance.get("resumed") or (trained and "step_seconds" not in timing):  # only the sum over several attempts is known
+    lacking = "peak_memory" not in provenance or (trained and "step_seconds" not in timing)
+    if lacking or provenance.get("resumed"):  # of several attempts only the sum is known
         return None
     step, data, test = (timing.get(name, 0.0) for name in ("step_seconds", "data_seconds", "test_seconds"))
     spent = step * timing.get("steps", 0) + data + test

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from reproduce.table import CellKey, Kind, Value
@@ -86,7 +87,7 @@ def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Colle
     Raises:
         ValueError: A published cell has no sample, or samples are of several profiles.
     """
-    found = _by_cell(samples)
+    found = _by_cell(_counted_alike(published, samples))
     order = {row: position for position, row in enumerate(dict.fromkeys([*published.rows, *(row for row, _ in found)]))}
     keys = sorted(dict.fromkeys([*published.by_key, *found]), key=lambda key: order[key[0]])
     shown = [key for key in keys if rows is None or key[0] in rows]
@@ -94,6 +95,30 @@ def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Colle
     if missing:
         raise ValueError(f"Expected `samples` to have one per cell, but got none for {missing}: add samples with state 'todo'.")
     return [_cell(published, key, found[key]) for key in shown]
+
+
+def _counted_alike(published: PublishedTable, samples: Iterable[Sample]) -> list[Sample]:
+    """Fail samples that counted other images or pixels than most samples of their column on the same data.
+
+    Their scores look comparable, and are not: an evaluation that lost some pictures, for example.
+    """
+    samples = list(samples)
+    seen: dict[tuple[str, str], Counter[tuple[int, int | None]]] = {}
+    for sample in samples:
+        column = published.column(sample.column)
+        if sample.counted is not None and not (column and column.counts_differ):
+            seen.setdefault((sample.column, sample.data), Counter())[sample.counted] += 1
+    usual = {key: counts.most_common(1)[0][0] for key, counts in seen.items()}
+    return [_refused(sample, usual.get((sample.column, sample.data), sample.counted)) for sample in samples]
+
+
+def _refused(sample: Sample, usual: tuple[int, int | None] | None) -> Sample:
+    if sample.counted == usual or sample.counted is None or usual is None:
+        return sample
+    said = [
+        f"{images:,} images" + ("" if labelled is None else f" with {labelled:,} labels") for images, labelled in (sample.counted, usual)
+    ]
+    return replace(sample, state="failed", value=None, reason=f"its evaluation counted {said[0]}, those of other rows {said[1]}")
 
 
 def _by_cell(samples: Iterable[Sample]) -> dict[CellKey, list[Sample]]:

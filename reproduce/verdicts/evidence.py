@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -70,8 +70,8 @@ class Estimate:
 class Evidence:
     """Numbers that a claim is tested on: the printed ones or ours."""
 
-    def __init__(self, estimates: dict[CellKey, Estimate | None]) -> None:
-        self._estimates = estimates
+    def __init__(self, estimates: dict[CellKey, Estimate | None], failed: Collection[CellKey] = ()) -> None:
+        self._estimates, self._failed = estimates, failed
 
     @classmethod
     def printed(cls, published: PublishedTable) -> Evidence:
@@ -97,10 +97,12 @@ class Evidence:
         """
         printed = cls.printed(published)._estimates
         estimates: dict[CellKey, Estimate | None] = dict.fromkeys(printed)
+        failed: set[CellKey] = set()
         comparable = not any(cell.verdict == "not comparable" for cell in cells)
         for cell in cells:
             if cell.verdict == Verdict.FAILED:  # some seeds failed, and the others are not a fair sample
                 estimates |= dict.fromkeys(_members(cell.key, cell.mean))
+                failed |= set(_members(cell.key, cell.mean))
                 continue
             if cell.kind == "published":
                 estimates[cell.key] = printed[cell.key] if comparable else None
@@ -108,7 +110,7 @@ class Evidence:
             digits, errors = published.digits(*cell.key), _members(cell.key, cell.std)
             for member, mean in _members(cell.key, cell.mean).items():
                 estimates[member] = _measured(mean, errors.get(member), cell.n, cell.kind == "exact", digits)
-        return cls(estimates)
+        return cls(estimates, failed)
 
     def greater(self, a: Term | Maximum, b: Term | Maximum) -> Finding:
         """Test whether `a` is greater than `b`.
@@ -153,9 +155,11 @@ class Evidence:
         signed = [*_signed(a), *((scalar, -sign) for scalar, sign in _signed(b))]
         read = {scalar: self._read(scalar) for scalar, _ in signed}
         known = {scalar: estimate for scalar, estimate in read.items() if estimate is not None}
-        absent = [_name(scalar) for scalar in read if scalar not in known]
+        absent = [scalar for scalar in read if scalar not in known]
         if absent:
-            return Finding(Truth.NOT_TESTED, (f"{' and '.join(absent)} {'has' if len(absent) == 1 else 'have'} no number",))
+            lacking = "failed seeds" if all(scalar in self._failed for scalar in absent) else "no number"
+            said = f"{' and '.join(map(_name, absent))} {'has' if len(absent) == 1 else 'have'} {lacking}"
+            return Finding(Truth.NOT_TESTED, (said,))
         same_column = len({scalar[1] if isinstance(scalar, tuple) else None for scalar in read}) == 1
         left, right = _estimate(a, known), _estimate(b, known)
         sides = [f"{_name(side, short=same_column)} {number.shown}".lstrip() for side, number in ((a, left), (b, right))]

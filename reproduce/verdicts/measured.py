@@ -30,6 +30,7 @@ class Sample:
         data: Data of the measurement, in words.
         verified: Whether the data, and the data of all earlier stages, is what its name says.
         device: Device of the measurement.
+        counted: Numbers of images and of labelled pixels (or pictures) in the evaluation; None without an evaluation.
         audit: See `Cell`.
         row: Label of a row that the paper lacks.
 
@@ -49,6 +50,7 @@ class Sample:
     data: str = ""
     verified: bool = False
     device: str = ""
+    counted: tuple[int, int | None] | None = None
     audit: bool = False
     row: str = ""
 
@@ -138,6 +140,7 @@ def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any
         "state": "done", "value": value, "reason": cell.caveat, "data": described(data) + started_on(data, result.get("start")),
         "verified": _vouched(data, result.get("start")) and job.start_official and not cell.caveat,
         "device": result["provenance"]["device"],
+        "counted": (result["images"], result.get("counted")) if "images" in result else None,
     }  # fmt: skip
 
 

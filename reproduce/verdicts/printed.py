@@ -38,6 +38,7 @@ class Column:
         tolerance_reason: Reason for the tolerance, for readers.
         metric: Metric of a run's result, if a cell is just that metric; a share from 0 to 1 is shown in percent if the unit is percent.
         kind: Kind of its cells, if `metric` is given.
+        counts_differ: Whether the paper compares rows of it that count different pixels, for example of different splits.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Column:
     tolerance_reason: str = ""
     metric: str = ""
     kind: Literal["exact", "trained", "timed"] = "trained"
+    counts_differ: bool = False
 
 
 @dataclass(frozen=True)

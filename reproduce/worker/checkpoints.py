@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +26,7 @@ class DigestedCheckpoints(TorchCheckpointIO):
         partial = target.with_name(f".{target.name}.partial")
         super().save_checkpoint(checkpoint, partial, storage_options)
         write_atomically(_digest_path(target), _digest(partial), durable=True)
-        os.replace(partial, target)
+        partial.replace(target)
 
     def remove_checkpoint(self, path: _PATH) -> None:
         """Delete the checkpoint and its digest."""

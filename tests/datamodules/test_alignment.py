@@ -160,5 +160,14 @@ def test_bad_arguments() -> None:
         alignment.five_points(np.zeros((68, 2)))
     with pytest.raises(ValueError, match="`size` to be a positive number of pixels, but got 0"):
         alignment.similarity(alignment.mean_shape(SIZE), 0)
-    with pytest.raises(ValueError, match="five different points"):
-        alignment.similarity(np.ones((5, 2)), SIZE)
+    for points in (np.ones((5, 2)), np.full((5, 2), np.nan), np.zeros((5, 2))):
+        with pytest.raises(ValueError, match="five different points"):
+            alignment.similarity(points, SIZE)
+
+
+@pytest.mark.parametrize("value", [0.0, 3.0, np.nan])
+def test_landmarks_of_one_point_have_no_scale(value: float, data_root: Path) -> None:
+    """0 / 0 is no scale: NaN passes neither comparison."""
+    _, probabilities = faces(data_root)[0]
+    with pytest.raises(DataError, match="pixels apart at the best scale; check that both belong to the same face"):
+        alignment.landmark_scale(np.full((194, 2), value), probabilities)

@@ -309,7 +309,7 @@ def test_the_result_holds_what_was_measured_learned_and_follows_from_the_structu
     assert (result["f"], result["stride"], result["pool5_receptive_field"]) == (1.0, 8, 212)
     assert "gradient_inflation" not in result
     assert "stride" not in task.results(SimpleNamespace(parts=None))
-    assert task.kept() == {"confusion": task.confusion.tolist()}
+    assert task.kept() == {"confusion": task.confusion.tolist(), "counted": 4096}
 
 
 def test_a_checkpoint_holds_the_recipe_in_plain_values(tmp_path: Path) -> None:

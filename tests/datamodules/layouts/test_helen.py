@@ -154,6 +154,20 @@ def test_broken_landmarks_are_refused(copy: Path, line: str) -> None:
         helen.read_landmarks(path)
 
 
+@pytest.mark.parametrize(
+    ("point", "said"),
+    [("0 , 0", "from x, y"), ("7.5 , 7.5", "from x, y"), ("{x} , 3", "from x, y"), ("1e308 , {x}", "1e+308"), ("-2e5 , {x}", "-200000.0")],
+)
+def test_landmarks_that_no_face_has_are_refused_by_name(point: str, said: str, copy: Path) -> None:
+    """All on one point or one line, or far outside any picture: they once gave a grey picture without an error."""
+    path = helen.find(copy).landmarks["synthetic_0000"]
+    first = path.read_text().splitlines()[0]
+    path.write_text("\n".join([first, *(point.format(x=number) for number in range(194))]) + "\n")
+    with pytest.raises(DataError, match=f"annotation/{path.name} are not those of a face: they reach from x, y = .* pixels") as error:
+        helen.read_landmarks(path)
+    assert said in str(error.value)
+
+
 def test_looking_for_data_imports_nothing_heavy(data_root: Path) -> None:
     code = (
         "import sys, pathlib, datamodules.layouts.helen as h; l = h.find(pathlib.Path(sys.argv[1])); l.check(); l.fingerprint(); "

@@ -244,7 +244,41 @@ def test_a_result_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pyte
     (job, *_) = table("adaptive_rf.table1").cells(Setting("demo"))[0].jobs
     run = Store(tmp_path / "runs").prepare(job)
     (run.folder / "result.json").write_text(json.dumps({"metrics": {"receptive_field": 260}})[:20])
-    assert main(["show", "table1"]) == 2
-    err = capsys.readouterr().err
-    assert run.name in err
-    assert err.count("\n") == 1
+    assert main(["show", "table1", "--format", "json"]) == 0
+    cells = {cell["verdict"]: cell for cell in json.loads(capsys.readouterr().out)["cells"]}
+    assert cells["failed"]["reason"].startswith(f"failed: Expected result.json of {run.name} to be JSON, but it is not (")
+    assert cells["failed"]["values"] == []
+
+
+NOISY = """
+print("imported")
+from dataclasses import replace
+from reproduce.own import OwnRow
+
+def rows(published):
+    print("asked for rows")
+    return [OwnRow("mine", "12.5", replace(published.network, dilation=3))]
+"""
+
+
+@pytest.mark.parametrize("format", ["json", "csv"])
+@pytest.mark.parametrize("verb", [["show"], []])
+def test_a_file_that_prints_does_not_spoil_the_result(
+    format: str, verb: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a user's file prints is for the user; a label that looks like a number stays a text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rows.py").write_text(NOISY)
+    words = [*verb, "table1", "--with", "rows.py", "--rows", "baseline-2,mine", "--format", format]
+    if not verb:
+        monkeypatch.setattr("reproduce.commands.run._run", lambda *_: print("running") or False)
+    assert main(words) in (0, 1)
+    captured = capsys.readouterr()
+    assert "imported" in captured.err
+    assert "asked for rows" in captured.err
+    if format == "json":
+        labels = {cell["row_key"]: cell["row"] for cell in json.loads(captured.out)["cells"]}
+        assert labels["mine"] == "12.5"
+    else:
+        assert captured.out.startswith("table,profile,row,")
+        assert all(text.startswith(("table,", "adaptive_rf.table1,")) for text in captured.out.splitlines())

@@ -21,6 +21,7 @@ from datamodules.opencv import cv2
 from reproduce.cli import main
 from reproduce.figures.overlay import HELEN_COLOURS, Pixels, mask_png, overlay, read_picture, side_by_side, voc_colours
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Store
 from reproduce.specs import Describe, Speed
 from reproduce.worker.prediction import Segmenter, evenly_spaced, examples
@@ -171,7 +172,7 @@ def test_wrong_input_is_one_sentence(
     one, other = (store.run(tiny(seed=seed)) for seed in (0, 1))
     (other.folder / "weights.safetensors").unlink()
     broken = store.prepare(tiny(seed=2))
-    broken.finish({})
+    broken.finish(EMPTY)
     (broken.folder / "weights.safetensors").write_bytes(b"\x10")
     store.prepare(tiny(seed=3))
     store.prepare(Job(Describe(), "sizes", tiny().network))

@@ -186,7 +186,7 @@ def test_results_travel_without_weights_and_count_as_done(
     with tarfile.open("results.tar.gz") as archive:
         names = set(archive.getnames())
         assert {(entry.uid, entry.uname) for entry in archive} == {(0, "")}
-    assert names == {f"{states['done'].name}/{file}" for file in ("job.json", "result.json")} | {
+    assert names == {f"{states['done'].name}/{file}" for file in ("job.json", "manifest.json", "result.json")} | {
         f"{states['failed'].name}/{file}" for file in ("job.json", "error.json")
     }
     other = Store(Path("other"))
@@ -245,7 +245,7 @@ def test_an_archive_of_anything_else_is_refused_whole(name: str, states: dict[st
 def test_a_run_under_another_name_is_refused(states: dict[str, Run], capsys: pytest.CaptureFixture[str]) -> None:
     archive_of({f"{states['todo'].name}/job.json": (states["done"].folder / "job.json").read_bytes()})
     assert main(["runs", "import", "bad.tar.gz", "--runs-dir", "new"]) == 2
-    assert "is incomplete or misnamed" in capsys.readouterr().err
+    assert "is misnamed" in capsys.readouterr().err
 
 
 def test_an_imported_job_names_no_folder_of_its_sender(states: dict[str, Run]) -> None:

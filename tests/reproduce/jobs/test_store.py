@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Store, read_json, write_atomically
 
 
@@ -26,8 +27,8 @@ def test_states_follow_the_files(store: Store, tiny: Callable[..., Job]) -> None
     assert run.state == "interrupted"
     run.fail("no memory", "traceback")
     assert (run.state, run.error) == ("failed", "no memory")
-    run.finish({"metrics": {}})
-    assert (run.state, run.result) == ("done", {"metrics": {}})
+    run.finish(EMPTY)
+    assert (run.state, run.result) == ("done", EMPTY)
 
 
 def test_a_lock_dies_with_its_process(store: Store, tiny: Callable[..., Job]) -> None:

@@ -219,7 +219,7 @@ def test_one_cell_is_not_plural(speed: ComparedTable) -> None:
 
 
 def test_the_summary_counts_what_was_measured(speed: ComparedTable) -> None:
-    assert "6 cells: 5 measured, 1 not run.\n" in render([speed], "terminal")
+    assert "6 cells: 4 measured, 1 failed, 1 not run.\n" in render([speed], "terminal")
 
 
 def test_a_figure_says_that_the_paper_prints_no_numbers(complete: ComparedTable) -> None:
@@ -237,8 +237,8 @@ def test_one_printed_number_makes_it_a_table(complete: ComparedTable) -> None:
 
 def test_machines_are_told_the_verdict_and_why(speed: ComparedTable) -> None:
     cells = json.loads(render([speed], "json"))["cells"]
-    assert [cell["verdict"] for cell in cells] == ["unpublished"] * 5 + ["not run"]
-    assert cells[3]["reason"] == f"{COUNTED}; seed 1: failed: out of memory"
+    assert [cell["verdict"] for cell in cells] == ["unpublished"] * 3 + ["failed", "unpublished", "not run"]
+    assert cells[3]["reason"] == "seed 1: failed: out of memory"
     assert cells[3]["seeds"] == [0, 2]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.jobs.job import Job, in_order
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.schedule.engine import Status, run
@@ -17,7 +18,7 @@ from reproduce.schedule.engine import Status, run
 class Pretending:
     """Ends every submitted job at the next look, as `outcome` says: a result, an error, or nothing."""
 
-    def __init__(self, slots: int = 2, outcome: Callable[[Run], None] = lambda run: run.finish({})) -> None:
+    def __init__(self, slots: int = 2, outcome: Callable[[Run], None] = lambda run: run.finish(EMPTY)) -> None:
         self.slots, self.outcome = slots, outcome
         self.order: list[str] = []
         self.pending: list[Path] = []
@@ -89,7 +90,7 @@ class Together(Pretending):
         for folder in list(self.looks):
             self.looks[folder] += 1
             if self.looks[folder] == 3:
-                Run(folder).finish({})
+                Run(folder).finish(EMPTY)
                 del self.looks[folder]
         return {folder.name for folder in self.looks}
 
@@ -115,7 +116,7 @@ def test_what_needs_an_exclusive_job_runs_after_it(store: Store, tiny: Callable[
 
 def test_what_is_done_is_not_run_again(store: Store, tiny: Callable[..., Job]) -> None:
     jobs = [tiny(seed=seed) for seed in range(3)]
-    store.prepare(jobs[1]).finish({})
+    store.prepare(jobs[1]).finish(EMPTY)
     launcher = Pretending()
     run(jobs, store, launcher)
     assert jobs[1].name not in launcher.order
@@ -124,7 +125,7 @@ def test_what_is_done_is_not_run_again(store: Store, tiny: Callable[..., Job]) -
 def test_a_failure_costs_its_own_cell_and_what_needs_it(store: Store, tiny: Callable[..., Job]) -> None:
     bad, good = tiny(seed=1), tiny(seed=2)
     child = tiny(seed=3, start=bad)
-    fail = Pretending(outcome=lambda run: run.fail("no memory", "") if run.name == bad.name else run.finish({}))
+    fail = Pretending(outcome=lambda run: run.fail("no memory", "") if run.name == bad.name else run.finish(EMPTY))
     statuses = {status.job.name: status for status in run([bad, good, child], store, fail)}
     assert [statuses[job.name].phase for job in (bad, good, child)] == ["failed", "done", "blocked"]
     assert statuses[bad.name].reason == "no memory"
@@ -200,7 +201,7 @@ def test_each_job_is_looked_at_a_few_times_however_many_there_are(
 def test_a_child_of_a_finished_job_is_started_once(store: Store, tiny: Callable[..., Job]) -> None:
     """A second process would find the lock held, but Ctrl-C would miss it, and the launcher lose count of its slots."""
     parent = tiny(seed=1)
-    store.prepare(parent).finish({})
+    store.prepare(parent).finish(EMPTY)
     children = [tiny(seed=seed, start=parent) for seed in (2, 3, 4)]
     launcher = Together(slots=3)
     assert phases(run([*children, parent], store, launcher)) == ["done"] * 4
@@ -210,7 +211,7 @@ def test_a_child_of_a_finished_job_is_started_once(store: Store, tiny: Callable[
 def test_what_a_finished_job_needed_is_not_run_again(store: Store, tiny: Callable[..., Job]) -> None:
     parent = tiny(seed=1)
     child = tiny(seed=2, start=parent)
-    store.prepare(child).finish({})  # as after its parent's folder was removed
+    store.prepare(child).finish(EMPTY)  # as after its parent's folder was removed
     launcher = Pretending()
     statuses = run([child, tiny(seed=3)], store, launcher)
     assert [status.job.name for status in statuses] == [child.name, tiny(seed=3).name]

@@ -13,6 +13,7 @@ import pytest
 from reproduce.commands.units import duration, size
 from reproduce.jobs.job import Job
 from reproduce.jobs.provenance import expected_device
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.schedule.engine import run as run_jobs
@@ -74,9 +75,9 @@ def test_what_is_done_of_an_interrupted_job_is_not_done_again(store: Store, tiny
 def test_other_devices_and_results_without_times_tell_nothing(store: Store, tiny: Callable[..., Job]) -> None:
     finished(store, tiny(seed=1), device="NVIDIA H200")
     store.prepare(tiny(seed=2)).finish({"metrics": {}, "provenance": {"device": DEVICE, "seconds": 9.0}})
-    store.prepare(tiny(seed=3)).finish({})
+    store.prepare(tiny(seed=3)).finish(EMPTY)
     broken = store.prepare(tiny(seed=4))
-    broken.finish({})
+    broken.finish(EMPTY)
     (broken.folder / "job.json").write_text("{")
     assert History(store, DEVICE).forecast(tiny()) is UNKNOWN
 

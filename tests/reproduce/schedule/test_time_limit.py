@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Run, Store
 from reproduce.schedule.engine import run
 from reproduce.schedule.local import LocalLauncher
@@ -60,7 +61,7 @@ def test_running_jobs_are_ended_before_the_limit_and_nothing_else_begins(store: 
     assert {status.phase for status in statuses[2:]} <= {"stopped", "blocked"}
     assert store.run(jobs[2]).state == "todo"
     # The same command goes on.
-    again = run(jobs, store, Endless(outcome=lambda run: run.finish({})))
+    again = run(jobs, store, Endless(outcome=lambda run: run.finish(EMPTY)))
     assert [status.phase for status in again] == ["done"] * 3
 
 
@@ -68,7 +69,7 @@ def test_a_job_that_would_go_beyond_the_limit_is_not_begun(store: Store, tiny: C
     short, long, endless, unknown = (tiny(seed=seed) for seed in range(4))
     seconds: dict[str, float | None] = {short.name: 1.0, long.name: 95.0, endless.name: 101.0, unknown.name: None}
     limit = TimeLimit(100.0, lambda job: seconds[job.name])
-    launcher = Endless(outcome=lambda run: run.finish({}))
+    launcher = Endless(outcome=lambda run: run.finish(EMPTY))
     statuses = {status.job.name: status for status in run([short, long, endless, unknown], store, launcher, limit=limit)}
     # What no whole limit could hold is worked on, or it would never be done.
     assert launcher.submitted == [short.name, endless.name, unknown.name]
@@ -78,7 +79,7 @@ def test_a_job_that_would_go_beyond_the_limit_is_not_begun(store: Store, tiny: C
 
 def test_a_limit_that_is_not_reached_changes_nothing(store: Store, tiny: Callable[..., Job]) -> None:
     limit = TimeLimit(100.0)
-    (status,) = run([tiny()], store, Endless(outcome=lambda run: run.finish({})), limit=limit)
+    (status,) = run([tiny()], store, Endless(outcome=lambda run: run.finish(EMPTY)), limit=limit)
     assert (status.phase, limit.used) == ("done", False)
 
 

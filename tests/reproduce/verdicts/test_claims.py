@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -8,6 +8,7 @@ from reproduce.verdicts.compare import ComparedCell
 from reproduce.verdicts.evidence import Estimate, Evidence, difference, maximum, spread
 from reproduce.verdicts.logic import Finding, Truth, all_of, any_of, not_
 from reproduce.verdicts.published import load
+from reproduce.verdicts.verdict import Verdict
 
 A, B, C, NONE = ("a", "x"), ("b", "x"), ("c", "y"), ("none", "x")
 YES, NO = Finding(Truth.YES, ("yes",)), Finding(Truth.NO, ("no",))
@@ -270,3 +271,10 @@ def test_printed_differences() -> None:
     assert Evidence.printed(load("table3")).greater(difference(FIRST, SECOND), 2).reason == (
         "modified-bipath f[0] - modified-bipath f[1] 2.05 > 2"
     )
+
+
+def test_a_cell_with_failed_seeds_decides_no_claim() -> None:
+    """The seeds that survive are not a fair sample."""
+    failed = replace(compared(*MODIFIED, "trained", 0.95, 0.01, 4), verdict=Verdict.FAILED)
+    ours = Evidence.ours(load("table1"), [failed, compared(*BASELINE, "trained", 0.9, 0.01, 5)])
+    assert ours.greater(MODIFIED, BASELINE) == Finding(Truth.NOT_TESTED, ("modified-6 f_score has failed seeds",))

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -57,7 +58,7 @@ def test_one_seed_has_no_deviation(table: PublishedTable) -> None:
 
 def test_partly_failed_cells_show_the_rest(table: PublishedTable) -> None:
     cell = score(table, line(0.9), line(seed=1, state="failed", reason="out of memory"), line(seed=2, state="running", reason="step 7"))
-    assert (cell.n, cell.mean, cell.verdict, cell.seeds) == (1, 0.9, "within", [0])
+    assert (cell.n, cell.mean, cell.verdict, cell.seeds) == (1, 0.9, "failed", [0])
     assert cell.reason.endswith("seed 1: failed: out of memory; seed 2: running: step 7")
     assert cell.jobs == ["job-0", "job-1", "job-2"]
 
@@ -119,3 +120,30 @@ def test_flawed_input_is_refused(table: PublishedTable, lines: list[Sample], mes
 def test_a_number_without_its_data_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`profile` and `data` of \('baseline-4', 'f_score'\) to say what its number was measured on"):
         line(0.9, data="")
+
+
+def test_rows_that_counted_otherwise_are_not_put_side_by_side(table: PublishedTable) -> None:
+    """An evaluation that lost a picture looks like the others."""
+    keys = ("baseline-2", "baseline-4", "baseline-6")
+    fields = [line(308.0, row_key=key, column="rf_fc6", kind="exact", data="", job="rf") for key in keys]
+    scores = [line(0.9, row_key=key, counted=(99, 5000) if key == "baseline-4" else (100, 5050)) for key in keys]
+    cells = {cell.key: cell for cell in compare(table, [*fields, *scores], rows=keys)}
+    assert [cells[key, "f_score"].verdict for key in keys] == ["within", "failed", "within"]
+    assert cells["baseline-4", "f_score"].reason == (
+        "failed: its evaluation counted 99 images with 5,000 labels, those of other rows 100 images with 5,050 labels"
+    )
+    assert cells["baseline-4", "f_score"].values == []
+
+
+def test_rows_of_other_data_may_count_otherwise(table: PublishedTable) -> None:
+    """A user's own row on data of their own; and where the paper compares splits, its column says so."""
+    own = line(0.9, row_key="mine", data="my faces", counted=(7, 9))
+    cells = compare(table, [receptive_field(), line(0.9, counted=(100, 5050)), own], rows=["baseline-4", "mine"])
+    assert [cell.verdict for cell in cells] == ["exact", "within", "unpublished"]
+    columns = tuple(replace(column, counts_differ=True) for column in table.columns)
+    splits = [receptive_field(), line(0.9, counted=(100, 5050)), line(0.9, row_key="mine", counted=(50, 60))]
+    assert [cell.verdict for cell in compare(replace(table, columns=columns), splits, rows=["baseline-4", "mine"])] == [
+        "exact",
+        "within",
+        "unpublished",
+    ]

@@ -28,6 +28,7 @@ from reproduce.cli import main
 from reproduce.commands import run as run_command
 from reproduce.jobs.archive import EXPORTED, export, import_runs
 from reproduce.jobs.job import Job, from_plain, in_order, placeless, to_plain
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Run, Store
 from reproduce.schedule.local import LocalLauncher
 from reproduce.specs import Wandb
@@ -366,7 +367,7 @@ def test_pictures_are_what_was_normalised() -> None:
 
 def test_wandbs_files_are_removed_and_not_exported(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     run = Store(tmp_path / "runs").prepare(tiny(wandb=OFFLINE))
-    run.finish({"metrics": {}, "provenance": {}})
+    run.finish(EMPTY)
     (run.folder / "wandb" / "offline-run-1").mkdir(parents=True)
     (run.folder / "wandb" / "offline-run-1" / "run.wandb").write_bytes(b"x" * 1000)
     (run.folder / "wandb" / "latest-run").symlink_to("offline-run-1", target_is_directory=True)

@@ -22,6 +22,7 @@ from datamodules.layouts.voc import IGNORED
 from lightning_modules.layers.derivatives import half_size
 from lightning_modules.metrics.confusion import segmentation_scores
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf.helen import multi_path
 from reproduce.schedule.local import LocalLauncher
@@ -201,7 +202,7 @@ def test_a_training_that_leaves_the_range_of_sigma_says_so(tmp_path: Path, digit
 
 def test_a_done_run_is_left_alone_and_a_held_one_too(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     run = Store(tmp_path).prepare(tiny())
-    run.finish({"metrics": {}})
+    run.finish(EMPTY)
     assert work(run.folder) == 0
     other = Store(tmp_path).prepare(tiny(seed=1))
     with other.lock():

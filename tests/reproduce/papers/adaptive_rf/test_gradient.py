@@ -50,12 +50,12 @@ def finished(store: Store, job: Job, factor: float, shares: list[float]) -> None
 
 @pytest.fixture
 def compared(tmp_path: Path) -> list[ComparedCell]:
-    """All runs done: f ends at the initial dilation over 10 and a little more a seed."""
+    """All runs done: f ends at the initial dilation over 4 and a little more a seed."""
     store = Store(tmp_path)
     for cell in cells(DEMO):
         if cell.column == "f":
             for job in cell.jobs:
-                finished(store, job, job.network.dilation / 10 + job.seed / 1000, [1.0 + job.seed, 3.0 + job.seed])  # type: ignore[union-attr]
+                finished(store, job, job.network.dilation / 4 + job.seed / 1000, [1.0 + job.seed, 3.0 + job.seed])  # type: ignore[union-attr]
     return compare(load(TABLE.id), measure(cells(DEMO), store, "demo", "run"))
 
 

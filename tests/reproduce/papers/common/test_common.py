@@ -12,6 +12,7 @@ import torch
 
 from reproduce.jobs import weights
 from reproduce.jobs.job import Job
+from reproduce.jobs.result import EMPTY
 from reproduce.jobs.store import Store
 from reproduce.jobs.weights import IMAGENET_VGG16
 from reproduce.papers.adaptive_rf import helen, voc
@@ -197,7 +198,7 @@ def test_a_curve_is_of_what_is_done_and_was_logged(tiny: Callable[..., Job], sto
     (store.prepare(done).folder / "metrics.jsonl").write_text('{"step": 4, "f": 1.5}\n{"step": 9}\n{"step": 14, "f": 2.0}\n')
     store.prepare(bare)
     for job in (done, bare):
-        store.run(job).finish({"metrics": {}})
+        store.run(job).finish(EMPTY)
     assert curves((done, bare, todo), store, "f") == {done: {4: 1.5, 14: 2.0}}
     assert together([{4: 1.5, 9: 1.7, 14: 2.0}, {14: 3.0, 4: 2.5}]) == ([4, 14], [[1.5, 2.0], [2.5, 3.0]])
 
