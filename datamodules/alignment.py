@@ -123,8 +123,9 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     source_mean, target_mean = points.mean(axis=0), target.mean(axis=0)
     # On complex numbers a similarity is one complex factor, and its least-squares estimate is a quotient.
     source = (points - source_mean) @ np.array([1, 1j])
-    factor = np.vdot(source, (target - target_mean) @ np.array([1, 1j])) / max(np.vdot(source, source).real, 1e-12)
-    if not 1e-9 <= abs(factor) < np.inf:
+    spread = float(np.vdot(source, source).real) if np.isfinite(points).all() else 0.0
+    factor = np.vdot(source, (target - target_mean) @ np.array([1, 1j])) / spread if spread > 1e-12 else 0j
+    if abs(factor) < 1e-9:
         raise ValueError(f"Expected `points` to be five different points, but got {points.tolist()}; check the face's landmarks.")
     linear = np.array([[factor.real, -factor.imag], [factor.imag, factor.real]])
     return np.column_stack([linear, target_mean - linear @ source_mean])
