@@ -7,7 +7,8 @@ target. A job's identity leaves out defaults, so a new field with a default keep
 from lightning_modules.inference import Inference
 from lightning_modules.quantity import Quantity
 from lightning_modules.recipe import SGD, Adam, Constant, Cosine, Group, Poly, Steps
-from reproduce.specs.data import VOC, Data, Helen, Images, Made, MadeFaces, MadeImages, MadeScenes, OwnData
+from reproduce.specs.data import VOC, Data, Helen, Images, OwnData
+from reproduce.specs.made import Made, MadeFaces, MadeImages, MadeScenes
 from reproduce.specs.networks import Network, OwnNetwork
 from reproduce.specs.plain import NOT_IDENTITY, Spec
 from reproduce.specs.runtime import Runtime, Wandb

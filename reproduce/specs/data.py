@@ -9,18 +9,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from datamodules import layouts
 from datamodules.errors import DataError
+from reproduce.specs.made import MadeFaces, MadeImages, MadeScenes
 from reproduce.specs.plain import NOT_IDENTITY, Spec, pairs
-
-
-@dataclass(frozen=True)
-class Made(Spec):
-    """Arguments of a function that writes a made-up data set into a folder, and a `revision`, raised when it draws other data.
-
-    `kind` is part of the folder's name; the spec's name replaces an empty `kind`.
-    """
-
-    kind: ClassVar[str] = ""
-    beside = frozenset({"revision"})
 
 
 class Normalisation(NamedTuple):
@@ -115,20 +105,6 @@ def _fingerprint(data: Data, root: Path) -> str:
 
 
 @dataclass(frozen=True)
-class MadeFaces(Made):
-    """Made-up faces in Helen's layout."""
-
-    exemplars: int
-    tuning: int
-    testing: int
-    size: int
-    seed: int = 0
-    revision: int = 1
-    target = "datamodules.synthetic:write_helen"
-    kind = "faces"
-
-
-@dataclass(frozen=True)
 class Helen(Data):
     """Aligned faces with labelled parts."""
 
@@ -160,22 +136,6 @@ class Helen(Data):
 
 
 @dataclass(frozen=True)
-class MadeScenes(Made):
-    """Made-up scenes in VOC's and SBD's layouts."""
-
-    train: int
-    val: int
-    size: int
-    seed: int = 0
-    sbd: int = 0
-    shapes: int = 5
-    hues: int = 4
-    revision: int = 1
-    target = "datamodules.synthetic_voc:write_voc"
-    kind = "scenes"
-
-
-@dataclass(frozen=True)
 class VOC(Data):
     """PASCAL VOC, with SBD's labels for the splits that use them."""
 
@@ -204,19 +164,6 @@ class VOC(Data):
     def fingerprint_in(self, root: Path) -> str:
         """Return the fingerprint of the pictures and labels of both splits under a data root."""
         return layouts.voc.find(root, self.train, self.evaluate).fingerprint(self.train, self.evaluate)
-
-
-@dataclass(frozen=True)
-class MadeImages(Made):
-    """Made-up small pictures."""
-
-    name: str
-    train: int
-    test: int
-    seed: int = 0
-    revision: int = 1
-    target = "datamodules.synthetic_images:write_images"
-    kind = "images"
 
 
 @dataclass(frozen=True)

@@ -216,7 +216,7 @@ def test_a_full_disk_fails_the_job_and_keeps_its_checkpoints(
 ) -> None:
     run = Store(tmp_path).prepare(tiny(stop_after=8))
     assert work(run.folder) == 0
-    kept = sorted(path.name for path in (run.folder / "checkpoints").iterdir())
+    kept = sorted(path.name for path in (run.folder / "checkpoints").glob("*.ckpt"))
     run = Store(tmp_path).prepare(tiny())
 
     def full(*_: object, **__: object) -> None:
@@ -226,7 +226,7 @@ def test_a_full_disk_fails_the_job_and_keeps_its_checkpoints(
         patch.setattr("safetensors.torch.save_model", full)
         assert work(run.folder) == 1
     assert "No space left on device" in run.error
-    assert set(kept) & {path.name for path in (run.folder / "checkpoints").iterdir()}
+    assert set(kept) & {path.name for path in (run.folder / "checkpoints").glob("*.ckpt")}
     # With room again, the same job goes on from there to the undisturbed result.
     assert work(run.folder) == 0
     whole = Store(tmp_path / "whole").prepare(tiny())

@@ -139,17 +139,6 @@ def test_two_steps_and_two_more_are_four(kind: str, tmp_path: Path, request: pyt
     same(run, whole)
 
 
-def test_a_corrupt_checkpoint_is_set_aside_for_the_one_before(tmp_path: Path, tiny: Callable[..., Job]) -> None:
-    run = Store(tmp_path / "parts").prepare(tiny(stop_after=8))
-    assert work(run.folder) == 0
-    newest = sorted((run.folder / "checkpoints").glob("*.ckpt"))[-1]
-    newest.write_bytes(newest.read_bytes()[:1000])
-    result = finish(Store(tmp_path / "parts").prepare(tiny()))
-    assert f"{newest.name} cannot be read" in (run.folder / "log.txt").read_text()
-    whole = Store(tmp_path / "whole").prepare(tiny())
-    assert result["metrics"] == finish(whole)["metrics"]
-
-
 def test_a_result_says_where_it_is_from(tmp_path: Path, tiny: Callable[..., Job]) -> None:
     run = Store(tmp_path).prepare(tiny())
     result = finish(run)
