@@ -25,7 +25,7 @@ class Window:
     Args:
         start: first pixel in the picture.
         length: number of pixels in the picture.
-        offset: first pixel in the crop. The pixels before it, and those after `size` more, are padding.
+        offset: first pixel of the picture in the crop. All before `offset`, and from `offset + size` on, is padding.
         size: number of pixels in the crop, to which the `length` pixels are resized.
     """
 

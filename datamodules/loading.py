@@ -23,7 +23,7 @@ STD = (0.229, 0.224, 0.225)
 
 @functools.cache
 def _of_bytes(values: tuple[float, ...], device: torch.device) -> Tensor:
-    """Scale one value per channel from 0..1 to 0..255, C 1 1. It is made once per device: every batch would wait for the copy."""
+    """Scale one value per channel from 0..1 to 0..255, C 1 1. The tensor is cached per device: else each batch would wait for the copy."""
     return torch.tensor(values, device=device).view(-1, 1, 1) * 255
 
 

@@ -12,8 +12,8 @@ from datamodules.layouts.images import SETS
 from datamodules.opencv import cv2
 from datamodules.synthetic_voc import matlab_file
 
-# The seven segments of a digital clock: their ends (x right, y down), and the segments of each digit and letter. A mirrored 2 is a 5, but
-# none of the letters ABCEFHLOPU is the mirror image of another: sets that training flips therefore have letters.
+# The seven segments of a digital clock: their ends (x right, y down), and the segments of each digit and letter. A mirrored 2 looks
+# like a 5. None of the letters ABCEFHLOPU mirrors into another. So sets that training flips have letters.
 _ENDS = np.array([[-1, -2], [1, -2], [-1, 0], [1, 0], [-1, 2], [1, 2]]) / 2
 _SEGMENTS = {"a": (0, 1), "b": (1, 3), "c": (3, 5), "d": (4, 5), "e": (2, 4), "f": (0, 2), "g": (2, 3)}
 _DIGITS = ("abcdef", "bc", "abged", "abgcd", "fgbc", "afgcd", "afgedc", "abc", "abcdefg", "abcdfg")

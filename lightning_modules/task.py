@@ -196,7 +196,7 @@ class Task(LightningModule):
         """Return the outputs for a batch of an evaluation.
 
         Raises:
-            FloatingPointError: An output is not finite: a class or a number would still come of it.
+            FloatingPointError: An output is not finite; `argmax` would hide that.
         """
         self.check(batch)
         outputs = self.outputs(self._as_seen(batch))

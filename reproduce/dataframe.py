@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from reproduce import plugins
 from reproduce.jobs.store import Store
@@ -12,9 +13,6 @@ from reproduce.table import PROFILES, Profile, Setting
 from reproduce.verdicts.compare import CELL_FIELDS, compare
 from reproduce.verdicts.measured import measure_table
 from reproduce.verdicts.published import load
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def results(
@@ -43,8 +41,6 @@ def results(
         ValueError: No such table or profile exists.
         DataError: The data root lacks the table's data set.
     """
-    import pandas as pd
-
     if profile not in PROFILES:
         raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
     plugins.add(papers)

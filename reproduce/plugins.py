@@ -17,6 +17,7 @@ import importlib.util
 import re
 import sys
 import tomllib
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -202,8 +203,6 @@ def kind_of(name: str) -> type:
 
 def blamed(error: BaseException) -> str | None:
     """Return a sentence on an error in the code of a paper from outside this repository; None if the error is elsewhere."""
-    import traceback
-
     frames = traceback.extract_tb(error.__traceback__)
     for found in plugins().values():
         spec = None if found.package.startswith("reproduce.") else importlib.util.find_spec(found.package)

@@ -85,7 +85,7 @@ def nothing(cells: Sequence[Cell]) -> Sequence[Cell]:
 class Table:
     """A published table: its cells, the paper's claims, our deviations, the cells that only the json shows, and its figure.
 
-    A figure is drawn with matplotlib from stored runs; it is None if no run that it needs exists yet.
+    `figure` draws with matplotlib from stored runs. It returns None if runs or weights that it needs are missing.
     """
 
     id: str

@@ -33,7 +33,7 @@ def main(words: Sequence[str]) -> int:
     path = options.output or Path("exports") / f"{run.name}.{options.format}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        exported = worker.exporting.export_run(job, run.checked(WEIGHTS), path, options.format, shape)
+        exported = worker.exporting.export_run(job, run.unchanged(WEIGHTS), path, options.format, shape)
     except OSError as error:
         raise UsageError(f"Expected --output to be a file that can be written, but got {path} ({error.strerror}).") from error
     print(f"{path}  ({run.name})")

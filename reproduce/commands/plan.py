@@ -71,7 +71,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def _missing(cells: Sequence[Cell]) -> dict[str, str]:
-    """Return what is missing for the jobs of cells, by the job's name; what a job lacks, the jobs that need it lack too."""
+    """Return what is missing for jobs, by name. What is missing for a job is also missing for the jobs that start from it."""
     missing = {job.name: cell.missing for cell in cells if cell.missing for job in cell.jobs}
     for job in in_order(job for cell in cells for job in cell.jobs):
         for parent in job.parents:

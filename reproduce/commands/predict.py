@@ -32,7 +32,7 @@ def main(words: Sequence[str]) -> int:
     for stem in stems:
         if stems.count(stem) > 1:
             raise UsageError(f"Expected every IMAGE to have a unique name, but got '{stem}' twice: segment them one by one.")
-    segmenter = worker.prediction.load_segmenter(job, run.checked(WEIGHTS))
+    segmenter = worker.prediction.load_segmenter(job, run.unchanged(WEIGHTS))
     for image in options.images:
         picture = figures.overlay.read_picture(image)
         height, width = picture.shape[:2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import sys
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import IO
 
 from reproduce.commands.options import Parser, UsageError, data_folder
+from reproduce.jobs.store import sha256_of
 from reproduce.jobs.weights import IMAGENET_VGG16
 
 BLOCK = 2**20
@@ -54,7 +54,7 @@ def main(words: Sequence[str]) -> int:
         raise UsageError(f"Expected --data-root or REPRODUCE_DATA to be a folder, but got {root or 'neither'}; create it first.")
     download = DOWNLOADS[options.name]
     target = root / download.path
-    if target.exists() and _digest(target).startswith(download.sha256):
+    if target.exists() and sha256_of(target).startswith(download.sha256):
         print(f"{target} exists already.")
         return 0
     fetch(download, target, options.source)
@@ -84,7 +84,7 @@ def fetch(download: Download, target: Path, source: Path | None = None) -> None:
                 failures.append(f"{url} ({getattr(error, 'reason', None) or error})")
                 continue
             partial.flush()
-            digest = _digest(Path(partial.name))
+            digest = sha256_of(Path(partial.name))
             if not digest.startswith(download.sha256):
                 failures.append(f"{url} (its sha256 begins with {digest[: len(download.sha256)]}, not {download.sha256})")
                 continue
@@ -106,8 +106,3 @@ def _copy(stream: IO[bytes], file: IO[bytes], name: str) -> None:
             print(f"\r{name}: {done / BLOCK:.0f} MiB", end="", file=sys.stderr, flush=True)
     if sys.stderr.isatty():
         print(file=sys.stderr)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

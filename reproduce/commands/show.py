@@ -106,7 +106,7 @@ def _draw(setting: Setting, store: Store, table: Table) -> Drawing | None:
             print(f"{table.id}: no figure. {error}", file=sys.stderr)
             return None
         if figure is None:
-            print(f"{table.id}: no figure yet, because none of its runs is done.", file=sys.stderr)
+            print(f"{table.id}: no figure yet, because runs or weights that it needs are missing.", file=sys.stderr)
             return None
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def faults(run: Run, job: Job | None) -> list[str]:
         found.append(str(error))
     for name in (CURVE, WEIGHTS):
         try:
-            run.checked(name)
+            run.unchanged(name)
         except FileNotFoundError:  # of a measurement, or imported without weights
             continue
         except BadResult as error:

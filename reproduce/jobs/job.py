@@ -137,7 +137,7 @@ def evaluation(training: Job, slug: str, *, inference: Inference | None = None, 
 
 
 def earlier(job: Job) -> Iterator[Job]:
-    """Yield the job with earlier revisions, of its own method or of the jobs that it starts from; the newest first."""
+    """Yield the job with lower revisions, of itself or of a job that it starts from; the highest revision first."""
     starts = [job.start]
     if job.start is not None and isinstance(job.start.source, Job):
         starts += [dataclasses.replace(job.start, source=source) for source in earlier(job.start.source)]

@@ -65,10 +65,10 @@ def parsed(content: bytes, where: str) -> Result:
         raise
     except ValueError as error:
         raise BadResult(f"Expected {where} to be JSON, but it is not ({error}); `runs rerun` makes a new one.") from None
-    return checked(plain, where)
+    return check_result(plain, where)
 
 
-def checked(plain: object, where: str) -> Result:
+def check_result(plain: object, where: str) -> Result:
     """Return plain values as a result, after checking their types and that every number is finite.
 
     Raises:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reproduce.jobs.job import Job, from_plain, to_plain
-from reproduce.jobs.result import BadResult, Result, checked, parsed
+from reproduce.jobs.result import BadResult, Result, check_result, parsed
 
 CURVE, WEIGHTS = "metrics.jsonl", "weights.safetensors"  # files of a run beside its result
 State = Literal["done", "failed", "running", "interrupted", "todo"]
@@ -144,14 +144,14 @@ class Run:
         """SHA-256 of a finished run's result, curve and weights, by file name; None if an earlier version wrote the run."""
         return read_json(self.folder / "manifest.json")
 
-    def checked(self, name: str) -> Path:
+    def unchanged(self, name: str) -> Path:
         """Return the path of a file that the manifest contains, after checking that it has not changed.
 
         Raises:
             BadResult: It has changed.
         """
         path = self.folder / name
-        self._compare(f"{name} of {self.name}", name, _sha256(path))
+        self._compare(f"{name} of {self.name}", name, sha256_of(path))
         return path
 
     def _compare(self, where: str, name: str, digest: str) -> None:
@@ -175,7 +175,7 @@ class Run:
         """
         lines = []
         try:
-            path = self.checked(CURVE) if self.done else self.folder / CURVE
+            path = self.unchanged(CURVE) if self.done else self.folder / CURVE
             for line in path.read_text().splitlines():
                 lines.append(json.loads(line))
         except (FileNotFoundError, json.JSONDecodeError):
@@ -227,8 +227,8 @@ class Run:
         Raises:
             BadResult: A number is not finite, or a value has the wrong type.
         """
-        content = json.dumps(checked(result, f"the result of {self.name}"), indent=1).encode()
-        manifest = {name: _sha256(self.folder / name) for name in (CURVE, WEIGHTS) if (self.folder / name).exists()}
+        content = json.dumps(check_result(result, f"the result of {self.name}"), indent=1).encode()
+        manifest = {name: sha256_of(self.folder / name) for name in (CURVE, WEIGHTS) if (self.folder / name).exists()}
         manifest["result.json"] = hashlib.sha256(content).hexdigest()
         write_atomically(self.folder / "manifest.json", json.dumps(manifest, indent=1), durable=True)
         write_atomically(self.folder / "result.json", content, durable=True)
@@ -243,17 +243,18 @@ class Run:
         if result is None:
             return
         if self.manifest is None:
-            digests = {name: _sha256(self.folder / name) for name in (CURVE, WEIGHTS, "result.json") if (self.folder / name).exists()}
+            digests = {name: sha256_of(self.folder / name) for name in (CURVE, WEIGHTS, "result.json") if (self.folder / name).exists()}
             write_atomically(self.folder / "manifest.json", json.dumps(digests, indent=1))
         if (self.folder / CURVE).exists():
-            self.checked(CURVE)
+            self.unchanged(CURVE)
 
     def fail(self, message: str, details: str) -> None:
         """Write why the run failed."""
         write_atomically(self.folder / "error.json", json.dumps({"message": message, "details": details}, indent=1))
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -1,12 +1,12 @@
-"""PublishedWeights weight files: names, contents, paths."""
+"""Published weight files: names, contents, paths."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from reproduce.jobs.store import sha256_of
 from reproduce.specs import IMAGENET, Preprocessing, Weights
 
 
@@ -39,5 +39,4 @@ IMAGENET_VGG16 = PublishedWeights("vgg16-397923af.pth", "397923af", "torchvision
 
 @lru_cache
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

@@ -109,8 +109,8 @@ def _job(row: OwnRow, published: Job) -> Job:
 def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
     """Return a row's cells, with one job per seed.
 
-    A column may be trained differently from the first column, for example on other data. The row has such a column only if its own job
-    differs too. Its job stays the same if the row itself sets the fields that differ.
+    Columns may need different trainings, for example on other data. If the row itself sets what differs, its job is the same for both
+    columns, and the row has only the first of them.
     """
     data, missing = _found(row.data, setting)
     row = replace(row, data=data)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from reproduce.render.json import clean
 from reproduce.verdicts.compare import CELL_FIELDS
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.render import Screen
     from reproduce.render.content import ComparedTable
 

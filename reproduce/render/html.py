@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from reproduce.render.content import Body, RenderedCell, RenderedGroup, body, header, tested
 
 if TYPE_CHECKING:
@@ -74,8 +76,6 @@ def _pill(word: str, text: str = "") -> str:
 
 def _group(group: RenderedGroup, columns: Sequence[str], id: str) -> str:
     """Render one group of rows; a row's label spans its lines."""
-    import pandas as pd  # imported here, because the import takes longer than rendering any other format
-
     lines = [(number, row.label, line) for number, row in enumerate(group.rows) for line in row.cells]
     places = ("published", "reproduced", "difference", "state" if "state" in columns else "verdict")
     frame = pd.DataFrame(

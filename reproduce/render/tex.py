@@ -8,11 +8,11 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from reproduce.render.content import Body, RenderedRow, body, header, tested
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from reproduce.render import Screen
     from reproduce.render.content import ComparedTable
 
@@ -117,7 +117,7 @@ def _letter(sign: str) -> str:
     if sign.isascii():
         return sign if sign.isprintable() else "?"
     plain = "".join(part for part in unicodedata.normalize("NFKD", sign) if part.isascii() and part.isprintable() and part not in ESCAPES)
-    # From Latin 1, TeX's oldest fonts have only plain letters with an accent and these. Every installation has those fonts as outlines.
+    # TeX's oldest fonts, which every installation has as outlines, have of Latin 1 only accented plain letters and the letters listed here.
     return sign if sign in "æøßÆØ" or (sign.isalpha() and ord(sign) < 0x100 and len(plain) == 1 and plain.isalpha()) else plain or "?"
 
 

@@ -72,7 +72,7 @@ UNKNOWN = Forecast("unknown")
 
 
 def shape(job: Job) -> str:
-    """Return a key of jobs with equal cost: their identity without fields that leave the cost of a step the same, and their ranks."""
+    """Return a key of jobs of equal cost: the identity without fields that do not change the cost of a step, and the number of ranks."""
     found = identity(job, lambda item: counts(item) and not item.metadata.get("same_cost"))
     return json.dumps([{name: value for name, value in found.items() if name not in OF_A_JOB}, job.runtime.world], sort_keys=True)
 
@@ -186,7 +186,7 @@ def wall(jobs: Iterable[Job], seconds: Callable[[Job], float], slots: int) -> fl
         if job.exclusive:
             alone += seconds(job)
             continue
-        # A job that needs an exclusive job runs after it, behind all others; here it waits only for a slot.
+        # A job that needs an exclusive job really runs after all others. The estimate ignores that: the job waits only for a free slot.
         begun = max([heapq.heappop(free), *(ended.get(parent.name, 0.0) for parent in job.parents)])
         ended[job.name] = begun + seconds(job)
         heapq.heappush(free, ended[job.name])

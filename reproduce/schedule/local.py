@@ -11,7 +11,7 @@ from reproduce.worker.process import work_with_log
 
 
 class LocalLauncher:
-    """Start jobs from a fork server that has imported torch and Lightning, and done nothing else, so that later jobs start at once.
+    """Fork jobs from a server process that has already imported torch and Lightning: only the first job waits for the imports.
 
     Args:
         slots: Number of jobs at a time.
@@ -24,7 +24,7 @@ class LocalLauncher:
         self.gpus = [gpus[slot % len(gpus)] if gpus else "" for slot in range(slots)]
         self.held: dict[str, str] = {}
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["reproduce.worker.training", "reproduce.jobs.provenance"])
+        self.context.set_forkserver_preload(["reproduce.worker.training", "reproduce.worker.machine"])
 
     def submit(self, folder: Path) -> None:
         """Start the job of a run folder."""

@@ -91,7 +91,7 @@ class Data(Spec):
         return replace(data, fingerprint=_fingerprint(data, data_root)), ""
 
     def found(self, data_root: Path | None) -> tuple[Any, str]:
-        """Return the data set and a text like `identified`, but also return the text of a DataError instead of raising it."""
+        """Do as `identified`, but if the data is missing, return the message instead of raising it."""
         try:
             return self.identified(data_root)
         except DataError as error:

@@ -135,7 +135,7 @@ class Evidence:
             return all_of(*(self.greater(a, member) for member in b.members))
         return self._pair(a, b)
 
-    def within(self, a: Scalar, b: Scalar, bound: float) -> Finding:
+    def at_most_apart(self, a: Scalar, b: Scalar, bound: float) -> Finding:
         """Test whether `a` and `b` differ by at most `bound`, for numbers that a paper calls comparable.
 
         Args:
@@ -234,7 +234,7 @@ def _signed(term: Term) -> list[tuple[Scalar, int]]:
 
 
 def _error(signed: Sequence[tuple[Scalar, int]], known: Mapping[Scalar, Estimate]) -> float | None:
-    """Return the standard error of a signed sum; None if that of a part is unknown. A cell that occurs twice is one measurement."""
+    """Return the standard error of a signed sum; None if a part has none. A cell that occurs twice counts as one measurement."""
     weights: Counter[Scalar] = Counter()
     for scalar, sign in signed:
         weights[scalar] += sign

@@ -2,6 +2,7 @@ from . import building as building
 from . import callbacks as callbacks
 from . import checkpoints as checkpoints
 from . import exporting as exporting
+from . import machine as machine
 from . import prediction as prediction
 from . import process as process
 from . import ranks as ranks

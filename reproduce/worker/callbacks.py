@@ -96,7 +96,7 @@ class Progress(Callback):
         """Store the seconds until the data was ready."""
         self.timing["data_seconds"] = time.monotonic() - self.begun
 
-    def aligned(self, done: int, total: int) -> None:
+    def prepared(self, done: int, total: int) -> None:
         """Write how much of the data is prepared."""
         if time.monotonic() - self.last > 0.5:
             self.write(f"data {done}/{total}")
@@ -162,8 +162,7 @@ class Mirrored(Callback):
 class RandomStates(Callback):
     """Checkpoint RNG states, as plain types, so that a resumed run equals an uninterrupted one.
 
-    Several ranks checkpoint none. Instead, each rank is seeded at every step by the job's seed, its rank and the step, so that no two ranks
-    draw the same numbers.
+    With several ranks, no RNG state is saved. Each rank is seeded again at every step, from the job's seed, its rank and the step.
     """
 
     def __init__(self, seed: int) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from reproduce.jobs.store import write_atomically
+from reproduce.jobs.store import sha256_of, write_atomically
 
 if TYPE_CHECKING:
     from lightning.fabric.utilities.types import _PATH
@@ -25,17 +24,12 @@ class DigestedCheckpoints(TorchCheckpointIO):
         target = Path(path)
         partial = target.with_name(f".{target.name}.partial")
         super().save_checkpoint(checkpoint, partial, storage_options)
-        write_atomically(_digest_path(target), _digest(partial), durable=True)
+        write_atomically(_digest_path(target), sha256_of(partial), durable=True)
         partial.replace(target)
 
     def remove_checkpoint(self, path: _PATH) -> None:
         """Delete the checkpoint and its digest."""
         remove(Path(path))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _digest_path(path: Path) -> Path:
@@ -67,7 +61,7 @@ def latest_checkpoint(folder: Path) -> Path | None:
     """Return the newest unchanged checkpoint of a run, or None; a changed one is logged and renamed."""
     for path in checkpoints(folder):
         expected = _digest_path(path)
-        if expected.is_file() and expected.read_text(errors="replace").strip() == _digest(path):
+        if expected.is_file() and expected.read_text(errors="replace").strip() == sha256_of(path):
             return path
         why = "its content does not match its digest" if expected.is_file() else "it has no digest"
         print(f"{path.name} is not used, because {why}: the training resumes from the checkpoint before it.", flush=True)

@@ -155,7 +155,7 @@ def examples(jobs: Sequence[Job], store: Store, number: int) -> list[Example]:
     masks: list[dict[str, Pixels]] = [{"ground truth": sample["mask"]} for sample in samples]
     for job in jobs:
         task = build_task(job)
-        load(task.network, store.run(job).checked(WEIGHTS))
+        load(task.network, store.run(job).unchanged(WEIGHTS))
         task.network, task.seen = converted(job, task.network), stages.preprocessing(job, data)
         task.eval()
         for found, sample in zip(masks, samples, strict=True):

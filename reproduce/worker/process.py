@@ -17,7 +17,6 @@ from typing import Any
 from datamodules.errors import DataError
 from reproduce import plugins, worker
 from reproduce.jobs.job import Job, from_plain
-from reproduce.jobs.provenance import provenance
 from reproduce.jobs.result import check_ranges
 from reproduce.jobs.store import Run, Store, read_json, write_atomically
 from reproduce.wandb_.mirror import Mirror
@@ -95,7 +94,7 @@ def _perform(job: Job, run: Run, started: float, before: tuple[int, float], rank
         result = _work_of(job)(job, run, Store(run.folder.parent), mirror)
         ranks.leave()
         if result is not None and rank == 0:
-            origin = provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
+            origin = worker.machine.provenance(job.runtime.accelerator, job.seed, started, *before) | {"devices": job.runtime.world}
             check_ranges(job, result["metrics"], job.name)
             run.finish({**result, "job": job.name, "provenance": origin})  # type: ignore[typeddict-item]  # a task adds keys of its own
             shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)  # the weights are kept; the optimiser's state is not needed

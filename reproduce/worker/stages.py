@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 
 from lightning_modules import protocol
 from reproduce.jobs.job import Job
-from reproduce.jobs.store import WEIGHTS, Run, Store
+from reproduce.jobs.store import WEIGHTS, Run, Store, sha256_of
 from reproduce.specs import IMAGENET, Preprocessing, Start, Weights
 from reproduce.worker.checkpoints import latest_checkpoint
 
@@ -136,7 +135,7 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[StateDict, dict[str, A
     result = run.result
     assert result is not None
     record = {"job": source.name, "data": result.get("data"), "start": result.get("start")}
-    return read(run.checked(WEIGHTS)), record
+    return read(run.unchanged(WEIGHTS)), record
 
 
 def _of_checkpoint(run: Run, job: Job) -> tuple[StateDict, dict[str, Any]]:
@@ -155,8 +154,7 @@ def _of_checkpoint(run: Run, job: Job) -> tuple[StateDict, dict[str, Any]]:
 def _of_file(source: Weights, data_root: Path, network: nn.Module) -> tuple[StateDict, dict[str, Any]]:
     path = data_root / "weights" / source.name
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = sha256_of(path)
     except OSError as error:
         raise FileNotFoundError(f"Expected start weights in {path}, but they cannot be read ({error.strerror}).") from error
     if digest != source.sha256:

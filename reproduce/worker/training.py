@@ -80,7 +80,7 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
     trainer.strategy.setup_environment()  # from here on ranks can communicate, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))
     pl.seed_everything(job.seed, verbose=False)
-    task, data = build_task(job), build_data(job, progress.aligned)
+    task, data = build_task(job), build_data(job, progress.prepared)
     if job.trains and any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in task.network.modules()):
         ranks.check_batch_norm(job)
     _forget_unfinished(trainer, run)

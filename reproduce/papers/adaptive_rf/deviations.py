@@ -160,8 +160,8 @@ def _shrunk(network: AdaptiveVGG, stride: int) -> dict[str, str]:
         "start": "Training starts from random weights (He et al. 2015).",
         "shares": (
             f"Pool5 has a stride of {stride}, not 8. Equation 11 divides the inflation layer's share by the cells of its own map, not by "
-            f"the pixels of the image. So the share weighs ({stride} / f)^2 times as much as it would over the pixels; in print (8 / f)^2 "
-            "times."
+            f"the pixels of the image. So the share is ({stride} / f)^2 times as large as if divided by pixels, and (8 / f)^2 times in the "
+            "paper."
         ),
         "receptive-field-scale": (
             "Receptive fields are those of the paper's network, also with our f, so that the column has one scale. The receptive fields of "

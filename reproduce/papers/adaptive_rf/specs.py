@@ -14,7 +14,7 @@ BLOCKS = 5  # blocks of VGG-16
 
 @dataclass(frozen=True)
 class AdaptivePath(Network):
-    """Common fields of single-path and multi-path networks. Fields of only one kind come before them, from another base, or after them."""
+    """Fields of both kinds of network. `_Path` and `_Paths` put their fields before these; the two networks put theirs after them."""
 
     kernel_size: int = 4
     inflated: bool = True

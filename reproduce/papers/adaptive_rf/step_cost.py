@@ -12,13 +12,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lightning_modules.layers.inflation import InflationLayer
 from reproduce.jobs.job import Job
-from reproduce.jobs.provenance import peak_memory, reset_peak_memory
 from reproduce.jobs.store import Run, Store
 from reproduce.papers.adaptive_rf.specs import StepCost
 from reproduce.specs import Segmentation
 from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import building, training
 from reproduce.worker.callbacks import FiniteLoss, Progress
+from reproduce.worker.machine import peak_memory, reset_peak_memory
 
 
 class Stopwatch(Callback):
@@ -86,7 +86,7 @@ def step_cost(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any
     assert isinstance(sweep, StepCost)
     pl.seed_everything(job.seed, verbose=False)
     progress = Progress(run.folder / "progress.json", recipe.steps)
-    task, data = building.build_task(replace(job, task=Segmentation())), building.build_data(job, progress.aligned)
+    task, data = building.build_task(replace(job, task=Segmentation())), building.build_data(job, progress.prepared)
     factor = getattr(task.network, "factor", None)
     if not isinstance(factor, InflationLayer):
         raise ValueError(f"Expected the network of {job.slug} to have an inflation factor, but got {job.network}.")

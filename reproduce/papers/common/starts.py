@@ -19,6 +19,6 @@ def imagenet_vgg16(setting: Setting, fresh: tuple[str, ...]) -> Start | None:
 
 
 def random_start(setting: Setting) -> str:
-    """Return the caveat of numbers in the profile `paper` that do not start from ImageNet's VGG-16; else an empty string."""
+    """Return the caveat if the profile is `paper` and the VGG-16 file is missing; else an empty string."""
     there = setting.data_root is not None and (setting.data_root / "weights" / IMAGENET_VGG16.name).exists()
     return "started from random weights" if setting.profile == "paper" and not there else ""

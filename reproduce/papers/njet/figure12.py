@@ -9,7 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from reproduce import figures
-from reproduce.jobs.store import Store
+from reproduce.jobs.store import WEIGHTS, Store
 from reproduce.papers.njet.deviations import cifar_deviations
 from reproduce.papers.njet.sigmas import NETWORKS, trainings
 from reproduce.papers.njet.trainings import NIN, training_jobs
@@ -57,7 +57,7 @@ def figure(setting: Setting, store: Store) -> Figure | None:
     from reproduce.papers.njet.drawing import LayerFilters, filters
     from reproduce.papers.njet.filters import large_filters
 
-    halves = [large_filters(job, store.run(job).weights, FILTERS) for job in (plain, jet)]
+    halves = [large_filters(job, store.run(job).unchanged(WEIGHTS), FILTERS) for job in (plain, jet)]
     layers = [
         LayerFilters(f"layer {index}", sigma, fixed, learned)
         for index, ((_, fixed), (sigma, learned)) in enumerate(zip(*halves, strict=True), 1)

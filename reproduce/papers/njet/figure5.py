@@ -77,7 +77,7 @@ CLAIMS = (
         "(2.0/1.5) sigma_1.5 = 2.81 ± 0.04 ≈ sigma_2.0 = 2.82 ± 0.04",
         "section IV, experiment 1.2(A)",
         f"the two are within {AGREES:g} pixels of each other",
-        lambda evidence: evidence.within(("x1.5", "sigma_at_2x"), ("x2", "sigma_at_2x"), AGREES),
+        lambda evidence: evidence.at_most_apart(("x1.5", "sigma_at_2x"), ("x2", "sigma_at_2x"), AGREES),
     ),
     Claim(
         "sigma-follows-size",

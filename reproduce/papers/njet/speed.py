@@ -86,7 +86,7 @@ CLAIMS = (
         "section V",
         "a training step of N-Jet NiN with learned sigmas takes 1.5 to 2.5 times as long as one of NiN; the paper does not say what "
         "counts as approximate, nor on which device",
-        lambda evidence: evidence.within(("njet-nin-learned", "ratio"), 2.0, 0.5),
+        lambda evidence: evidence.at_most_apart(("njet-nin-learned", "ratio"), 2.0, 0.5),
     ),
 )
 

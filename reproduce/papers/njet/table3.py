@@ -26,7 +26,7 @@ def jobs(setting: Setting, row: str, dataset: str) -> Trainings:
 
 
 def _comparable(evidence: Evidence) -> Finding:
-    return all_of(*(evidence.within(("njet-nin", dataset), ("nin", dataset), COMPARABLE) for dataset in SETS))
+    return all_of(*(evidence.at_most_apart(("njet-nin", dataset), ("nin", dataset), COMPARABLE) for dataset in SETS))
 
 
 CLAIMS = (

@@ -59,7 +59,7 @@ def _fewer(evidence: Evidence, name: str) -> Finding:
 
 
 def _similar(evidence: Evidence, name: str) -> Finding:
-    return all_of(*(evidence.within((f"njet-{name}", dataset), (name, dataset), COMPARABLE) for dataset in SETS))
+    return all_of(*(evidence.at_most_apart((f"njet-{name}", dataset), (name, dataset), COMPARABLE) for dataset in SETS))
 
 
 CLAIMS = (

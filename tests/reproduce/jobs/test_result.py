@@ -13,7 +13,7 @@ import pytest
 
 from reproduce.cli import main
 from reproduce.jobs.job import Job
-from reproduce.jobs.result import EMPTY, BadResult, check_ranges, checked, parsed
+from reproduce.jobs.result import EMPTY, BadResult, check_ranges, check_result, parsed
 from reproduce.jobs.store import Run, Store
 from reproduce.schedule.forecast import History
 from reproduce.table import Cell
@@ -50,7 +50,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 
 
 def test_a_good_result_is_as_it_was() -> None:
-    assert checked(GOOD, "here") == GOOD
+    assert check_result(GOOD, "here") == GOOD
     assert parsed(json.dumps(GOOD).encode(), "here") == GOOD
 
 
@@ -58,7 +58,7 @@ def test_a_good_result_is_as_it_was() -> None:
 def test_a_wrong_result_is_neither_written_nor_read(name: str, store: Store, tiny: Callable[..., Job]) -> None:
     change, message = WRONG[name]
     with pytest.raises(BadResult, match=message):
-        checked(GOOD | change, "result.json of tiny")
+        check_result(GOOD | change, "result.json of tiny")
     run = store.prepare(tiny())
     with pytest.raises(BadResult):
         run.finish(GOOD | change)  # type: ignore[arg-type]
@@ -150,8 +150,8 @@ def test_runs_check_finds_what_changed(name: str, run: Run, store: Store, capsys
 def test_weights_that_changed_are_not_started_from(run: Run, tmp_path: Path) -> None:
     run.weights.write_bytes(b"weightS")
     with pytest.raises(BadResult, match=rf"weights\.safetensors of {run.name} to be as it was written, but it has changed"):
-        run.checked("weights.safetensors")
+        run.unchanged("weights.safetensors")
 
 
 def test_an_empty_result_is_a_result() -> None:
-    assert checked(EMPTY, "here") == EMPTY
+    assert check_result(EMPTY, "here") == EMPTY

@@ -128,14 +128,14 @@ def test_spread_is_the_largest_minus_the_smallest() -> None:
     ],
 )
 def test_within(a: float, b: float, error: float | None, expected: str) -> None:
-    assert evidence(a, b, error).within(A, B, 0.5).truth == evidence(a, b, error).within(B, A, 0.5).truth == expected
+    assert evidence(a, b, error).at_most_apart(A, B, 0.5).truth == evidence(a, b, error).at_most_apart(B, A, 0.5).truth == expected
 
 
 def test_within_says_how_far_apart() -> None:
-    assert evidence(1, 1.2).within(A, B, 0.5).reason == "a x - b x -0.2 <= 0.5; b x - a x 0.2 <= 0.5"
-    assert evidence(1, 1.8).within(A, B, 0.5).reason == "b x - a x 0.8 > 0.5"
-    assert evidence(1, 1).within(A, 1.2, 0.5).truth == "yes"
-    assert evidence(1, 1).within(A, NONE, 0.5).reason == "none x has no number"
+    assert evidence(1, 1.2).at_most_apart(A, B, 0.5).reason == "a x - b x -0.2 <= 0.5; b x - a x 0.2 <= 0.5"
+    assert evidence(1, 1.8).at_most_apart(A, B, 0.5).reason == "b x - a x 0.8 > 0.5"
+    assert evidence(1, 1).at_most_apart(A, 1.2, 0.5).truth == "yes"
+    assert evidence(1, 1).at_most_apart(A, NONE, 0.5).reason == "none x has no number"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_the_difference_of_a_computed_cell_and_a_constant_has_no_spread() -> Non
 def test_printed_differences() -> None:
     printed = Evidence.printed(load("table1"))
     assert printed.greater(difference(BASELINE, MODIFIED), 0).reason == "baseline-6 f_score - modified-6 f_score 0.0006 > 0"
-    assert printed.within(BASELINE, MODIFIED, 0.0006).truth == "yes"
+    assert printed.at_most_apart(BASELINE, MODIFIED, 0.0006).truth == "yes"
     assert Evidence.printed(load("table3")).greater(difference(FIRST, SECOND), 2).reason == (
         "modified-bipath f[0] - modified-bipath f[1] 2.05 > 2"
     )

@@ -251,7 +251,7 @@ def test_a_document_shows_the_figure_that_was_just_drawn(
 @pytest.mark.parametrize("id", FIGURES)
 def test_without_runs_there_is_no_figure_and_one_line_says_so(id: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", id]) == 0
-    assert capsys.readouterr().err == f"{id}: no figure yet, because none of its runs is done.\n"
+    assert capsys.readouterr().err == f"{id}: no figure yet, because runs or weights that it needs are missing.\n"
     assert not list(tmp_path.iterdir())
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lightning_modules.layers.windows import inflated_size
 from reproduce.jobs.job import Job, from_plain, to_plain
-from reproduce.jobs.provenance import expected_device, peak_memory, reset_peak_memory
+from reproduce.jobs.provenance import expected_device
 from reproduce.jobs.store import Store
 from reproduce.papers.adaptive_rf import step_cost
 from reproduce.papers.adaptive_rf.specs import StepCost
@@ -21,6 +21,7 @@ from reproduce.schedule.forecast import shape
 from reproduce.schedule.local import LocalLauncher
 from reproduce.schedule.probe import probe
 from reproduce.specs import Network, Segmentation
+from reproduce.worker.machine import peak_memory, reset_peak_memory
 from reproduce.worker.process import work
 
 SWEEP = StepCost((0.5, 1.0, 2.0), rounds=2)
