@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
@@ -30,12 +30,22 @@ class PackedFaces(Dataset[dict[str, Any]]):
     Args:
         folder: the folder that `pack` filled.
         split: "exemplars", "tuning" or "testing".
+        names: the faces that the split has.
+
+    Raises:
+        DataError: the arrays cannot be read, or are not those of the faces.
     """
 
-    def __init__(self, folder: Path, split: str) -> None:
-        self.names: list[str] = json.loads((folder / f"{split}_names.json").read_text())
-        self._images = np.load(folder / f"{split}_images.npy", mmap_mode="r")
-        self._masks = np.load(folder / f"{split}_masks.npy", mmap_mode="r")
+    def __init__(self, folder: Path, split: str, names: Sequence[str]) -> None:
+        try:
+            self.names: list[str] = json.loads((folder / f"{split}_names.json").read_text())
+            self._images = np.load(folder / f"{split}_images.npy", mmap_mode="r")
+            self._masks = np.load(folder / f"{split}_masks.npy", mmap_mode="r")
+        except (OSError, ValueError) as error:
+            raise DataError(f"The aligned faces in {folder} cannot be read ({error}); remove this folder.") from error
+        count, _, height, width = self._images.shape
+        if self.names != list(names) or count != len(names) or self._masks.shape != (count, height, width):
+            raise DataError(f"The aligned faces of `{split}` in {folder} are not those of the data set; remove this folder.")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -155,7 +165,7 @@ class HelenDataModule(StepsDataModule):
     def setup(self, stage: str | None = None) -> None:
         """Open the aligned faces of all splits and set `vouch`."""
         folder = self._packed()
-        self.splits = {split: PackedFaces(folder, split) for split in self.layout.splits}
+        self.splits = {split: PackedFaces(folder, split, names) for split, names in self.layout.splits.items()}
         self.vouch = self.layout.check()
 
     def _packed(self) -> Path:

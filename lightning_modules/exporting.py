@@ -42,6 +42,8 @@ def export(network: nn.Module, example: Tensor, path: Path | str, format: str = 
             ONNX needs are missing.
     """
     _check(network, format)
+    if Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"Expected `path` to be a file, or a new one, but got {path}.")
     whole = copy.deepcopy(network).cpu().float().eval()
     example, path = example.detach().cpu().float(), Path(path)
     frozen = copy.deepcopy(whole)

@@ -235,7 +235,11 @@ def _annotation_names(folder: Path) -> dict[str, Path]:
         for entry in entries:
             if entry.name.endswith(".txt"):
                 with open(entry.path, "rb") as file:  # noqa: PTH123 - a Path for each of thousands of files is slow
-                    names[file.readline().decode(errors="replace").strip()] = Path(entry.path)
+                    name = file.readline().decode(errors="replace").strip()
+                other = names.setdefault(name, Path(entry.path))
+                if other != Path(entry.path):
+                    both = " and ".join(sorted((other.name, entry.name)))
+                    raise DataError(f"Two annotation files in {folder} are of the face {name!r}: {both}; remove one.")
     return names
 
 

@@ -27,9 +27,11 @@ def finished_training(options: argparse.Namespace) -> tuple[Run, Job]:
     folder = Path(options.run)
     run = Run(folder.resolve()) if (folder / "job.json").exists() else find(Store(options.runs_dir), options.run)
     try:
-        job: Job = from_plain(read_json(run.folder / "job.json"))
+        job = from_plain(read_json(run.folder / "job.json"))
     except LookupError as error:
         raise UsageError(f"Expected RUN to be a run that this version can read, but {run.name} is not: {error.args[0]}") from error
+    if not isinstance(job, Job) or job.name != run.name:
+        raise UsageError(f"Expected job.json of {run.name} to hold its job, but it holds another; `runs rerun` makes a new run.")
     if not isinstance(job.task, Training):
         raise UsageError(f"Expected RUN to be a training, but {run.name} {job.task.does}.")
     if not run.done:

@@ -76,6 +76,7 @@ def main(words: Sequence[str]) -> int:
 
 def list_runs(options: argparse.Namespace, store: Store) -> int:
     """Print every run."""
+    from rich.markup import escape
     from rich.table import Table as Lines
 
     if options.names:
@@ -88,7 +89,8 @@ def list_runs(options: argparse.Namespace, store: Store) -> int:
         seconds = provenance.get("seconds")
         mark = ", stale" if housekeeping.stale(run, now) else ""
         took = duration(seconds) if seconds is not None else ""
-        lines.add_row(run.name, state + mark, took, size(bytes_used), provenance.get("finished", ""), provenance.get("device", ""))
+        finished, device = (escape(str(provenance.get(key, ""))) for key in ("finished", "device"))
+        lines.add_row(run.name, state + mark, took, size(bytes_used), finished, device)
         spent, used, done = spent + (seconds or 0.0), used + bytes_used, done + (state == "done")
     if runs:
         print_lines(lines)

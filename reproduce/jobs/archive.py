@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import tarfile
 import zlib
@@ -21,6 +22,8 @@ EXPORTED = ("job.json", "metrics.jsonl", "error.json", "manifest.json", "result.
 
 
 CHUNK = 2**20  # bytes read at once
+LARGEST = 2**30  # bytes of a file
+NAME = r"[\w.-]{1,200}"  # of a run
 
 
 def export(runs: Iterable[Run], target: Path) -> int:
@@ -87,7 +90,14 @@ def _contents(archive: tarfile.TarFile, source: Path) -> dict[str, dict[str, byt
     for entry in archive:
         parts = PurePosixPath(entry.name).parts
         file = archive.extractfile(entry) if entry.isreg() else None
-        if file is None or len(parts) != 2 or parts[0] in ("..", "/") or parts[1] not in EXPORTED:
+        if (
+            file is None
+            or entry.sparse is not None
+            or entry.size > LARGEST
+            or len(parts) != 2
+            or parts[0] in ("..", "/")
+            or parts[1] not in EXPORTED
+        ):
             raise ValueError(f"Expected {source} to contain only RUN/{{{','.join(EXPORTED)}}}, but got '{entry.name}'.")
         files = contents.setdefault(parts[0], {})
         if parts[1] in files:
@@ -100,18 +110,23 @@ def _check(name: str, files: Mapping[str, bytes], source: Path) -> None:
     """Check that a run is complete and has the name of its job; else it would be shown as the result of another job."""
     try:
         job = from_plain(json.loads(files["job.json"]))
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         why = str(error.args[0]) if isinstance(error, LookupError) and "--paper" in str(error) else "export and import with one version."
         raise ValueError(f"Expected {source} to contain jobs of this version, but {name} cannot be read: {why}") from None
-    if not isinstance(job, Job) or job.name != name:
+    if not isinstance(job, Job) or job.name != name or not re.fullmatch(NAME, name):
         raise ValueError(f"Expected {source} to contain runs under their jobs' names, but {name} is misnamed.")
     if "result.json" not in files:
         return
     where = f"result.json of {name} in {source}"
-    check_ranges(job, parsed(files["result.json"], where)["metrics"], where)
+    result = parsed(files["result.json"], where)
+    check_ranges(job, result["metrics"], where)
+    if result.get("job", name) != name:
+        raise ValueError(f"Expected {where} to be its own, but it is that of {result['job']}.")
     try:
         manifest = json.loads(files["manifest.json"])
-    except (KeyError, ValueError):
+        if not isinstance(manifest, dict):
+            raise ValueError
+    except (KeyError, ValueError, RecursionError):
         raise ValueError(f"Expected {source} to contain a manifest of {name}, but it does not; export it with this version.") from None
     for file in ("result.json", CURVE):
         if file in files and manifest.get(file) != hashlib.sha256(files[file]).hexdigest():

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from reproduce.jobs.job import Job
-from reproduce.jobs.result import BadResult, check_ranges
+from reproduce.jobs.result import BadResult, check_curve, check_ranges
 from reproduce.jobs.store import CURVE, WEIGHTS, Run, Store
 
 
@@ -52,7 +52,10 @@ def faults(run: Run, job: Job | None) -> list[str]:
         run: Run that is done.
         job: Its job; None if `job.json` cannot be read.
     """
-    found = [] if run.manifest is not None else [f"Expected a manifest in {run.name}, but it is missing: an earlier version wrote the run."]
+    try:
+        found = [] if run.manifest is not None else [f"Expected a manifest in {run.name}, but it is missing: an earlier version wrote it."]
+    except BadResult as error:
+        return [str(error)]
     if job is None or job.name != run.name:
         found.append(f"Expected job.json of {run.name} to hold its job, but it {'cannot be read' if job is None else f'holds {job.name}'}.")
     try:
@@ -61,13 +64,18 @@ def faults(run: Run, job: Job | None) -> list[str]:
             check_ranges(job, result["metrics"], f"result.json of {run.name}")
     except BadResult as error:
         found.append(str(error))
-    for name in (CURVE, WEIGHTS):
-        try:
-            run.unchanged(name)
-        except FileNotFoundError:  # of a measurement, or imported without weights
-            continue
-        except BadResult as error:
-            found.append(str(error))
+    try:
+        lines = run.curve
+        if job is not None:
+            check_curve(job, lines, f"{CURVE} of {run.name}")
+    except BadResult as error:
+        found.append(str(error))
+    try:
+        run.unchanged(WEIGHTS)
+    except FileNotFoundError:  # of a measurement, or imported without weights
+        pass
+    except BadResult as error:
+        found.append(str(error))
     return found
 
 

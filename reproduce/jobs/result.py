@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from re import fullmatch
 from typing import Any, NoReturn, TypedDict, cast
 
 from reproduce.jobs.job import Job
 
+BOUND = 1e-6  # slack of a learned quantity, which is clamped in single precision
 SLACK = 1e-9  # relative slack beyond a range, for rounding
 
 
@@ -63,7 +64,7 @@ def parsed(content: bytes, where: str) -> Result:
         plain = json.loads(content, parse_constant=refuse)
     except BadResult:
         raise
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadResult(f"Expected {where} to be JSON, but it is not ({error}); `runs rerun` makes a new one.") from None
     return check_result(plain, where)
 
@@ -83,6 +84,8 @@ def check_result(plain: object, where: str) -> Result:
         if key in plain and (type(plain[key]) is not int or plain[key] < 0):
             _refuse(f"`{key}` of {where}", "a whole number", plain[key])
     _hold(plain["provenance"], "device", str, f"`provenance` of {where}")
+    for owner, keys in ((plain["provenance"], ("seconds",)), (plain["provenance"].get("peak_memory"), ...), (plain.get("timing"), ...)):
+        _check_amounts(owner, keys, where)
     for key in ("status", "set", "detail") if plain.get("data") else ():
         _hold(plain["data"], key, str, f"`data` of {where}")
     _check_confusion(plain.get("confusion"), where)
@@ -119,6 +122,25 @@ def _hold(owner: Mapping[str, Any], key: str, kind: Any, where: str) -> None:
         _refuse(f"`{key}` of {where}", {"dict": "an object", "str": "a text"}.get(name, "an object or null"), owner.get(key))
 
 
+def _check_amounts(owner: Any, keys: Any, where: str) -> None:
+    """Check seconds and bytes: numbers, not negative."""
+    if owner is None:
+        return
+    if not isinstance(owner, dict):
+        _refuse(f"an entry of {where}", "an object", owner)
+    for key in owner if keys is ... else keys:
+        value = owner.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value) or value < 0:
+            _refuse(f"`{key}` of {where}", "a number from 0 on", value)
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond every float
+        return False
+
+
 def _check_metric(what: str, value: Any) -> None:
     if isinstance(value, list):
         for member in value:
@@ -126,7 +148,7 @@ def _check_metric(what: str, value: Any) -> None:
     elif isinstance(value, str):
         if _is_number(value):
             _refuse(what, "a number", value)
-    elif value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value)):
+    elif value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value)):
         _refuse(what, "a finite number", value)
 
 
@@ -170,3 +192,26 @@ def _numbers(value: Any, name: str = "") -> Iterator[tuple[str, float]]:
 def _refuse(what: str, wanted: str, found: object) -> NoReturn:
     said = " ".join(repr(found).split())
     raise BadResult(f"Expected {what} to be {wanted}, but got {said[:60]}; `runs rerun` makes a new one.")
+
+
+def check_curve(job: Job, lines: Sequence[Mapping[str, Any]], where: str) -> None:
+    """Check the lines of a curve: rising steps, numbers, and learned quantities inside their bounds.
+
+    A number may be infinite or NaN: half precision overflows in steps that are then skipped.
+
+    Raises:
+        BadResult: A line is none of a curve.
+    """
+    bounds = [(quantity.pattern, quantity.lowest, quantity.highest) for quantity in job.network.quantities if quantity.start is not None]
+    before = -1
+    for line in lines:
+        step = line.get("step") if isinstance(line, dict) else None
+        if type(step) is not int or step <= before:
+            _refuse(f"the steps of {where}", "rising whole numbers", step)
+        before = step
+        for name, value in line.items():
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                _refuse(f"`{name}` at step {step} of {where}", "a number", value)
+            for pattern, low, high in bounds:
+                if fullmatch(f"trajectory/{pattern}", name) and (value < low - BOUND or value > high + BOUND):
+                    _refuse(f"`{name}` at step {step} of {where}", f"from {low:g} to {high:g}", value)

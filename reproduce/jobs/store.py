@@ -137,12 +137,27 @@ class Run:
             return None
         where = f"result.json of {self.name}"
         self._compare(where, "result.json", hashlib.sha256(content).hexdigest())
-        return parsed(content, where)
+        result = parsed(content, where)
+        if result.get("job", self.name) != self.name:
+            raise BadResult(f"Expected {where} to be its own, but it is that of {result['job']}; `runs rerun` makes a new one.")
+        return result
 
     @property
     def manifest(self) -> dict[str, str] | None:
-        """SHA-256 of a finished run's result, curve and weights, by file name; None if an earlier version wrote the run."""
-        return read_json(self.folder / "manifest.json")
+        """SHA-256 of a finished run's result, curve and weights, by file name; None if an earlier version wrote the run.
+
+        Raises:
+            BadResult: The file cannot be read.
+        """
+        try:
+            found: Any = json.loads((self.folder / "manifest.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except (ValueError, RecursionError):
+            found = None
+        if not isinstance(found, dict) or "result.json" not in found or not all(isinstance(digest, str) for digest in found.values()):
+            raise BadResult(f"Expected manifest.json of {self.name} to have the digests of its files, but it does not; `runs rerun` it.")
+        return found
 
     def unchanged(self, name: str) -> Path:
         """Return the path of a file that the manifest contains, after checking that it has not changed.
@@ -178,8 +193,12 @@ class Run:
             path = self.unchanged(CURVE) if self.done else self.folder / CURVE
             for line in path.read_text().splitlines():
                 lines.append(json.loads(line))
-        except (FileNotFoundError, json.JSONDecodeError):
-            pass
+        except FileNotFoundError:
+            if CURVE in (self.manifest or {}):
+                raise BadResult(f"Expected {CURVE} of {self.name}, but it is missing; `runs rerun` makes a new one.") from None
+        except (ValueError, RecursionError):  # a crash cut the last line short
+            if self.done:
+                raise BadResult(f"Expected {CURVE} of {self.name} to be lines of JSON, but one is not; `runs rerun` it.") from None
         return lines
 
     @property
@@ -245,8 +264,7 @@ class Run:
         if self.manifest is None:
             digests = {name: sha256_of(self.folder / name) for name in (CURVE, WEIGHTS, "result.json") if (self.folder / name).exists()}
             write_atomically(self.folder / "manifest.json", json.dumps(digests, indent=1))
-        if (self.folder / CURVE).exists():
-            self.unchanged(CURVE)
+        _ = self.curve
 
     def fail(self, message: str, details: str) -> None:
         """Write why the run failed."""

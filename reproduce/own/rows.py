@@ -43,6 +43,8 @@ class OwnRow:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", self.key):
             raise ValueError(f"Expected `key` to be small letters, digits and hyphens, but got '{self.key}'.")
+        if not isinstance(self.label, str) or not self.label.isprintable():
+            raise ValueError(f"Expected `label` of row '{self.key}' to be a text of one line, but got {self.label!r}.")
         if not fits(self.metrics, tuple[str, ...]):
             raise ValueError(f"Expected `metrics` of row '{self.key}' to be names, such as ('f_score',), but got {self.metrics!r}.")
 

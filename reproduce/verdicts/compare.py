@@ -102,19 +102,38 @@ def _counted_alike(published: PublishedTable, samples: Iterable[Sample]) -> list
 
     Their scores look comparable, and are not: an evaluation that lost some pictures, for example.
     """
-    samples = list(samples)
+    samples = [_of_shape(published, sample) for sample in samples]
     seen: dict[tuple[str, str], Counter[tuple[int, int | None]]] = {}
     for sample in samples:
         column = published.column(sample.column)
         if sample.counted is not None and not (column and column.counts_differ):
             seen.setdefault((sample.column, sample.data), Counter())[sample.counted] += 1
-    usual = {key: counts.most_common(1)[0][0] for key, counts in seen.items()}
+    usual = {key: _most(counts) for key, counts in seen.items()}
     return [_refused(sample, usual.get((sample.column, sample.data), sample.counted)) for sample in samples]
 
 
-def _refused(sample: Sample, usual: tuple[int, int | None] | None) -> Sample:
-    if sample.counted == usual or sample.counted is None or usual is None:
+def _of_shape(published: PublishedTable, sample: Sample) -> Sample:
+    """Fail a sample with another number of values than the paper prints in its cell."""
+    cell = published.by_key.get(sample.key)
+    printed = _numbers(cell.value) if cell else None
+    if printed is None or sample.numbers is None or len(sample.numbers) == len(printed):
         return sample
+    return replace(sample, state="failed", value=None, reason=f"it has {len(sample.numbers)} values, and the paper prints {len(printed)}")
+
+
+def _most(counts: Counter[tuple[int, int | None]]) -> tuple[int, int | None] | None:
+    """Return what most samples counted; None if no count has a majority."""
+    (first, number), *others = counts.most_common(2)
+    return None if any(count == number for _, count in others) else first
+
+
+def _refused(sample: Sample, usual: tuple[int, int | None] | None) -> Sample:
+    if sample.counted == usual or sample.counted is None:
+        return sample
+    if usual is None:
+        return replace(
+            sample, state="failed", value=None, reason="the rows of this column counted different images, none of them most often"
+        )
     said = [
         f"{images:,} images" + ("" if labelled is None else f" with {labelled:,} labels") for images, labelled in (sample.counted, usual)
     ]

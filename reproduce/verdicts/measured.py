@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reproduce.jobs.job import Job, earlier
-from reproduce.jobs.result import BadResult, check_ranges
-from reproduce.jobs.store import State, Store, interrupted_reason
+from reproduce.jobs.result import BadResult, check_curve, check_ranges
+from reproduce.jobs.store import CURVE, Run, State, Store, interrupted_reason
 from reproduce.table import Cell, CellKey, Kind, Table, Value
 
 
@@ -122,26 +122,49 @@ def _sample_of(cell: Cell, profile: str, **found: Any) -> Sample:
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:
     """Return the fields of a cell's sample that come from a job's run."""
     run, state = store.run(job), store.run(job).state
+    if state != "done":
+        return {"state": state, "reason": _absence(cell, job, store, state, command)}
     try:
-        result = run.result
-        if state != "done" or result is None:
-            return {"state": state, "reason": _absence(cell, job, store, state, command)}
-        check_ranges(job, result["metrics"], f"result.json of {run.name}")
-        data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
-        if cell.curve:
-            metrics["curve"] = run.curve
-        value = cell.value(metrics)
+        return _found(cell, job, run)
     except BadResult as error:
         return {"state": "failed", "reason": str(error)}
-    except KeyError as error:  # the network or data is of another kind, or the column names no metric of the run
-        known = ", ".join(sorted(metrics.keys() - {"confusion", "curve"}))
-        return {"state": "failed", "reason": f"no metric '{error.args[0]}' in the run; it has {known}"}
+    except KeyError as error:  # a network or data of another kind, or a column that names no metric
+        return {"state": "failed", "reason": f"no metric '{error.args[0]}' in the run; it has {', '.join(sorted(_metrics(run)))}"}
+    except (TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+        said = " ".join(str(error).split()) or type(error).__name__
+        return {"state": "failed", "reason": f"the result of {run.name} does not fit this cell ({said})"}
+
+
+def _metrics(run: Run) -> dict[str, Any]:
+    result = run.result
+    return {} if result is None else result["metrics"]
+
+
+def _found(cell: Cell, job: Job, run: Run) -> dict[str, Any]:
+    """Return the fields of a sample that a finished run gives, all of them checked."""
+    result = run.result
+    assert result is not None
+    check_ranges(job, result["metrics"], f"result.json of {run.name}")
+    data, metrics = result.get("data") or {}, result["metrics"] | {"confusion": result.get("confusion")}
+    if cell.curve:
+        metrics["curve"] = run.curve
+        check_curve(job, metrics["curve"], f"{CURVE} of {run.name}")
+    value = cell.value(metrics)
+    if not _is_value(value):
+        raise BadResult(f"Expected {cell.column} of {run.name} to be a number or a list of numbers, but got {str(value)[:60]}.")
+    if value is not None and cell.kind != "exact" and not data:
+        raise BadResult(f"Expected the result of {run.name} to say what it was measured on, but it does not.")
+    labelled = result.get("counted", sum(map(sum, result.get("confusion") or [])) or None)
     return {
         "state": "done", "value": value, "reason": cell.caveat, "data": described(data) + started_on(data, result.get("start")),
         "verified": _vouched(data, result.get("start")) and job.start_official and not cell.caveat,
-        "device": result["provenance"]["device"],
-        "counted": (result["images"], result.get("counted")) if "images" in result else None,
+        "device": result["provenance"]["device"], "counted": (result["images"], labelled) if "images" in result else None,
     }  # fmt: skip
+
+
+def _is_value(value: object) -> bool:
+    members = value if isinstance(value, list) else [value]
+    return value is None or (bool(members) and all(isinstance(member, int | float) and not isinstance(member, bool) for member in members))
 
 
 def _absence(cell: Cell, job: Job, store: Store, state: State, command: str) -> str:

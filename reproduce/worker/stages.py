@@ -17,7 +17,7 @@ from lightning_modules import protocol
 from reproduce.jobs.job import Job
 from reproduce.jobs.store import WEIGHTS, Run, Store, sha256_of
 from reproduce.specs import IMAGENET, Preprocessing, Start, Weights
-from reproduce.worker.checkpoints import latest_checkpoint
+from reproduce.worker.checkpoints import newest_intact
 
 StateDict = Mapping[str, Tensor]
 
@@ -140,7 +140,7 @@ def _of_job(source: Job, store: Store, job: Job) -> tuple[StateDict, dict[str, A
 
 def _of_checkpoint(run: Run, job: Job) -> tuple[StateDict, dict[str, Any]]:
     """Return the weights of a stopped training, to try a stage without a result."""
-    path = latest_checkpoint(run.folder / "checkpoints") if job.runtime.stop_after else None
+    path = newest_intact(run.folder, job.runtime.log_every) if job.runtime.stop_after else None
     if path is None:
         raise FileNotFoundError(f"Expected {run.name}, which {job.slug} starts from, to be done, but it is {run.state}; run it first.")
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

@@ -25,7 +25,7 @@ from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import ranks, stages
 from reproduce.worker.building import build_data, build_network, build_task, converted, data_of
 from reproduce.worker.callbacks import Checkpoints, FiniteLoss, JsonLines, Mirrored, Progress, RandomStates, ResumableStop
-from reproduce.worker.checkpoints import DigestedCheckpoints, checkpoints, latest_checkpoint, step_of
+from reproduce.worker.checkpoints import SealedCheckpoints, checkpoints, newest_intact, step_of
 
 
 def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> pl.Trainer:
@@ -39,7 +39,7 @@ def build_trainer(job: Job, run: Run, progress: Progress, logger: JsonLines) -> 
         limit_test_batches=runtime.probe or (runtime.stop_after if unfinished else 0) or 1.0,
         accumulate_grad_batches=job.recipe.accumulate if job.recipe else 1,
         use_distributed_sampler=False, log_every_n_steps=runtime.log_every, logger=logger,
-        plugins=[DigestedCheckpoints()],
+        plugins=[SealedCheckpoints(run.folder)],
         callbacks=[
             FiniteLoss(), RandomStates(job.seed), ResumableStop(folder, runtime.probe or runtime.stop_after), progress,
             Checkpoints(folder, runtime.checkpoint_every),
@@ -90,7 +90,7 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
     _note_start(trainer, run, record)
     task.seen = stages.preprocessing(job, data)
     if job.trains:
-        checkpoint = trainer.strategy.broadcast(latest_checkpoint(run.folder / "checkpoints") if trainer.is_global_zero else None)
+        checkpoint = trainer.strategy.broadcast(newest_intact(run.folder, job.runtime.log_every) if trainer.is_global_zero else None)
         logger.truncate(0 if checkpoint is None else step_of(checkpoint))
         trainer.fit(task, datamodule=data, ckpt_path=checkpoint, weights_only=True)
         progress.write("train", step=trainer.global_step)

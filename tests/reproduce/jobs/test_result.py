@@ -20,7 +20,6 @@ from reproduce.table import Cell
 from reproduce.verdicts.measured import measure
 
 GOOD: dict[str, Any] = {
-    "job": "tiny",
     "metrics": {"f_score": 0.5, "f": [1.0, 2], "accuracy": None, "map_sizes": [[32, 16], [32, 8]], "memory_is": "of the process"},
     "provenance": {"device": "a processor", "seconds": 2.5},
     "data": {"set": "Helen", "status": "synthetic", "detail": "made up"},
@@ -45,7 +44,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "fewer pixels than none": ({"counted": -1}, "`counted` of .* to be a whole number, but got -1"),
     "a matrix of fractions": ({"confusion": [[0.5]]}, "a square matrix of counts"),
     "a matrix that is not square": ({"confusion": [[1, 2]]}, "a square matrix of counts"),
-    "an endless second": ({"timing": {"step_seconds": math.inf}}, "`step_seconds` of .* to be a finite number"),
+    "an integer beyond floats": ({"metrics": {"f_score": 10**400}}, "the metric `f_score` of .* a finite number"),
+    "a negative time": ({"timing": {"step_seconds": -1.0}}, "`step_seconds` of .* to be a number from 0 on, but got -1.0"),
+    "a time in words": ({"provenance": {"device": "", "seconds": "abc"}}, "`seconds` of .* to be a number from 0 on, but got 'abc'"),
+    "an endless second": ({"timing": {"step_seconds": math.inf}}, "`step_seconds` of .* to be a number from 0 on, but got inf"),
 }
 
 
@@ -155,3 +157,70 @@ def test_weights_that_changed_are_not_started_from(run: Run, tmp_path: Path) -> 
 
 def test_an_empty_result_is_a_result() -> None:
     assert check_result(EMPTY, "here") == EMPTY
+
+
+def test_the_result_of_another_run_is_not_shown(run: Run, store: Store, tiny: Callable[..., Job]) -> None:
+    """A folder that was copied under the name of another job."""
+    run.finish({**GOOD, "job": run.name})  # type: ignore[typeddict-item]
+    other = store.prepare(tiny(seed=5))
+    for name in ("result.json", "metrics.jsonl", "manifest.json"):
+        (other.folder / name).write_bytes((run.folder / name).read_bytes())
+    (sample,) = measure([Cell("a", "f_score", "trained", (tiny(seed=5),), lambda metrics: metrics["f_score"])], store, "demo", "run")
+    assert (sample.state, sample.value) == ("failed", None)
+    assert f"to be its own, but it is that of {run.name}" in sample.reason
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "[]", "5", "{}", '{"result.json": 5}', "[" * 5000])
+def test_a_manifest_that_is_none_switches_no_check_off(manifest: str, run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    (run.folder / "manifest.json").write_text(manifest)
+    with pytest.raises(BadResult, match=r"manifest\.json of .* to have the digests of its files"):
+        _ = run.result
+    assert main(["runs", "check"]) == 1
+    assert "1 bad" in capsys.readouterr().out
+
+
+CURVES = {
+    "no step": '{"f": 1}',
+    "the same step twice": '{"step": 1}\n{"step": 1}',
+    "a number": "5",
+    "f out of its bounds": '{"step": 1, "trajectory/f": 99.0}',
+    "a text": '{"step": 1, "trajectory/f": "1.5"}',
+    "true": '{"step": 1, "trajectory/f": true}',
+    "no JSON": '{"step": 1',
+    "a deep line": "[" * 5000,
+}
+
+
+@pytest.mark.parametrize("name", CURVES)
+def test_a_curve_that_is_none_is_refused(name: str, store: Store, tiny: Callable[..., Job]) -> None:
+    run = store.prepare(tiny(inflated=True))
+    (run.folder / "metrics.jsonl").write_text(CURVES[name] + "\n")
+    run.finish(GOOD)  # type: ignore[arg-type]
+    cell = Cell("a", "f", "trained", (tiny(inflated=True),), lambda metrics: float(len(metrics["curve"])), curve=True)
+    (sample,) = measure([cell], store, "demo", "run")
+    assert (sample.state, sample.value) == ("failed", None)
+    assert "metrics.jsonl" in sample.reason
+
+
+def test_a_curve_that_is_gone_is_missed(run: Run) -> None:
+    (run.folder / "metrics.jsonl").unlink()
+    with pytest.raises(BadResult, match=r"Expected metrics\.jsonl of .*, but it is missing"):
+        _ = run.curve
+
+
+ODD: list[Any] = [[], [None], [[1.0]], "high", {"a": 1.0}, [1.0, "a"]]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_a_value_that_is_no_number_costs_its_own_cell(value: Any, run: Run, store: Store, tiny: Callable[..., Job]) -> None:
+    (sample,) = measure([Cell("a", "f_score", "trained", (tiny(),), lambda metrics: value)], store, "demo", "run")
+    assert (sample.state, sample.value) == ("failed", None)
+    assert "to be a number or a list of numbers" in sample.reason
+
+
+def test_a_job_of_another_name_is_not_exported_or_segmented_with(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    path = run.folder / "job.json"
+    path.write_text(path.read_text().replace('"dilation": 2', '"dilation": 4'))
+    for words in (["export", run.name, "--format", "pt2"], ["predict", run.name, "face.jpg"]):
+        assert main(words) == 2
+        assert f"Expected job.json of {run.name} to hold its job, but it holds another" in capsys.readouterr().err

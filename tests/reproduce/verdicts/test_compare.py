@@ -147,3 +147,16 @@ def test_rows_of_other_data_may_count_otherwise(table: PublishedTable) -> None:
         "within",
         "unpublished",
     ]
+
+
+def test_where_no_count_has_a_majority_no_row_is_trusted(table: PublishedTable) -> None:
+    keys = ("baseline-2", "baseline-4")
+    fields = [line(308.0, row_key=key, column="rf_fc6", kind="exact", data="", job="rf") for key in keys]
+    scores = [line(0.9, row_key=key, counted=(100 - number, None)) for number, key in enumerate(keys)]
+    cells = [cell for cell in compare(table, [*fields, *scores], rows=keys) if cell.column == "f_score"]
+    assert [cell.verdict for cell in cells] == ["failed", "failed"]
+
+
+def test_a_list_where_one_number_is_printed_is_a_failure(table: PublishedTable) -> None:
+    cell = score(table, line([0.5, 0.9]))
+    assert (cell.verdict, cell.mean, cell.reason) == ("failed", None, "failed: it has 2 values, and the paper prints 1")

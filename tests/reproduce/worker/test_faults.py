@@ -97,7 +97,9 @@ def spoiled(content: bytearray, how: str) -> bytes:
     return bytes(content)
 
 
-@pytest.mark.parametrize("how", ["64 bytes", "a block of zeros", "cut", "empty", "no digest"])
+@pytest.mark.parametrize(
+    "how", ["64 bytes", "a block of zeros", "cut", "empty", "no seal", "another run's", "a hole in the curve", "another curve"]
+)
 def test_a_changed_checkpoint_is_left_for_the_one_before(
     how: str, tmp_path: Path, tiny: Callable[..., Job], capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -109,8 +111,16 @@ def test_a_changed_checkpoint_is_left_for_the_one_before(
     folder = run.folder / "checkpoints"
     names = sorted(path.name for path in folder.glob("*.ckpt"))
     assert names == ["step-00000008.ckpt", "step-00000010.ckpt"]
-    if how == "no digest":
-        (folder / "step-00000010.ckpt.sha256").unlink()
+    seal, curve = folder / "step-00000010.ckpt.seal", run.folder / "metrics.jsonl"
+    lines = curve.read_text().splitlines(keepends=True)
+    if how == "no seal":
+        seal.unlink()
+    elif how == "another run's":
+        seal.write_text(seal.read_text().replace(run.name, "tiny-s0-01234567"))
+    elif how == "a hole in the curve":  # behind the checkpoint of step 8, which can be resumed from
+        curve.write_text("".join([*lines[:8], *lines[9:]]))
+    elif how == "another curve":
+        curve.write_text("".join([*lines[:8], lines[8].replace('"step": 8', '"step": 8, "a": 1'), *lines[9:]]))
     else:
         path = folder / "step-00000010.ckpt"
         path.write_bytes(spoiled(bytearray(path.read_bytes()), how))
@@ -123,9 +133,9 @@ def test_a_changed_checkpoint_is_left_for_the_one_before(
     assert run.result["metrics"] == whole.result["metrics"]
 
 
-def test_a_checkpoint_never_lacks_its_digest(tmp_path: Path, tiny: Callable[..., Job]) -> None:
-    """Killed between the two, a process leaves a digest without a checkpoint, and no checkpoint without a digest."""
-    from reproduce.worker.checkpoints import DigestedCheckpoints, latest_checkpoint
+def test_a_checkpoint_never_lacks_its_seal(tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    """Killed between the two, a process leaves a seal without a checkpoint, and no checkpoint without a seal."""
+    from reproduce.worker.checkpoints import SealedCheckpoints, newest_intact
 
     class Killed(Exception):
         pass
@@ -133,16 +143,18 @@ def test_a_checkpoint_never_lacks_its_digest(tmp_path: Path, tiny: Callable[...,
     def killed(*_: Any) -> None:
         raise Killed
 
-    target = tmp_path / "step-00000002.ckpt"
-    DigestedCheckpoints().save_checkpoint({"a": torch.ones(2)}, tmp_path / "step-00000001.ckpt")
+    folder, saver = tmp_path / "checkpoints", SealedCheckpoints(tmp_path)
+    folder.mkdir()
+    target = folder / "step-00000002.ckpt"
+    saver.save_checkpoint({"a": torch.ones(2)}, folder / "step-00000001.ckpt")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("pathlib.Path.replace", partial(killed))
         with pytest.raises(Killed):
-            DigestedCheckpoints().save_checkpoint({"a": torch.ones(2)}, target)
+            saver.save_checkpoint({"a": torch.ones(2)}, target)
     assert not target.exists()
-    assert latest_checkpoint(tmp_path) == tmp_path / "step-00000001.ckpt"
-    DigestedCheckpoints().remove_checkpoint(tmp_path / "step-00000001.ckpt")
-    assert latest_checkpoint(tmp_path) is None
+    assert newest_intact(tmp_path, 10) == folder / "step-00000001.ckpt"
+    saver.remove_checkpoint(folder / "step-00000001.ckpt")
+    assert newest_intact(tmp_path, 10) is None
 
 
 @pytest.mark.parametrize(
@@ -174,3 +186,13 @@ def _value(value: Callable[[Any], Any], run: Run) -> str:
         return json.dumps(value(run.result["metrics"] | {"curve": run.curve}))
     except (KeyError, ValueError, ArithmeticError) as error:
         return repr(error)
+
+
+def test_a_curve_that_is_lost_is_trained_anew(store: Store, tmp_path: Path, tiny: Callable[..., Job]) -> None:
+    """It was resumed with a hole before, which the finished run then kept."""
+    whole = done(Store(tmp_path / "whole").prepare(tiny()))
+    run = store.prepare(tiny(stop_after=10))
+    assert work(run.folder) == 0
+    (run.folder / "metrics.jsonl").unlink()
+    done(store.prepare(tiny()))
+    assert (run.folder / "metrics.jsonl").read_bytes() == (whole.folder / "metrics.jsonl").read_bytes()
