@@ -28,6 +28,8 @@ REVISION = 1
 OUTSIDE_COLOUR = (124, 116, 104)
 BACKGROUND = 0
 
+FARTHEST_POINT = 1.06  # distances between the eyes, from the mean shape
+
 # Groups of landmarks and classes whose centroids should coincide. The two parts of a pair are averaged: which one is left does not matter.
 _PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
     (("first brow", "second brow"), ((2,), (3,))),
@@ -131,6 +133,29 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 
+def check_fit(points: NDArray[np.float64], matrix: NDArray[np.float64], size: int) -> None:
+    """Refuse five points that are not those of a face: one landmark far off turns and shrinks the whole face.
+
+    The bound is twice the largest misfit of 838 real faces, 0.53.
+
+    Args:
+        points: 5 2, pixels of the picture.
+        matrix: 2 3, from `similarity`.
+        size: edge of the crop in pixels.
+
+    Raises:
+        ValueError: a point is further than `FARTHEST_POINT` distances between the eyes from the mean shape.
+    """
+    target = mean_shape(size)
+    apart = np.linalg.norm(points @ matrix[:, :2].T + matrix[:, 2] - target, axis=1) / np.linalg.norm(target[0] - target[1])
+    if not apart.max() <= FARTHEST_POINT:
+        names = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
+        raise ValueError(
+            f"Expected the landmarks to be those of a face, but its {names[int(apart.argmax())]} is {apart.max():.1f} distances between "
+            "the eyes from its place; correct the landmarks."
+        )
+
+
 def mean_shape(size: int) -> NDArray[np.float64]:
     """Return the mean shape in a crop of `size` x `size` pixels: 5 2."""
     return MEAN_SHAPE * (size / MEAN_SHAPE_SIZE) + (size - 1) / 2
@@ -155,6 +180,7 @@ def align(
         The picture, size size 3, and the labels, size size.
     """
     matrix = similarity(points, size)
+    check_fit(points, matrix, size)
     labels = probabilities.argmax(axis=0).astype(np.uint8)
     mask: NDArray[np.uint8] = cv2.warpAffine(
         labels, M=matrix, dsize=(size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(BACKGROUND,)

@@ -171,3 +171,20 @@ def test_landmarks_of_one_point_have_no_scale(value: float, data_root: Path) -> 
     _, probabilities = faces(data_root)[0]
     with pytest.raises(DataError, match="pixels apart at the best scale; check that both belong to the same face"):
         alignment.landmark_scale(np.full((194, 2), value), probabilities)
+
+
+@pytest.mark.parametrize(("group", "move"), [("outer upper lip", (200.0, 0.0)), ("nose", (0.0, 300.0))])
+def test_one_landmark_far_off_is_refused_with_its_part(group: str, move: tuple[float, float], data_root: Path) -> None:
+    """It would turn and shrink the whole face, and nothing would look wrong but the scores."""
+    layout = helen.find(data_root)
+    name = layout.splits["testing"][0]
+    landmarks = helen.read_landmarks(layout.landmarks[name])
+    size = 2 * (landmarks.max(axis=0) - landmarks.min(axis=0)).max() / 100  # moves are percents of the face
+    image = helen.read_image(layout.image(name))
+    probabilities = helen.read_probabilities(layout, name, (image.shape[0], image.shape[1]))
+    points = alignment.five_points(landmarks)
+    alignment.align(image, probabilities, points, SIZE)
+    spoiled = landmarks.copy()
+    spoiled[helen.GROUPS[group].start if group != "nose" else helen.GROUPS[group]] += np.array(move) * size
+    with pytest.raises(ValueError, match="Expected the landmarks to be those of a face, but its"):
+        alignment.align(image, probabilities, alignment.five_points(spoiled), SIZE)
