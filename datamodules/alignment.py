@@ -28,7 +28,7 @@ REVISION = 1
 OUTSIDE_COLOUR = (124, 116, 104)
 BACKGROUND = 0
 
-FARTHEST_POINT = 1.06  # distances between the eyes, from the mean shape
+WORST_FIT = 0.84  # correlation of a face's five points with the mean shape
 
 # Groups of landmarks and classes whose centroids should coincide. The two parts of a pair are averaged: which one is left does not matter.
 _PARTS: tuple[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]], ...] = (
@@ -133,26 +133,23 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     return np.column_stack([linear, target_mean - linear @ source_mean])
 
 
-def check_fit(points: NDArray[np.float64], matrix: NDArray[np.float64], size: int) -> None:
+def check_fit(points: NDArray[np.float64]) -> None:
     """Refuse five points that are not those of a face: one landmark far off turns and shrinks the whole face.
 
-    The bound is twice the largest misfit of 838 real faces, 0.53.
+    Of 838 real faces the worst has a correlation of 0.87. With one point of the lips four distances of the eyes off it is 0.80 at most.
 
     Args:
         points: 5 2, pixels of the picture.
-        matrix: 2 3, from `similarity`.
-        size: edge of the crop in pixels.
 
     Raises:
-        ValueError: a point is further than `FARTHEST_POINT` distances between the eyes from the mean shape.
+        ValueError: the correlation of the points with the mean shape, after the best similarity, is below `WORST_FIT`.
     """
-    target = mean_shape(size)
-    apart = np.linalg.norm(points @ matrix[:, :2].T + matrix[:, 2] - target, axis=1) / np.linalg.norm(target[0] - target[1])
-    if not apart.max() <= FARTHEST_POINT:
-        names = ("left eye", "right eye", "nose", "left mouth corner", "right mouth corner")
+    ours, theirs = ((each - each.mean(axis=0)) @ np.array([1, 1j]) for each in (points, MEAN_SHAPE))
+    fit = abs(np.vdot(ours, theirs)) / max(float(np.linalg.norm(ours) * np.linalg.norm(theirs)), 1e-12)
+    if not fit >= WORST_FIT:
         raise ValueError(
-            f"Expected the landmarks to be those of a face, but its {names[int(apart.argmax())]} is {apart.max():.1f} distances between "
-            "the eyes from its place; correct the landmarks."
+            f"Expected eyes, nose and mouth to lie as in a face, but their correlation with the mean shape is {fit:.2f}, below "
+            f"{WORST_FIT}; correct the landmarks."
         )
 
 
@@ -179,8 +176,8 @@ def align(
     Returns:
         The picture, size size 3, and the labels, size size.
     """
+    check_fit(points)
     matrix = similarity(points, size)
-    check_fit(points, matrix, size)
     labels = probabilities.argmax(axis=0).astype(np.uint8)
     mask: NDArray[np.uint8] = cv2.warpAffine(
         labels, M=matrix, dsize=(size, size), flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=(BACKGROUND,)
