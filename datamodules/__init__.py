@@ -4,6 +4,6 @@ The names in `__init__.pyi` are imported at first use. Importing the package imp
 planning tables fast.
 """
 
-import lazy_loader as lazy
+import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

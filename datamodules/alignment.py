@@ -81,7 +81,7 @@ def landmark_scale(landmarks: NDArray[np.float64], probabilities: NDArray[np.uin
         Resized pixels per original pixel.
 
     Raises:
-        DataError: the maps have none of the parts, or the landmarks do not fit the maps at any scale.
+        DataError: The maps have none of the parts, or the landmarks do not fit the maps at any scale.
     """
     sources, targets = [], []
     for groups, classes in _PARTS:
@@ -111,7 +111,7 @@ def similarity(points: NDArray[np.float64], size: int) -> NDArray[np.float64]:
 
     Args:
         points: 5 2, in pixels of the picture.
-        size: edge of the square crop in pixels. The mean shape scales with it about the centre of the crop.
+        size: Edge of the square crop in pixels. The mean shape scales with it about the centre of the crop.
 
     Returns:
         2 3: the matrix from picture to crop.
@@ -142,7 +142,7 @@ def check_fit(points: NDArray[np.float64]) -> None:
         points: 5 2, pixels of the picture.
 
     Raises:
-        ValueError: the correlation of the points with the mean shape, after the best similarity, is below `WORST_FIT`.
+        ValueError: The correlation of the points with the mean shape, after the best similarity, is below `WORST_FIT`.
     """
     ours, theirs = ((each - each.mean(axis=0)) @ np.array([1, 1j]) for each in (points, MEAN_SHAPE))
     fit = abs(np.vdot(ours, theirs)) / max(float(np.linalg.norm(ours) * np.linalg.norm(theirs)), 1e-12)
@@ -168,10 +168,10 @@ def align(
     after averaging over areas if the face shrinks.
 
     Args:
-        image: picture, H W 3.
-        probabilities: probability maps, 11 H W.
+        image: Picture, H W 3.
+        probabilities: Probability maps, 11 H W.
         points: 5 2, in pixels of `image`.
-        size: edge of the crop in pixels.
+        size: Edge of the crop in pixels.
 
     Returns:
         The picture, size size 3, and the labels, size size.

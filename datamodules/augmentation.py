@@ -23,10 +23,10 @@ class Window:
     """The part of a picture that becomes its crop, along one edge.
 
     Args:
-        start: first pixel in the picture.
-        length: number of pixels in the picture.
-        offset: first pixel of the picture in the crop. All before `offset`, and from `offset + size` on, is padding.
-        size: number of pixels in the crop, to which the `length` pixels are resized.
+        start: First pixel in the picture.
+        length: Number of pixels in the picture.
+        offset: First pixel of the picture in the crop. All before `offset`, and from `offset + size` on, is padding.
+        size: Number of pixels in the crop, to which the `length` pixels are resized.
     """
 
     start: int
@@ -40,10 +40,10 @@ class Augmentation:
     """The augmentation of one sample.
 
     Args:
-        scale: factor by which the picture is resized.
-        down: vertical place of the crop, from 0 (top) to 1 (bottom).
-        across: horizontal place of the crop, from 0 (left) to 1 (right).
-        flip: whether left and right are exchanged.
+        scale: Factor by which the picture is resized.
+        down: Vertical place of the crop, from 0 (top) to 1 (bottom).
+        across: Horizontal place of the crop, from 0 (left) to 1 (right).
+        flip: Whether left and right are exchanged.
     """
 
     scale: float
@@ -56,11 +56,11 @@ def draw(seed: int, step: int, index: int, scale: tuple[float, float], flip: boo
     """Draw the augmentation of one sample. It depends only on the arguments: a resumed training draws the same.
 
     Args:
-        seed: seed of the augmentation.
-        step: training step.
-        index: index of the sample in the batch of all ranks.
-        scale: lowest and highest scale, between which it is uniform.
-        flip: whether half of the samples are flipped.
+        seed: Seed of the augmentation.
+        step: Training step.
+        index: Index of the sample in the batch of all ranks.
+        scale: Lowest and highest scale, between which it is uniform.
+        flip: Whether half of the samples are flipped.
     """
     # The last number separates this stream from that of the order: NumPy gives (seed, epoch) and (seed, epoch, 0) the same stream.
     rng = np.random.default_rng((seed, step, index, 1))
@@ -74,10 +74,10 @@ def window(extent: int, crop: int, scale: float, place: float) -> Window:
     If the scaled edge is longer than the crop, the part has crop / scale pixels, rounded. Otherwise it is the whole edge, padded.
 
     Args:
-        extent: pixels of the picture.
-        crop: pixels of the crop.
-        scale: factor by which the picture is resized.
-        place: place of the part among all possible ones, from 0 to below 1.
+        extent: Pixels of the picture.
+        crop: Pixels of the crop.
+        scale: Factor by which the picture is resized.
+        place: Place of the part among all possible ones, from 0 to below 1.
     """
     size = max(1, round(extent * scale))
     if size <= crop:
@@ -93,10 +93,10 @@ def augment(image: Bytes, mask: Bytes, crop: int, how: Augmentation) -> tuple[By
     bilinearly without a low-pass filter: down to a scale of 0.5 every pixel counts. A label is that of the nearest pixel centre.
 
     Args:
-        image: picture, H W 3, RGB.
-        mask: labels, H W.
-        crop: edge of the crop in pixels.
-        how: scale, place and flip.
+        image: Picture, H W 3, RGB.
+        mask: Labels, H W.
+        crop: Edge of the crop in pixels.
+        how: Scale, place and flip.
 
     Returns:
         The crop of the picture, crop crop 3, and of the labels, crop crop.

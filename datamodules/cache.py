@@ -12,8 +12,8 @@ def build_once(folder: Path, build: Callable[[Path], None]) -> Path:
     """Build `folder` unless it exists, and return it. The folder never exists incomplete.
 
     Args:
-        folder: the folder to build. A lock file stays beside it.
-        build: a function that fills the empty folder that it is given. If it fails or is killed, the next call starts afresh.
+        folder: The folder to build. A lock file stays beside it.
+        build: A function that fills the empty folder that it is given. If it fails or is killed, the next call starts afresh.
     """
     if folder.is_dir():
         return folder

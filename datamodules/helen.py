@@ -28,12 +28,12 @@ class PackedFaces(Dataset[dict[str, Any]]):
     """The aligned faces of one split, as `pack` wrote them.
 
     Args:
-        folder: the folder that `pack` filled.
+        folder: The folder that `pack` filled.
         split: "exemplars", "tuning" or "testing".
-        names: the faces that the split has.
+        names: The faces that the split has.
 
     Raises:
-        DataError: the arrays cannot be read, or are not those of the faces.
+        DataError: The arrays cannot be read, or are not those of the faces.
     """
 
     def __init__(self, folder: Path, split: str, names: Sequence[str]) -> None:
@@ -63,7 +63,7 @@ def read_aligned(layout: helen.HelenLayout, name: str, size: int) -> tuple[NDArr
         The picture, size size 3, and its labels, size size.
 
     Raises:
-        DataError: a file of the face cannot be read, or its files do not belong together.
+        DataError: A file of the face cannot be read, or its files do not belong together.
     """
     image = helen.read_image(layout.image(name))
     probabilities = helen.read_probabilities(layout, name, (image.shape[0], image.shape[1]))
@@ -79,13 +79,13 @@ def pack(layout: helen.HelenLayout, size: int, folder: Path, progress: Callable[
     """Align all faces and write them: per split images (N 3 size size, uint8), masks (N size size, uint8) and names.
 
     Args:
-        layout: the files of Helen.
-        size: edge of the aligned faces in pixels.
-        folder: an existing folder, in which the arrays are written.
-        progress: called after each face with the number of aligned faces and of all faces.
+        layout: The files of Helen.
+        size: Edge of the aligned faces in pixels.
+        folder: An existing folder, in which the arrays are written.
+        progress: Called after each face with the number of aligned faces and of all faces.
 
     Raises:
-        DataError: a face cannot be read; the message names it.
+        DataError: A face cannot be read; the message names it.
     """
     # OpenCV releases the interpreter lock while it decodes and warps: threads are enough.
     done, total = 0, sum(len(names) for names in layout.splits.values())
@@ -115,17 +115,17 @@ class HelenDataModule(StepsDataModule):
     Not in paper: augmentation, of which there is none; normalisation, which is by ImageNet's mean and standard deviation.
 
     Args:
-        root: the data root, with `helen/` in it, or that folder itself.
-        size: edge of the aligned faces in pixels.
-        batch_size: faces per step, over all ranks.
-        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the faces.
-        seed: seed of the order of the training faces.
-        cache: folder for the aligned faces. By default `.cache` in the data root.
-        workers: processes per loader that read ahead; 0 reads in the training process.
-        progress: called after each aligned face with the number of aligned faces and of all faces. No hyperparameter.
+        root: The data root, with `helen/` in it, or that folder itself.
+        size: Edge of the aligned faces in pixels.
+        batch_size: Faces per step, over all ranks.
+        steps: Steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the faces.
+        seed: Seed of the order of the training faces.
+        cache: Folder for the aligned faces. By default `.cache` in the data root.
+        workers: Processes per loader that read ahead; 0 reads in the training process.
+        progress: Called after each aligned face with the number of aligned faces and of all faces. No hyperparameter.
 
     Raises:
-        ValueError: a number is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
+        ValueError: A number is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
     """
 
     classes: tuple[str, ...] = helen.CLASSES
@@ -158,7 +158,7 @@ class HelenDataModule(StepsDataModule):
         """Align all faces unless the cache has them. Other processes that ask at the same time wait for the first.
 
         Raises:
-            DataError: a face is missing or broken, or the cache cannot be written to.
+            DataError: A face is missing or broken, or the cache cannot be written to.
         """
         self._packed()
 

@@ -29,7 +29,7 @@ class HeldPictures(Dataset[dict[str, Any]]):
 
     Args:
         split: "train" or "test", the beginning of the pictures' names.
-        pictures: the pictures and their classes.
+        pictures: The pictures and their classes.
     """
 
     def __init__(self, split: str, pictures: Pictures) -> None:
@@ -53,10 +53,10 @@ class DrawnPictures(Dataset[dict[str, Any]]):
     """Pictures with the random numbers of their augmentation, loaded by batches of `Draw`.
 
     Args:
-        pictures: the pictures to augment.
-        padding: pixels added to each side of a picture before it is cropped.
-        flip: whether half of the pictures are flipped.
-        seed: seed of the augmentation.
+        pictures: The pictures to augment.
+        padding: Pixels added to each side of a picture before it is cropped.
+        flip: Whether half of the pictures are flipped.
+        seed: Seed of the augmentation.
     """
 
     def __init__(self, pictures: HeldPictures, padding: int, flip: bool, seed: int) -> None:
@@ -76,11 +76,11 @@ def draw(seed: int, step: int, first: int, count: int, padding: int) -> tuple[Te
     """Draw the augmentation of consecutive samples of a batch. That of a sample depends only on the seed, the step and its index.
 
     Args:
-        seed: seed of the augmentation.
-        step: training step.
-        first: index of the first sample in the batch of all ranks.
-        count: number of samples.
-        padding: pixels added to each side.
+        seed: Seed of the augmentation.
+        step: Training step.
+        first: Index of the first sample in the batch of all ranks.
+        count: Number of samples.
+        padding: Pixels added to each side.
 
     Returns:
         First row and column of each crop (count 2, from 0 to 2 padding), and whether it is flipped (count).
@@ -97,7 +97,7 @@ def augment(image: Tensor, corner: Tensor, flip: Tensor, padding: int) -> Tensor
         image: B C H W, uint8.
         corner: B 2, first row and column of each crop in the padded picture.
         flip: B, bool: whether a picture is flipped.
-        padding: pixels added to each side.
+        padding: Pixels added to each side.
     """
     height, width = image.shape[2:]
     windows = functional.pad(image, (padding,) * 4).unfold(2, height, 1).unfold(3, width, 1)
@@ -121,18 +121,18 @@ class ImagesDataModule(StepsDataModule):
     most libraries.
 
     Args:
-        root: the data root, with one folder per set: `mnist/`, `fashion_mnist/`, `cifar10/`, `cifar100/` or `svhn/`.
-        dataset: the set, by the name of its folder.
-        batch_size: pictures per step, over all ranks.
-        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the pictures.
-        seed: seed of the order and of the augmentation.
-        padding: black pixels added to each side of a training picture before it is cropped to its original size. The paper's code has 4
+        root: The data root, with one folder per set: `mnist/`, `fashion_mnist/`, `cifar10/`, `cifar100/` or `svhn/`.
+        dataset: The set, by the name of its folder.
+        batch_size: Pictures per step, over all ranks.
+        steps: Steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the pictures.
+        seed: Seed of the order and of the augmentation.
+        padding: Black pixels added to each side of a training picture before it is cropped to its original size. The paper's code has 4
             for CIFAR-10.
-        flip: whether half of the training pictures are flipped from left to right, as in the paper's code. Do not flip digits.
-        scale: factor by which the edges of all pictures are enlarged, at least 1. The paper has 1, 1.5, 2 and 4.
+        flip: Whether half of the training pictures are flipped from left to right, as in the paper's code. Do not flip digits.
+        scale: Factor by which the edges of all pictures are enlarged, at least 1. The paper has 1, 1.5, 2 and 4.
 
     Raises:
-        ValueError: an argument is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
+        ValueError: An argument is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
     """
 
     trained_on, validated_on, tested_on, sample = "train", "test", "test", "picture"

@@ -32,8 +32,8 @@ def normalise(image: Tensor, mean: tuple[float, ...] = MEAN, std: tuple[float, .
 
     Args:
         image: B C H W; three channels are RGB.
-        mean: mean of each channel, of values from 0 to 1. By default ImageNet's.
-        std: standard deviation of each channel, likewise.
+        mean: Mean of each channel, of values from 0 to 1. By default ImageNet's.
+        std: Standard deviation of each channel, likewise.
     """
     # In place on one copy: allocating more copies takes longer than the arithmetic.
     return image.to(torch.float32, copy=True).sub_(_of_bytes(mean, image.device)).div_(_of_bytes(std, image.device))
@@ -55,11 +55,11 @@ def at_least(least: int, **arguments: int) -> None:
     """Check that arguments are not too small.
 
     Args:
-        least: the smallest allowed value, 0 or 1.
-        arguments: values by name.
+        least: The smallest allowed value, 0 or 1.
+        arguments: Values by name.
 
     Raises:
-        ValueError: a value is less than `least`.
+        ValueError: A value is less than `least`.
     """
     allowed = "a positive integer" if least else "zero or a positive integer"
     for name, value in arguments.items():
@@ -78,14 +78,14 @@ def step_sampler(trainer: pl.Trainer | None, size: int, batch_size: int, steps: 
     """Make the sampler of this rank's part of each training batch, from the trainer's current step on.
 
     Args:
-        trainer: the trainer of the datamodule, if it has one.
-        size: number of samples in the data set.
-        batch_size: samples per step, over all ranks.
-        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the data.
-        seed: seed of the order.
+        trainer: The trainer of the datamodule, if it has one.
+        size: Number of samples in the data set.
+        batch_size: Samples per step, over all ranks.
+        steps: Steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the data.
+        seed: Seed of the order.
 
     Raises:
-        ValueError: the trainer's settings do not allow one full batch per step.
+        ValueError: The trainer's settings do not allow one full batch per step.
     """
     start, longest, parts = 0, -1, 1
     if trainer is not None:
@@ -106,7 +106,7 @@ class Unlabelled(Dataset[dict[str, Any]]):
     """The samples of another data set without their labels, for predictions.
 
     Args:
-        samples: a data set whose samples have `image` and `name`.
+        samples: A data set whose samples have `image` and `name`.
     """
 
     def __init__(self, samples: Dataset[dict[str, Any]]) -> None:
@@ -140,14 +140,14 @@ def in_order(
     """Load this rank's part of a data set in order, each sample once.
 
     Args:
-        samples: the data set.
-        what: name of a sample in the error message: "face of `tuning`".
-        batch_size: samples per batch, over all ranks.
-        workers: processes that read ahead; 0 reads in the training process.
-        join: function that makes a batch of samples.
+        samples: The data set.
+        what: Name of a sample in the error message: "face of `tuning`".
+        batch_size: Samples per batch, over all ranks.
+        workers: Processes that read ahead; 0 reads in the training process.
+        join: Function that makes a batch of samples.
 
     Raises:
-        ValueError: there are more ranks than samples.
+        ValueError: There are more ranks than samples.
     """
     rank, world = rank_and_world()
     size: int = len(samples)  # type: ignore[arg-type]  # torch declares no length for a map-style data set

@@ -18,17 +18,17 @@ class StepSampler(Sampler[list[int]]):
     Every batch is full: it may have the last samples of a pass and the first samples of the next.
 
     Args:
-        size: number of samples in the data set.
-        batch_size: samples per step, over all ranks.
-        steps: steps of the whole training, including those before `start`.
-        seed: seed of the order.
-        start: first step to yield.
-        rank: this process's rank, which determines its part of each batch.
-        world: number of ranks, between which a batch is divided equally.
-        parts: number of batches in which this rank's part of a step is yielded.
+        size: Number of samples in the data set.
+        batch_size: Samples per step, over all ranks.
+        steps: Steps of the whole training, including those before `start`.
+        seed: Seed of the order.
+        start: First step to yield.
+        rank: This process's rank, which determines its part of each batch.
+        world: Number of ranks, between which a batch is divided equally.
+        parts: Number of batches in which this rank's part of a step is yielded.
 
     Raises:
-        ValueError: an argument is out of range, or `batch_size` cannot be divided equally among ranks and parts.
+        ValueError: An argument is out of range, or `batch_size` cannot be divided equally among ranks and parts.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class Draw:
     """A sample of a training batch, with the step and index from which its augmentation is drawn.
 
     Args:
-        sample: index of the sample in the data set.
-        step: training step.
-        index: index of the sample in the batch of all ranks.
+        sample: Index of the sample in the data set.
+        step: Training step.
+        index: Index of the sample in the batch of all ranks.
     """
 
     sample: int
@@ -112,7 +112,7 @@ class DrawSampler(Sampler[list[Draw]]):
     """The batches of a `StepSampler` as `Draw`s.
 
     Args:
-        order: the sampler of the batches.
+        order: The sampler of the batches.
     """
 
     def __init__(self, order: StepSampler) -> None:
@@ -150,10 +150,10 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
     it as `start`.
 
     Args:
-        dataset: the data set; with a `DrawSampler` it is indexed by `Draw`.
-        sampler: the sampler of the batches.
-        workers: processes that read ahead; 0 reads in the training process.
-        join: function that makes a batch of samples.
+        dataset: The data set; with a `DrawSampler` it is indexed by `Draw`.
+        sampler: The sampler of the batches.
+        workers: Processes that read ahead; 0 reads in the training process.
+        join: Function that makes a batch of samples.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class ResumableLoader(DataLoader[dict[str, Any]]):
         """Check that the checkpoint has the same order.
 
         Raises:
-            ValueError: the orders differ: the resumed run would not equal an uninterrupted one.
+            ValueError: The orders differ: the resumed run would not equal an uninterrupted one.
         """
         differ = [f"{key} {state.get(key)} in the checkpoint, {value} now" for key, value in self._order.items() if state.get(key) != value]
         if differ:

@@ -35,14 +35,14 @@ class StepsDataModule(pl.LightningDataModule):
     `splits` and `vouch` in `setup`. `hparams` holds the arguments as plain values; an equal datamodule can be built from them.
 
     Args:
-        root: the data root.
-        batch_size: samples per step, over all ranks.
-        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the samples.
-        seed: seed of the order.
-        own: all other arguments of the subclass except callables. `cache` and `workers`, if it has them, are kept here.
+        root: The data root.
+        batch_size: Samples per step, over all ranks.
+        steps: Steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the samples.
+        seed: Seed of the order.
+        own: All other arguments of the subclass except callables. `cache` and `workers`, if it has them, are kept here.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
     """
 
     trained_on: str
@@ -83,7 +83,7 @@ class StepsDataModule(pl.LightningDataModule):
 
         Raises:
             RuntimeError: `setup` was not called.
-            ValueError: the trainer's settings do not allow one full batch per step.
+            ValueError: The trainer's settings do not allow one full batch per step.
         """
         samples = self._split(self.trained_on)
         size: int = len(samples)  # type: ignore[arg-type]  # torch declares no length for a map-style data set

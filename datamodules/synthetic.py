@@ -34,15 +34,15 @@ def write_helen(root: Path, *, exemplars: int, tuning: int, testing: int, size: 
     larger original photograph, whose scale differs from face to face.
 
     Args:
-        root: the data root, in which `helen/` is written.
-        exemplars: number of training faces.
-        tuning: number of validation faces.
-        testing: number of test faces.
-        size: shorter edge of the pictures in pixels, at least 32.
-        seed: the same seed gives the same files.
+        root: The data root, in which `helen/` is written.
+        exemplars: Number of training faces.
+        tuning: Number of validation faces.
+        testing: Number of test faces.
+        size: Shorter edge of the pictures in pixels, at least 32.
+        seed: The same seed gives the same files.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
     """
     counts = {"exemplars": exemplars, "tuning": tuning, "testing": testing}
     for argument, value, least in (*((split, count, 1) for split, count in counts.items()), ("size", size, 32), ("seed", seed, 0)):

@@ -29,14 +29,14 @@ def write_images(root: Path, name: str, *, train: int, test: int, seed: int) -> 
     letter, the first one its hue.
 
     Args:
-        root: the data root, in which the set's folder is written; CIFAR's in the binary version.
-        name: the set, one of `layouts.images.SETS`.
-        train: number of training pictures.
-        test: number of test pictures.
-        seed: the same seed gives the same files.
+        root: The data root, in which the set's folder is written; CIFAR's in the binary version.
+        name: The set, one of `layouts.images.SETS`.
+        train: Number of training pictures.
+        test: Number of test pictures.
+        seed: The same seed gives the same files.
 
     Raises:
-        ValueError: a number is out of range, or there is no such set.
+        ValueError: A number is out of range, or there is no such set.
     """
     if name not in SETS:
         raise ValueError(f"Expected `name` to be one of {', '.join(SETS)}, but got {name!r}.")

@@ -34,17 +34,17 @@ def write_voc(root: Path, *, train: int, val: int, size: int, seed: int, sbd: in
     VOC.
 
     Args:
-        root: the data root, in which `voc/` and, with `sbd`, `sbd/` are written.
-        train: number of training pictures.
-        val: number of validation pictures.
-        size: longer edge of the pictures in pixels, at least 32.
-        seed: the same seed gives the same files.
-        sbd: number of pictures that only SBD has. If there are any, SBD also has VOC's first training and first validation picture.
-        shapes: number of shapes; fewer make an easier set.
-        hues: number of ranges of hues; fewer make an easier set.
+        root: The data root, in which `voc/` and, with `sbd`, `sbd/` are written.
+        train: Number of training pictures.
+        val: Number of validation pictures.
+        size: Longer edge of the pictures in pixels, at least 32.
+        seed: The same seed gives the same files.
+        sbd: Number of pictures that only SBD has. If there are any, SBD also has VOC's first training and first validation picture.
+        shapes: Number of shapes; fewer make an easier set.
+        hues: Number of ranges of hues; fewer make an easier set.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: A number is out of range.
     """
     for argument, value, least in (("train", train, 1), ("val", val, 1), ("size", size, 32), ("seed", seed, 0), ("sbd", sbd, 0)):
         if value < least:

@@ -25,9 +25,9 @@ class Pictures:
     """The pictures and labels of one split, as they are on disk.
 
     Args:
-        layout: the files of VOC and SBD.
-        split: one of `layouts.voc.SPLITS`.
-        decoded: folder of SBD's labels as PNGs, for splits that use SBD.
+        layout: The files of VOC and SBD.
+        split: One of `layouts.voc.SPLITS`.
+        decoded: Folder of SBD's labels as PNGs, for splits that use SBD.
     """
 
     def __init__(self, layout: voc.VocLayout, split: str, decoded: Path | None) -> None:
@@ -38,7 +38,7 @@ class Pictures:
         """Read one picture (H W 3, RGB) and its labels (H W).
 
         Raises:
-            DataError: a file is missing or broken, a label is neither a class nor 255, or picture and labels differ in size.
+            DataError: A file is missing or broken, a label is neither a class nor 255, or picture and labels differ in size.
         """
         sample = self.samples[index]
         image = voc.read_image(self._layout, sample)
@@ -48,7 +48,7 @@ class Pictures:
         """Read the labels of every picture once.
 
         Raises:
-            DataError: a file is missing or broken, or a label is neither a class nor 255.
+            DataError: A file is missing or broken, or a label is neither a class nor 255.
         """
         with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
             for _ in pool.map(lambda sample: voc.read_label(self._label(sample), sample.source), self.samples):
@@ -64,11 +64,11 @@ class TrainingCrops(Dataset[dict[str, Any]]):
     """Augmented crops of one size, indexed by `Draw`.
 
     Args:
-        pictures: the pictures to crop.
-        crop: edge of the crops in pixels.
-        scale: lowest and highest random scale.
-        flip: whether half of the crops are flipped.
-        seed: seed of the augmentation.
+        pictures: The pictures to crop.
+        crop: Edge of the crops in pixels.
+        scale: Lowest and highest random scale.
+        flip: Whether half of the crops are flipped.
+        seed: Seed of the augmentation.
     """
 
     def __init__(self, pictures: Pictures, crop: int, scale: tuple[float, float], flip: bool, seed: int) -> None:
@@ -88,7 +88,7 @@ class WholePictures(Dataset[dict[str, Any]]):
     """Pictures and labels at their original size, neither scaled nor padded.
 
     Args:
-        pictures: the pictures of one split.
+        pictures: The pictures of one split.
     """
 
     def __init__(self, pictures: Pictures) -> None:
@@ -115,20 +115,20 @@ class VOCDataModule(StepsDataModule):
     Not in paper (Wei et al. 2017): the size of the crop, and the augmentation.
 
     Args:
-        root: the data root, with `voc/` in it and, for splits that use SBD, `sbd/`.
-        train: training split, one of `layouts.voc.SPLITS`.
-        evaluate: validation and test split, one of `layouts.voc.SPLITS`.
-        crop: edge of the training crops in pixels.
-        batch_size: crops per step, over all ranks.
-        steps: steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the pictures.
-        seed: seed of the order and of the augmentation.
-        cache: folder for SBD's decoded labels. By default `.cache` in the data root.
-        scale: lowest and highest random scale.
-        flip: whether half of the crops are flipped.
-        workers: processes per loader that read ahead; 0 reads in the training process.
+        root: The data root, with `voc/` in it and, for splits that use SBD, `sbd/`.
+        train: Training split, one of `layouts.voc.SPLITS`.
+        evaluate: Validation and test split, one of `layouts.voc.SPLITS`.
+        crop: Edge of the training crops in pixels.
+        batch_size: Crops per step, over all ranks.
+        steps: Steps of the whole training. By default the trainer's `max_steps` or, without those, one pass over the pictures.
+        seed: Seed of the order and of the augmentation.
+        cache: Folder for SBD's decoded labels. By default `.cache` in the data root.
+        scale: Lowest and highest random scale.
+        flip: Whether half of the crops are flipped.
+        workers: Processes per loader that read ahead; 0 reads in the training process.
 
     Raises:
-        ValueError: an argument is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
+        ValueError: An argument is out of range. Missing or broken data is a `DataError`, raised at the first access to the data.
     """
 
     classes: tuple[str, ...] = voc.CLASSES
@@ -181,7 +181,7 @@ class VOCDataModule(StepsDataModule):
         Other processes that ask at the same time wait for the first.
 
         Raises:
-            DataError: a file is missing or broken, or the cache cannot be written to.
+            DataError: A file is missing or broken, or the cache cannot be written to.
         """
         decoded = self._decoded()
 
@@ -195,7 +195,7 @@ class VOCDataModule(StepsDataModule):
         """List the pictures of both splits and set `vouch`.
 
         Raises:
-            ValueError: the splits share a picture.
+            ValueError: The splits share a picture.
         """
         decoded = self._decoded()
         training, evaluation = (Pictures(self.layout, split, decoded) for split in (self.train, self.evaluate))

@@ -13,7 +13,7 @@ class Vouch:
     Args:
         status: "verified" (the published checksums match), "counts" (the published counts match), "not official" (checksums or counts
             differ, or a note in the folder says so), "synthetic" (made up by this package) or "own" (a user's data; nothing is known).
-        detail: what was found, as text: "838 faces: 688 / 50 / 100".
+        detail: What was found, as text: "838 faces: 688 / 50 / 100".
     """
 
     status: Literal["verified", "counts", "not official", "synthetic", "own"]

@@ -37,7 +37,7 @@ def read_binary(part: tuple[File, ...]) -> Pictures:
     """Read a binary file of CIFAR-10: per picture one byte of label and 3072 bytes of pixels, channel by channel.
 
     Raises:
-        DataError: the file cannot be read, or ends within a picture.
+        DataError: The file cannot be read, or ends within a picture.
     """
     return _records(part[0], 1)
 
@@ -46,7 +46,7 @@ def read_binary_fine(part: tuple[File, ...]) -> Pictures:
     """Read a binary file of CIFAR-100: like CIFAR-10's, but with a coarse label, which is ignored, before the fine one.
 
     Raises:
-        DataError: the file cannot be read, or ends within a picture.
+        DataError: The file cannot be read, or ends within a picture.
     """
     return _records(part[0], 2)
 
@@ -68,7 +68,7 @@ def read_pickle(part: tuple[File, ...]) -> Pictures:
     or called.
 
     Raises:
-        DataError: the file cannot be read, asks for something else, or has other content.
+        DataError: The file cannot be read, asks for something else, or has other content.
     """
     import numpy as np
 

@@ -20,12 +20,12 @@ def read_bytes(path: Path, owner: str, remedy: str) -> bytes:
     """Read a file.
 
     Args:
-        path: the file.
-        owner: beginning of the error message: "Helen's file".
-        remedy: end of the error message: how to get another copy.
+        path: The file.
+        owner: Beginning of the error message: "Helen's file".
+        remedy: End of the error message: how to get another copy.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: The file cannot be read.
     """
     try:
         return path.read_bytes()
@@ -44,12 +44,12 @@ def read_jpeg(path: Path, owner: str, remedy: str) -> NDArray[np.uint8]:
     """Read a picture as RGB, H W 3.
 
     Args:
-        path: the file.
-        owner: beginning of the error message: "Helen's file".
-        remedy: end of the error message: how to get another copy.
+        path: The file.
+        owner: Beginning of the error message: "Helen's file".
+        remedy: End of the error message: how to get another copy.
 
     Raises:
-        DataError: the file is missing, cut short or not a JPEG.
+        DataError: The file is missing, cut short or not a JPEG.
     """
     from datamodules.opencv import cv2
 
@@ -76,14 +76,14 @@ def require(listed: Sequence[str], present: Collection[str], what: str, folder: 
     """Check that all listed names are present.
 
     Args:
-        listed: required names.
-        present: names that are there.
-        what: beginning of the error message: "Helen's pictures".
-        folder: the folder that should have them.
-        remedy: end of the error message: how to get them.
+        listed: Required names.
+        present: Names that are there.
+        what: Beginning of the error message: "Helen's pictures".
+        folder: The folder that should have them.
+        remedy: End of the error message: how to get them.
 
     Raises:
-        DataError: names are missing; the message has the first one.
+        DataError: Names are missing; the message has the first one.
     """
     missing = [name for name in listed if name not in present]
     if missing:

@@ -75,9 +75,9 @@ class HelenLayout:
     """The files of one copy of Helen.
 
     Args:
-        root: the folder with `SmithCVPR2013_dataset_resized/` and `annotation/` in it.
-        splits: names of the faces by split, in the order of the lists: "exemplars" (training), "tuning" (validation), "testing".
-        landmarks: the annotation file of every face in `splits`, by the name of the face.
+        root: The folder with `SmithCVPR2013_dataset_resized/` and `annotation/` in it.
+        splits: Names of the faces by split, in the order of the lists: "exemplars" (training), "tuning" (validation), "testing".
+        landmarks: The annotation file of every face in `splits`, by the name of the face.
     """
 
     root: Path
@@ -127,10 +127,10 @@ def find(data_root: Path) -> HelenLayout:
     """Find Helen under a data root and check that every listed face has its picture, maps and landmarks.
 
     Args:
-        data_root: the folder with one folder per data set, `helen/` among them, or that `helen/` itself.
+        data_root: The folder with one folder per data set, `helen/` among them, or that `helen/` itself.
 
     Raises:
-        DataError: something is missing; the message says what, where, and how to get it.
+        DataError: Something is missing; the message says what, where, and how to get it.
     """
     data_root = Path(data_root)
     root = data_root if (data_root / _FACES).is_dir() else data_root / "helen"
@@ -155,7 +155,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """Read a picture as RGB, H W 3.
 
     Raises:
-        DataError: the file is missing, cut short or not a JPEG.
+        DataError: The file is missing, cut short or not a JPEG.
     """
     return files.read_jpeg(path, "Helen's file", _replace(path))
 
@@ -164,12 +164,12 @@ def read_probabilities(layout: HelenLayout, name: str, size: tuple[int, int] | N
     """Read the probability maps of a face, 11 H W, 255 for probability 1.
 
     Args:
-        layout: the files of Helen.
-        name: name of the face.
+        layout: The files of Helen.
+        name: Name of the face.
         size: H W of its picture in pixels. By default the picture is read for it.
 
     Raises:
-        DataError: a map is missing, cannot be read, or differs in size from the picture.
+        DataError: A map is missing, cannot be read, or differs in size from the picture.
     """
     import numpy as np
 
@@ -195,7 +195,7 @@ def read_landmarks(path: Path) -> NDArray[np.float64]:
     """Read the landmarks of a face, 194 2: x and y in pixels of the original photograph, which is larger than Smith et al.'s picture.
 
     Raises:
-        DataError: the file is missing, does not have a name followed by 194 lines `x , y`, or its points lie in one place or far outside
+        DataError: The file is missing, does not have a name followed by 194 lines `x , y`, or its points lie in one place or far outside
             any picture.
     """
     import numpy as np

@@ -23,7 +23,7 @@ def read(part: tuple[File, ...]) -> Pictures:
     """Read a file of pictures and the file of their labels.
 
     Raises:
-        DataError: a file is broken, or is not an idx file of pictures or labels.
+        DataError: A file is broken, or is not an idx file of pictures or labels.
     """
     images, labels = part
     return Pictures(read_idx(images, 3)[:, None], read_idx(labels, 1))
@@ -33,7 +33,7 @@ def read_idx(file: File, dimensions: int) -> NDArray[np.uint8]:
     """Read an idx file: two zeros, 8 (for bytes), the number of dimensions, the size of each in four bytes, the values.
 
     Raises:
-        DataError: the file cannot be read, has another header, or is not as long as its header says.
+        DataError: The file cannot be read, has another header, or is not as long as its header says.
     """
     import numpy as np
 

@@ -40,9 +40,9 @@ class File:
     """One file of a set.
 
     Args:
-        path: path of the file.
-        owner: title of the set: "MNIST".
-        get: how to get the file.
+        path: Path of the file.
+        owner: Title of the set: "MNIST".
+        get: How to get the file.
     """
 
     path: Path
@@ -53,7 +53,7 @@ class File:
         """Read the file, and decompress it if its name ends with `.gz`.
 
         Raises:
-            DataError: the file cannot be read or decompressed.
+            DataError: The file cannot be read or decompressed.
         """
         data = files.read_bytes(self.path, f"{self.owner}'s file", self._remedy())
         if self.path.suffix != ".gz":
@@ -76,10 +76,10 @@ class Version:
     """One of the formats in which a set is published.
 
     Args:
-        places: possible folders in the data root, the recommended one first.
-        parts: names of the files by split. A part is one file, or several that are read together.
-        get: how to get the files; follows the folder in messages.
-        read: function that reads the pictures of one part.
+        places: Possible folders in the data root, the recommended one first.
+        parts: Names of the files by split. A part is one file, or several that are read together.
+        get: How to get the files; follows the folder in messages.
+        read: Function that reads the pictures of one part.
         checksums: MD5 of the decompressed files by name, if published.
     """
 
@@ -100,13 +100,13 @@ class ImageSet:
     """A published set of small pictures.
 
     Args:
-        title: its usual name.
-        classes: names of the classes.
+        title: Its usual name.
+        classes: Names of the classes.
         shape: C H W of a picture.
-        official: published number of pictures by split.
-        mean: mean of each channel for the normalisation, of values from 0 to 1.
-        std: standard deviation of each channel, likewise.
-        versions: the formats in which it is published, in the order of search.
+        official: Published number of pictures by split.
+        mean: Mean of each channel for the normalisation, of values from 0 to 1.
+        std: Standard deviation of each channel, likewise.
+        versions: The formats in which it is published, in the order of search.
     """
 
     title: str
@@ -123,10 +123,10 @@ class ImageLayout:
     """The files of one copy of a set.
 
     Args:
-        published: the set.
-        version: the format of this copy.
-        root: the data root.
-        place: the folder of the files, relative to the data root.
+        published: The set.
+        version: The format of this copy.
+        root: The data root.
+        place: The folder of the files, relative to the data root.
     """
 
     published: ImageSet
@@ -145,7 +145,7 @@ class ImageLayout:
         """All pictures of "train" and "test", read at first use.
 
         Raises:
-            DataError: a file is broken, or has other shapes or labels than the set.
+            DataError: A file is broken, or has other shapes or labels than the set.
         """
         import numpy as np
 
@@ -164,7 +164,7 @@ class ImageLayout:
         """Compare the copy with the published data set, by checksums if they are published, otherwise by counts.
 
         Raises:
-            DataError: a file is broken, or has other shapes or labels than the set.
+            DataError: A file is broken, or has other shapes or labels than the set.
         """
         counts = {split: len(pictures.labels) for split, pictures in self.splits.items()}
         detail = f"{sum(counts.values())} pictures: " + ", ".join(f"{split} {count}" for split, count in counts.items())
@@ -215,11 +215,11 @@ def find(data_root: Path, published: ImageSet) -> ImageLayout:
     """Find a set under a data root and check that all of its files are there.
 
     Args:
-        data_root: the folder with one folder per data set.
-        published: the set.
+        data_root: The folder with one folder per data set.
+        published: The set.
 
     Raises:
-        DataError: files are missing; the message says which, where, and how to get them.
+        DataError: Files are missing; the message says which, where, and how to get them.
     """
     candidates = [(version, place) for version in published.versions for place in version.places]
     version, place = max(candidates, key=lambda candidate: len(_present(data_root, *candidate)))  # the first among equals

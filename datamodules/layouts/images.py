@@ -17,12 +17,12 @@ def find(data_root: Path, name: str) -> ImageLayout:
     """Find a set under a data root and check that all of its files are there.
 
     Args:
-        data_root: the folder with one folder per data set.
-        name: the set, one of `SETS`.
+        data_root: The folder with one folder per data set.
+        name: The set, one of `SETS`.
 
     Raises:
-        DataError: files are missing; the message says which, where, and how to get them.
-        ValueError: there is no such set.
+        DataError: Files are missing; the message says which, where, and how to get them.
+        ValueError: There is no such set.
     """
     if name not in SETS:
         raise ValueError(f"Expected `name` to be one of {', '.join(SETS)}, but got {name!r}.")

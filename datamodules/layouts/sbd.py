@@ -26,7 +26,7 @@ def read_mat(path: Path) -> NDArray[np.uint8]:
     """Read the class labels of one `.mat` file of SBD: H W, 0 to 20.
 
     Raises:
-        DataError: the file is broken, has no labels, or a label is not a class.
+        DataError: The file is broken, has no labels, or a label is not a class.
     """
     import numpy as np
     from scipy.io import loadmat
@@ -46,14 +46,14 @@ def decode(layout: VocLayout, cache: Path) -> Path:
     """Decode all of SBD's labels once, into a folder of the cache whose name depends on the files' names and sizes.
 
     Args:
-        layout: the files of SBD.
-        cache: the folder in which the decoded labels are kept.
+        layout: The files of SBD.
+        cache: The folder in which the decoded labels are kept.
 
     Returns:
         The folder of decoded labels: one `<name>.png` per picture, whose values are classes.
 
     Raises:
-        DataError: a file of SBD is missing or broken, or the cache cannot be written to.
+        DataError: A file of SBD is missing or broken, or the cache cannot be written to.
     """
     samples = [Sample("SBD", name) for name in dict.fromkeys(layout.names("SBD/train") + layout.names("SBD/val"))]
     digest = hashlib.sha256()

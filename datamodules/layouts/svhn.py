@@ -14,7 +14,7 @@ def read(part: tuple[File, ...]) -> Pictures:
     """Read a file: `X`, H W 3 N, and `y`, N 1, in which 1 to 9 are digits and 10 is the digit 0.
 
     Raises:
-        DataError: the file cannot be read, or has other content.
+        DataError: The file cannot be read, or has other content.
     """
     import numpy as np
     from scipy.io import loadmat

@@ -51,9 +51,9 @@ class Split:
     """A split, as a combination of the official lists.
 
     Args:
-        lists: lists to join, in this order. The labels of a picture are from the first list that has it.
-        without: lists whose pictures are excluded.
-        official: published number of pictures.
+        lists: Lists to join, in this order. The labels of a picture are from the first list that has it.
+        without: Lists whose pictures are excluded.
+        official: Published number of pictures.
     """
 
     lists: tuple[str, ...]
@@ -101,8 +101,8 @@ class Sample:
     """One picture of a split.
 
     Args:
-        source: the set whose files are read, "VOC2012", "VOC2011" or "SBD".
-        name: name of the files, without suffix.
+        source: The set whose files are read, "VOC2012", "VOC2011" or "SBD".
+        name: Name of the files, without suffix.
     """
 
     source: str
@@ -114,7 +114,7 @@ class VocLayout:
     """The files of one copy of VOC and, if present, of SBD.
 
     Args:
-        root: the data root, with `voc/` and `sbd/` in it.
+        root: The data root, with `voc/` and `sbd/` in it.
     """
 
     root: Path
@@ -136,7 +136,7 @@ class VocLayout:
         """Read one official list, such as "SBD/train".
 
         Raises:
-            DataError: the list is missing, empty, or has a name twice.
+            DataError: The list is missing, empty, or has a name twice.
         """
         source, _, stem = listed.partition("/")
         folder = self.folder(source)
@@ -157,7 +157,7 @@ class VocLayout:
         """Return the pictures of a split, combined from the official lists; see `SPLITS`.
 
         Raises:
-            DataError: a list cannot be read.
+            DataError: A list cannot be read.
         """
         left_out = {name for listed in SPLITS[split].without for name in self.names(listed)}
         found: dict[str, Sample] = {}
@@ -171,7 +171,7 @@ class VocLayout:
         """Check that a split has pictures, and that every picture has its file and its labels.
 
         Raises:
-            DataError: something is missing; the message says what, where, and how to get it.
+            DataError: Something is missing; the message says what, where, and how to get it.
         """
         samples = self.samples(split)
         if not samples:
@@ -221,11 +221,11 @@ def find(data_root: Path, *splits: str) -> VocLayout:
     """Find VOC under a data root and check that all files of these splits are there.
 
     Args:
-        data_root: the folder with one folder per data set: `voc/` and, for splits that use SBD, `sbd/`.
-        splits: names out of `SPLITS`.
+        data_root: The folder with one folder per data set: `voc/` and, for splits that use SBD, `sbd/`.
+        splits: Names out of `SPLITS`.
 
     Raises:
-        DataError: something is missing; the message says what, where, and how to get it.
+        DataError: Something is missing; the message says what, where, and how to get it.
     """
     layout = VocLayout(Path(data_root))
     for split in splits:
@@ -237,7 +237,7 @@ def read_image(layout: VocLayout, sample: Sample) -> NDArray[np.uint8]:
     """Read a picture as RGB, H W 3.
 
     Raises:
-        DataError: the file is missing, cut short or not a JPEG.
+        DataError: The file is missing, cut short or not a JPEG.
     """
     return files.read_jpeg(layout.image(sample), f"{sample.source}'s file", _replace(layout.image(sample), sample.source))
 
@@ -246,12 +246,12 @@ def read_label(path: Path, source: str, size: tuple[int, int] | None = None) -> 
     """Read the palette indices of a label PNG: H W, 0 to 20 and 255.
 
     Args:
-        path: a file of VOC, or decoded from SBD.
-        source: the set of the labels, "VOC2012", "VOC2011" or "SBD".
+        path: A file of VOC, or decoded from SBD.
+        source: The set of the labels, "VOC2012", "VOC2011" or "SBD".
         size: H W of the picture in pixels, to be compared with that of the labels.
 
     Raises:
-        DataError: the file is missing or broken, has other labels, or differs in size from the picture.
+        DataError: The file is missing or broken, has other labels, or differs in size from the picture.
     """
     import numpy as np
     from PIL import Image, UnidentifiedImageError
@@ -276,7 +276,7 @@ def check_labels(labels: NDArray[np.uint8], path: Path, source: str) -> None:
     """Check that every label is a class or 255.
 
     Raises:
-        DataError: a label is neither; the message has the file and the label.
+        DataError: A label is neither; the message has the file and the label.
     """
     strange = labels[(labels >= len(CLASSES)) & (labels != IGNORED)]
     if strange.size:
