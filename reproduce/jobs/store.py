@@ -44,14 +44,16 @@ def read_json(path: Path) -> dict[str, Any] | None:
     """Return the object in a JSON file, or None if there is no file.
 
     Raises:
-        ValueError: The file is not JSON.
+        ValueError: The file is not a JSON object.
     """
     try:
-        content: dict[str, Any] = json.loads(path.read_text())
+        content: object = json.loads(path.read_text())
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected {path} to be JSON, but it is not ({error}); remove it and run the same command again.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Expected {path} to be a JSON object, but got {str(content)[:40]!r}; remove it and run the same command again.")
     return content
 
 

@@ -57,3 +57,12 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
         write_atomically(path, '{"a": 2}', durable=True)
     assert read_json(path) == {"a": 1}
     assert [file.name for file in tmp_path.iterdir()] == ["result.json"]
+
+
+@pytest.mark.parametrize("content", ["5", "[1]", '"x"', "null", "{", "[" * 5000])
+def test_a_file_that_is_no_object_is_named(content: str, tmp_path: Path) -> None:
+    (tmp_path / "error.json").write_text(content)
+    with pytest.raises(
+        ValueError, match=r"Expected .*error\.json to be (JSON|a JSON object), but .*; remove it and run the same command again"
+    ):
+        read_json(tmp_path / "error.json")
