@@ -36,9 +36,7 @@ def main(words: Sequence[str]) -> int:
         exported = worker.exporting.export_run(job, run.unchanged(WEIGHTS), path, options.format, shape)
     except (RuntimeError, MemoryError) as error:
         said = str(error).strip().partition("\n")[0]
-        raise UsageError(
-            f"Expected a network that can be computed for images of {' '.join(map(str, shape))}, but it fails: {said}"
-        ) from error
+        raise UsageError(f"Expected --shape to be one that the network can compute, but it fails: {said}") from error
     except OSError as error:
         raise UsageError(f"Expected --output to be a file that can be written, but got {path} ({error.strerror}).") from error
     print(f"{path}  ({run.name})")
