@@ -55,6 +55,7 @@ class Cell:
         jobs: Jobs, one per seed; empty if `value` is arithmetic on printed numbers.
         value: Function from a job's metrics to the number.
         audit: Whether the printed number is compared with the paper's own formula.
+        audited_by: Column of this row's audit cell with the same printed number; if that is inconsistent, this cell gets no verdict.
         missing: Text on what the jobs still need before they can run, and how to get it.
         curve: Whether `value` also reads the run's curve, as `metrics["curve"]`: the lines of metrics.jsonl.
         caveat: Reason why the number cannot be compared with the printed number, even with verified data and the profile `paper`; for a
@@ -69,6 +70,7 @@ class Cell:
     jobs: tuple[Job, ...]
     value: Callable[[Mapping[str, Any]], Value | None]
     audit: bool = False
+    audited_by: str = ""
     missing: str = ""
     label: str = ""
     caveat: str = ""

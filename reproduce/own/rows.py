@@ -129,7 +129,7 @@ def _cells(row: OwnRow, setting: Setting, like: Sequence[Cell]) -> list[Cell]:
         mine |= {job.digest: own for job, own in zip(cell.jobs, jobs, strict=True) if job.trains}
         absent = cell.missing if _needs_published(jobs[0], data) else missing
         own = replace(
-            cell, row_key=row.key, jobs=jobs, audit=False, missing=absent, label=row.label,
+            cell, row_key=row.key, jobs=jobs, audit=False, audited_by="", missing=absent, label=row.label,
             caveat=_note(_training_of(jobs[0]), _training_of(cell.jobs[0])),
         )  # fmt: skip
         if published.setdefault(jobs[0].digest, cell.jobs) == cell.jobs:

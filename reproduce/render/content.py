@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from reproduce.verdicts.printed import PublishedTable
 
 OWN_ROWS = "Rows beside the paper's"
-VERDICTS_WITH_TOLERANCE = ("within", "outside")
+VERDICTS_WITH_TOLERANCE = ("within", "outside", "undecided")
 # Columns of a line. If the paper prints no number of a table, cells show the state of their runs instead of a verdict.
 COLUMNS = ("quantity", "published", "reproduced", "difference", "verdict")
 COLUMNS_UNPRINTED = ("quantity", "reproduced", "state")

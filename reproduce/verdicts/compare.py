@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from reproduce.verdicts.verdict import Measured, Printed, Verdict, center, judge
 if TYPE_CHECKING:
     from reproduce.verdicts.printed import PublishedTable
 
+ENOUGH_AUDITS = 3  # cells that a formula must give before what it does not give is the paper's mistake
 NOT_PRINTED = "not in the paper's table"  # reason if the paper's table has no such cell
 
 
@@ -36,6 +37,8 @@ class ComparedCell:
         n: Number of finished seeds.
         difference: Mean minus published number.
         tolerance: Tolerance that decided the verdict; None if none did.
+        cap: Widest tolerance that allows `within`; None if no difference decided.
+        test: Name of the test that decided.
         verdict: One of `Verdict`.
         reason: Reason for the verdict.
         data: Data of the measurement.
@@ -57,6 +60,8 @@ class ComparedCell:
     n: int
     difference: Value | None
     tolerance: Value | None
+    cap: float | None
+    test: str
     verdict: Verdict
     reason: str
     data: str
@@ -93,8 +98,41 @@ def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Colle
     shown = [key for key in keys if rows is None or key[0] in rows]
     missing = [key for key in shown if key not in found]
     if missing:
-        raise ValueError(f"Expected `samples` to have one per cell, but got none for {missing}: add samples with state 'todo'.")
-    return [_cell(published, key, found[key]) for key in shown]
+        raise ValueError(f"Expected `samples` to have one per cell, but got none for {missing}: give them state 'todo'.")
+    cells = {key: _cell(published, key, found[key]) for key in keys if key in found}
+    audited = [key for key, each in found.items() if each[0].audit]
+    for column in dict.fromkeys(column for _, column in audited):
+        cells |= _audit([cells[key] for key in audited if key[1] == column])
+    return [_doubted(cells[key], cells.get((key[0], found[key][0].audited_by))) for key in shown]
+
+
+def _doubted(cell: ComparedCell, audit: ComparedCell | None) -> ComparedCell:
+    """Return a cell without a verdict on its difference if its printed number contradicts the paper's own formula."""
+    if (
+        audit is None
+        or audit.verdict is not Verdict.INCONSISTENT
+        or cell.verdict not in (Verdict.WITHIN, Verdict.OUTSIDE, Verdict.UNDECIDED)
+    ):
+        return cell
+    reason = f"the printed number contradicts the paper itself: {audit.reason}"
+    return replace(cell, verdict=Verdict.NOT_COMPARABLE, reason=reason, tolerance=None, cap=None, test="")
+
+
+def _audit(cells: Sequence[ComparedCell]) -> dict[CellKey, ComparedCell]:
+    """Return the cells that become a mismatch, of a column that the paper's own formula is compared with.
+
+    A printed number is the paper's inconsistency only if the formula is trusted. It is trusted if it gives most of the column and at
+    least three cells: else the mistake may be in our reading of it.
+    """
+    right = sum(cell.verdict is Verdict.EXACT for cell in cells)
+    if right >= ENOUGH_AUDITS and 2 * right > len(cells):
+        return {}
+    doubt = f"it gives {right} of {len(cells)} numbers of this column: perhaps it is read wrongly here"
+    return {
+        cell.key: replace(cell, verdict=Verdict.MISMATCH, reason=f"{cell.reason}; {doubt}")
+        for cell in cells
+        if cell.verdict is Verdict.INCONSISTENT
+    }
 
 
 def _counted_alike(published: PublishedTable, samples: Iterable[Sample]) -> list[Sample]:
@@ -155,7 +193,14 @@ def _cell(published: PublishedTable, key: CellKey, samples: list[Sample]) -> Com
     finished = {sample.seed: sample.numbers for sample in samples if sample.numbers is not None}
     values = tuple(finished.values())
     numbers = _numbers(printed.value) if printed else None
-    theirs = Printed(numbers, published.digits(*key), column.tolerance if column else None, printed.note if printed else NOT_PRINTED)
+    theirs = Printed(
+        numbers,
+        published.digits(*key),
+        column.tolerance if column else None,
+        printed.note if printed else NOT_PRINTED,
+        _numbers(printed.std) if printed else None,
+        column.runs if column else None,
+    )
     ours = _measured(samples, values)
     judgement = judge(theirs, ours)
     means = center(values)
@@ -176,6 +221,8 @@ def _cell(published: PublishedTable, key: CellKey, samples: list[Sample]) -> Com
         n=len(values),
         difference=_value(difference),
         tolerance=_value(judgement.tolerance),
+        cap=judgement.cap,
+        test=judgement.test,
         verdict=judgement.verdict,
         reason=judgement.reason,
         data=ours.data,

@@ -32,6 +32,7 @@ class Sample:
         device: Device of the measurement.
         counted: Numbers of images and of labelled pixels (or pictures) in the evaluation; None without an evaluation.
         audit: See `Cell`.
+        audited_by: See `Cell`.
         row: Label of a row that the paper lacks.
 
     Raises:
@@ -52,6 +53,7 @@ class Sample:
     device: str = ""
     counted: tuple[int, int | None] | None = None
     audit: bool = False
+    audited_by: str = ""
     row: str = ""
 
     def __post_init__(self) -> None:
@@ -116,7 +118,7 @@ def _samples(cell: Cell, store: Store, profile: str, command: str) -> list[Sampl
 
 
 def _sample_of(cell: Cell, profile: str, **found: Any) -> Sample:
-    return Sample(cell.row_key, cell.column, cell.kind, profile, audit=cell.audit, row=cell.label, **found)
+    return Sample(cell.row_key, cell.column, cell.kind, profile, audit=cell.audit, audited_by=cell.audited_by, row=cell.label, **found)
 
 
 def _measured(cell: Cell, job: Job, store: Store, command: str) -> dict[str, Any]:

@@ -39,6 +39,7 @@ class Column:
         metric: Metric of a run's result, if a cell is just that metric; a share from 0 to 1 is shown in percent if the unit is percent.
         kind: Kind of its cells, if `metric` is given.
         counts_differ: Whether the paper compares rows of it that count different pixels, for example of different splits.
+        runs: Number of runs behind each printed number, if the paper says it.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Column:
     metric: str = ""
     kind: Literal["exact", "trained", "timed"] = "trained"
     counts_differ: bool = False
+    runs: int | None = None
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 ENOUGH_SEEDS = 3
+CONFIDENCE = 0.95  # of prediction intervals
+MOST_SEEDS = 1000  # that a reason proposes
 _SLACK = 1e-9  # so that rounding of binary fractions does not reject a difference of exactly one tolerance
 
 
@@ -20,6 +22,7 @@ class Verdict(StrEnum):
     INCONSISTENT = "paper inconsistent"
     WITHIN = "within"
     OUTSIDE = "outside"
+    UNDECIDED = "undecided"
     NOT_COMPARABLE = "not comparable"
     UNPUBLISHED = "unpublished"
     PUBLISHED_ONLY = "published only"
@@ -29,12 +32,23 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Printed:
-    """Printed side of a cell: numbers (one, unless the cell is a list; None if unknown), digits, declared tolerance, note."""
+    """Printed side of a cell.
+
+    Args:
+        numbers: Printed numbers, one unless the cell is a list; None if unknown.
+        digits: Digits after the decimal point.
+        tolerance: Declared tolerance: decides with fewer than three seeds, and is the cap of intervals with more.
+        note: Note of the cell.
+        stds: Printed standard deviations; None if none are printed.
+        runs: Number of runs behind the printed number and its standard deviation; None if unknown.
+    """
 
     numbers: tuple[float, ...] | None
     digits: int
     tolerance: float | None = None
     note: str = ""
+    stds: tuple[float, ...] | None = None
+    runs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -55,19 +69,32 @@ class Measured:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A verdict, its reason, and the tolerance that decided it (one per number of the cell; None if none did)."""
+    """A verdict and what decided it.
+
+    Args:
+        verdict: The verdict.
+        reason: Its reason.
+        tolerance: Largest difference that counts as none, per number of the cell; None if no difference decided.
+        cap: Widest tolerance that allows `within`; None if no difference decided.
+        test: Name of the test; empty if no difference decided.
+    """
 
     verdict: Verdict
     reason: str
     tolerance: tuple[float, ...] | None = None
+    cap: float | None = None
+    test: str = ""
 
 
 def judge(printed: Printed, measured: Measured) -> Judgement:
     """Return the verdict on one cell.
 
-    `within` and `outside` exist only for the `paper` profile on verified data. With three seeds or more, the tolerance is the larger of
-    half the last printed digit and 2 s sqrt(1 + 1/n), where s is the sample standard deviation over seeds. With fewer seeds, the tolerance
-    is the table's declared one. An exact cell is compared in every profile: it is computed from the published network, not from a training.
+    `within`, `outside` and `undecided` exist only for the `paper` profile on verified data. With three seeds or more, the tolerance is half
+    the width of the 95 % prediction interval of one more run: t s sqrt(1 + 1/n), with Student's t of n - 1 degrees of freedom and the
+    sample standard deviation s over seeds; at least half the last printed digit. A printed standard deviation replaces s for the printed
+    number. A printed number outside the interval is `outside`. Inside, it is `within` if the tolerance is at most the declared one (the
+    cap), else `undecided`. With fewer seeds, the declared tolerance decides. An exact cell is compared in every profile: it is computed
+    from the published network, not from a training.
 
     Args:
         printed: Printed side of the cell.
@@ -139,18 +166,57 @@ def _judge_exact(numbers: tuple[float, ...], digits: int, measured: Measured) ->
 
 def _judge_trained(numbers: tuple[float, ...], printed: Printed, measured: Measured) -> Judgement:
     half = 0.5 * 10.0**-printed.digits
-    n = len(measured.samples)
-    deviations = spread(measured.samples)
-    if n >= ENOUGH_SEEDS and deviations is not None:
-        tolerance = tuple(max(half, 2.0 * s * math.sqrt(1.0 + 1.0 / n)) for s in deviations)
-        rule = f"tolerance from the spread over {n} seeds: 2 s sqrt(1 + 1/n), at least half the last printed digit"
-    else:
-        declared = half if printed.tolerance is None else printed.tolerance
-        tolerance = tuple(declared for _ in numbers)
+    cap = max(half, printed.tolerance or 0.0)
+    n, means, deviations = len(measured.samples), center(measured.samples), spread(measured.samples)
+    if n < ENOUGH_SEEDS or means is None or deviations is None:
+        tolerance = tuple(cap for _ in numbers)
+        good = means is not None and _close(means, numbers, tolerance)
         rule = f"tolerance declared for this table, because n = {n} is fewer than {ENOUGH_SEEDS} seeds"
-    means = center(measured.samples)
-    good = means is not None and _close(means, numbers, tolerance)
-    return Judgement(Verdict.WITHIN if good else Verdict.OUTSIDE, _sentence(rule, measured), tolerance)
+        return Judgement(Verdict.WITHIN if good else Verdict.OUTSIDE, _sentence(rule, measured), tolerance, cap, "declared tolerance")
+    theirs = printed.stds if printed.stds is not None and len(printed.stds) == len(deviations) else (None,) * len(deviations)
+    widths = [half_width(ours, n, their, printed.runs) for ours, their in zip(deviations, theirs, strict=True)]
+    tolerance, test = tuple(max(half, width) for width in widths), f"t, {CONFIDENCE:.0%} prediction interval"
+    rule = f"{CONFIDENCE:.0%} prediction interval of one more run, Student's t over {n} seeds"
+    if not _close(means, numbers, tolerance):
+        return Judgement(Verdict.OUTSIDE, _sentence(rule, measured), tolerance, cap, test)
+    if max(tolerance) <= cap * (1 + _SLACK):
+        return Judgement(Verdict.WITHIN, _sentence(rule, measured), tolerance, cap, test)
+    needed = max(
+        (seeds_needed(ours, n, cap, their, printed.runs) or MOST_SEEDS + 1) for ours, their in zip(deviations, theirs, strict=True)
+    )
+    more = f"{needed - n} more seeds should decide it" if needed <= MOST_SEEDS else "no number of seeds decides it"
+    reason = f"{rule}: wider than {cap:g}, the declared tolerance; at this spread {more}"
+    return Judgement(Verdict.UNDECIDED, _sentence(reason, measured), tolerance, cap, test)
+
+
+def half_width(std: float, n: int, printed_std: float | None = None, printed_runs: int | None = None) -> float:
+    """Return half the width of the interval in which a correct printed number lies with 95 % probability, around the mean of n runs.
+
+    Without a printed standard deviation the printed number counts as one more run. With one, it is the mean of `printed_runs` runs of that
+    spread (one, if unknown), and the degrees of freedom are Welch's.
+
+    Args:
+        std: Sample standard deviation of our runs.
+        n: Number of our runs, at least two.
+        printed_std: Printed standard deviation.
+        printed_runs: Number of printed runs.
+    """
+    from scipy.special import stdtrit  # here, because most tables have no such cell, and the import takes longer than they do
+
+    if printed_std is None:
+        variance, freedom = std**2 * (1 + 1 / n), float(n - 1)
+    else:
+        ours, theirs = std**2 / n, printed_std**2 / (printed_runs or 1)
+        variance = ours + theirs
+        freedom = float(n - 1)
+        if printed_runs is not None and printed_runs > 1 and variance > 0:
+            freedom = variance**2 / (ours**2 / (n - 1) + theirs**2 / (printed_runs - 1))
+    return float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance)
+
+
+def seeds_needed(std: float, n: int, cap: float, printed_std: float | None = None, printed_runs: int | None = None) -> int | None:
+    """Return the smallest number of seeds above n with which the interval is no wider than the cap; None if there is none."""
+    return next((seeds for seeds in range(n + 1, MOST_SEEDS + 1) if half_width(std, seeds, printed_std, printed_runs) <= cap), None)
 
 
 def _obstacle(measured: Measured) -> str:

@@ -62,6 +62,7 @@ def modified_cells(
         said: dict[str, Any] = {"missing": missing, "caveat": random_start(setting)}
         cells.append(Cell(row, "f", "trained", jobs, partial(metric, "f"), **said))
         cells.append(Cell(row, "rf_fc6", "exact", (), lambda _, audited=audited: audited, audit=True))  # type: ignore[misc]
-        cells.append(Cell(row, "rf_fc6_learned", "trained", jobs, partial(learned_receptive_field, extent), **said))
+        learned = Cell(row, "rf_fc6_learned", "trained", jobs, partial(learned_receptive_field, extent), audited_by="rf_fc6", **said)
+        cells.append(learned)
         cells.append(replace(score, row_key=row, jobs=jobs, **said))
     return cells

@@ -33,6 +33,8 @@ CELL = [
     "n",
     "difference",
     "tolerance",
+    "cap",
+    "test",
     "verdict",
     "reason",
     "data",

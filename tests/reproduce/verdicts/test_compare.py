@@ -160,3 +160,35 @@ def test_where_no_count_has_a_majority_no_row_is_trusted(table: PublishedTable) 
 def test_a_list_where_one_number_is_printed_is_a_failure(table: PublishedTable) -> None:
     cell = score(table, line([0.5, 0.9]))
     assert (cell.verdict, cell.mean, cell.reason) == ("failed", None, "failed: it has 2 values, and the paper prints 1")
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "expected"), [(3, 1, "paper inconsistent"), (2, 1, "mismatch"), (3, 3, "mismatch"), (0, 4, "mismatch")]
+)
+def test_a_formula_is_trusted_by_what_it_gives(right: int, wrong: int, expected: str, table: PublishedTable) -> None:
+    """Read with k instead of k + 1, the formula of section 3.3 would make every printed number the paper's mistake."""
+    rows = [row for row in table.rows if row.startswith("modified")][: right + wrong]
+    fields = {row: float(table.by_key[row, "rf_fc6"].printed) + (0 if number < right else 8) for number, row in enumerate(rows)}
+    samples = [line(value, row_key=row, column="rf_fc6", kind="exact", data="", job="", audit=True) for row, value in fields.items()]
+    others = [line(None, row_key=row, column=column) for row, column in table.by_key if row in rows and column != "rf_fc6"]
+    cells = [cell for cell in compare(table, [*samples, *others], rows=rows) if cell.column == "rf_fc6"]
+    assert [cell.verdict for cell in cells] == ["exact"] * right + [expected] * wrong
+    assert all((f"it gives {right} of {right + wrong} numbers" in cell.reason) == (expected == "mismatch") for cell in cells[right:])
+    # Only the last row is shown; the others still count.
+    (last,) = (cell for cell in compare(table, [*samples, *others], rows=rows[-1:]) if cell.column == "rf_fc6")
+    assert last.verdict == expected
+
+
+def test_a_number_beside_one_that_contradicts_the_paper_gets_no_verdict(table: PublishedTable) -> None:
+    """336 is printed for modified-10, whose printed f gives 316: ours is neither within nor outside of it."""
+    rows = [row for row in table.rows if row.startswith("modified")]
+    audits = {row: 316.0 if row == "modified-10" else float(table.by_key[row, "rf_fc6"].printed) for row in rows}
+    samples = [line(value, row_key=row, column="rf_fc6", kind="exact", data="", job="", audit=True) for row, value in audits.items()]
+    samples += [line(316.0, row_key=row, column="rf_fc6_learned", audited_by="rf_fc6") for row in rows]
+    samples += [line(None, row_key=row, column=column) for row, column in table.by_key if row in rows and column in ("f", "f_score")]
+    cells = {cell.row_key: cell for cell in compare(table, samples, rows=rows) if cell.column == "rf_fc6_learned"}
+    assert cells["modified-10"].verdict == "not comparable"
+    assert cells["modified-10"].reason == (
+        "the printed number contradicts the paper itself: the paper's own formula gives 316 where 336 is printed"
+    )
+    assert {cells[row].verdict for row in rows if row != "modified-10"} == {"outside"}
