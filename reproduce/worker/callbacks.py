@@ -30,9 +30,9 @@ class JsonLines(Logger):
     A resumed run drops the lines of steps that it repeats. The lines depend on the steps alone, not on interruptions.
     """
 
-    def __init__(self, path: Path, mirror: Mirror, every: int) -> None:
+    def __init__(self, path: Path, mirror: Mirror, every: int, steps: int) -> None:
         super().__init__()
-        self.path, self.mirror, self.every = path, mirror, every
+        self.path, self.mirror, self.every, self.steps = path, mirror, every, steps
 
     @property
     def name(self) -> str:
@@ -65,8 +65,9 @@ class JsonLines(Logger):
         Lightning also logs the step at which a training is stopped. Such a line would make the curve depend on interruptions.
         """
         line = {"step": step} | {name: value for name, value in metrics.items() if name != "epoch"}
-        evaluated = all(name.startswith(("test/", "val/")) for name in line if name != "step")
-        if not evaluated and (step is None or (step + 1) % self.every):
+        if all(name.startswith(("test/", "val/")) for name in line if name != "step"):
+            line["step"] = self.steps  # Lightning's step is one less after a resume from the last step's checkpoint
+        elif step is None or (step + 1) % self.every:
             return
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")

@@ -20,7 +20,7 @@ from datamodules.vouch import Vouch
 from lightning_modules import protocol
 from reproduce import specs
 from reproduce.jobs.job import Job
-from reproduce.jobs.store import Run, Store, read_json, write_atomically
+from reproduce.jobs.store import CURVE, Run, Store, read_json, write_atomically
 from reproduce.wandb_.mirror import Mirror
 from reproduce.worker import ranks, stages
 from reproduce.worker.building import build_data, build_network, build_task, converted, data_of
@@ -75,7 +75,8 @@ def train(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any] | 
     steps = job.recipe.steps if job.recipe else 0
     if not (steps or job.start or job.runtime.probe):
         raise ValueError(f"Expected `recipe` or `start` in the job {job.slug}, but got neither: there is nothing to evaluate.")
-    progress, logger = Progress(run.folder / "progress.json", steps), JsonLines(run.folder / "metrics.jsonl", mirror, job.runtime.log_every)
+    progress = Progress(run.folder / "progress.json", steps)
+    logger = JsonLines(run.folder / CURVE, mirror, job.runtime.log_every, steps)
     trainer = build_trainer(job, run, progress, logger)
     trainer.strategy.setup_environment()  # from here on ranks can communicate, and know which of them writes files
     progress.write("data", step=run.progress.get("step", 0))

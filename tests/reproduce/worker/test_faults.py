@@ -196,3 +196,22 @@ def test_a_curve_that_is_lost_is_trained_anew(store: Store, tmp_path: Path, tiny
     (run.folder / "metrics.jsonl").unlink()
     done(store.prepare(tiny()))
     assert (run.folder / "metrics.jsonl").read_bytes() == (whole.folder / "metrics.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["tiny", "digits"])
+def test_a_run_that_dies_between_training_and_evaluation_has_the_undisturbed_curve(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The checkpoint of the last step is the periodic one, after which Lightning counts one step less."""
+    job = request.getfixturevalue(kind)()
+    assert job.recipe.steps % job.runtime.checkpoint_every == 0
+    whole, run = done(Store(tmp_path / "whole").prepare(job)), Store(tmp_path / "died").prepare(job)
+
+    def died(*_: Any, **__: Any) -> None:
+        raise OSError("died")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lightning.pytorch.Trainer.test", died)
+        assert work(run.folder) == 1
+    done(run)
+    assert (run.folder / "metrics.jsonl").read_bytes() == (whole.folder / "metrics.jsonl").read_bytes()
