@@ -118,8 +118,10 @@ def check(options: argparse.Namespace, store: Store) -> int:
         bad += bool(found)
         for sentence in found:
             print(sentence)
-    print(f"{len(done)} finished run{'s' if len(done) != 1 else ''} checked, {bad} bad.")
-    return 1 if bad else 0
+    unsealed = sum(not (run.folder / "manifest.json").exists() for run in done)
+    without = f", {unsealed} without a manifest to compare with: an earlier version wrote them" if unsealed else ""
+    print(f"{len(done)} finished run{'s' if len(done) != 1 else ''} checked, {bad} bad{without}.")
+    return 1 if bad or unsealed else 0
 
 
 def remove(options: argparse.Namespace, store: Store) -> int:
