@@ -107,6 +107,7 @@ class Body:
         notes: Notes in the order of their numbers.
         counts: Verdicts with their counts, the most frequent first; cells that only the json shows are counted too.
         hidden: Number of cells that only the json shows.
+        claims: One sentence on the tested claims; empty if none is tested.
     """
 
     groups: tuple[RenderedGroup, ...]
@@ -114,6 +115,7 @@ class Body:
     notes: tuple[str, ...]
     counts: tuple[tuple[str, int], ...]
     hidden: int
+    claims: str
 
     @property
     def lines(self) -> list[RenderedCell]:
@@ -129,8 +131,9 @@ class Body:
 
     @property
     def summary(self) -> str:
-        """The counts as one line."""
-        return f"{self.counted}: {', '.join(f'{count} {verdict}' for verdict, count in self.counts)}."
+        """The counts as one line, with those of the claims."""
+        cells = f"{self.counted}: {', '.join(f'{count} {verdict}' for verdict, count in self.counts)}."
+        return f"{cells} {self.claims}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,20 @@ def body(rendered: ComparedTable) -> Body:
         tuple(notes),
         tuple(Counter(_verdict(table, cell) or "measured" for cell in rendered.cells).most_common()),
         len(rendered.cells) - len(shown),
+        _claims_counted(rendered.claims),
     )
+
+
+def _claims_counted(claims: Sequence[ClaimResult]) -> str:
+    """Say how many claims were tested on our numbers, at which level, and with which results."""
+    truths = Counter(claim["holds"] for claim in claims if claim["holds"] != "not tested")
+    levels = {claim["level"] for claim in claims if claim["holds"] != "not tested"} - {None}
+    if not truths:
+        return ""
+    error = "".join(f", each with an error of at most {level:.0%} for yes and for no" for level in levels)
+    total = truths.total()
+    said = ", ".join(f"{count} {truth}" for truth, count in truths.most_common())
+    return f"{total} claim{'s' if total != 1 else ''} tested{error}: {said}."
 
 
 def tested(rendered: ComparedTable) -> tuple[str, list[TestedClaim]]:

@@ -40,7 +40,7 @@ def _document(rendered: ComparedTable) -> dict[str, Any]:
         "title": table.title,
         "profile": rendered.profile,
         "cells": [{field: getattr(cell, field) for field in CELL_FIELDS} for cell in rendered.cells],
-        "claims": [{key: claim[key] for key in ("id", "text", "printed", "holds", "reason")} for claim in rendered.claims],
+        "claims": list(rendered.claims),
         "deviations": [{"id": deviation.id, "text": deviation.text} for deviation in rendered.deviations],
     }
 

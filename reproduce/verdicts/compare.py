@@ -37,8 +37,11 @@ class ComparedCell:
         n: Number of finished seeds.
         difference: Mean minus published number.
         tolerance: Tolerance that decided the verdict; None if none did.
+        interval: Lowest and highest printed number that would not be far from ours: mean minus and plus tolerance; in a list, one pair per
+            number.
         cap: Widest tolerance that allows `within`; None if no difference decided.
         test: Name of the test that decided.
+        seeds_needed: Number of seeds that should decide an undecided cell; None if none does, or if the cell is not undecided.
         verdict: One of `Verdict`.
         reason: Reason for the verdict.
         data: Data of the measurement.
@@ -60,8 +63,10 @@ class ComparedCell:
     n: int
     difference: Value | None
     tolerance: Value | None
+    interval: list[float] | list[list[float]] | None
     cap: float | None
     test: str
+    seeds_needed: int | None
     verdict: Verdict
     reason: str
     data: str
@@ -115,7 +120,7 @@ def _doubted(cell: ComparedCell, audit: ComparedCell | None) -> ComparedCell:
     ):
         return cell
     reason = f"the printed number contradicts the paper itself: {audit.reason}"
-    return replace(cell, verdict=Verdict.NOT_COMPARABLE, reason=reason, tolerance=None, cap=None, test="")
+    return replace(cell, verdict=Verdict.NOT_COMPARABLE, reason=reason, tolerance=None, interval=None, cap=None, test="", seeds_needed=None)
 
 
 def _audit(cells: Sequence[ComparedCell]) -> dict[CellKey, ComparedCell]:
@@ -200,6 +205,7 @@ def _cell(published: PublishedTable, key: CellKey, samples: list[Sample]) -> Com
         printed.note if printed else NOT_PRINTED,
         _numbers(printed.std) if printed else None,
         column.runs if column else None,
+        published.quantum(*key),
     )
     ours = _measured(samples, values)
     judgement = judge(theirs, ours)
@@ -221,14 +227,23 @@ def _cell(published: PublishedTable, key: CellKey, samples: list[Sample]) -> Com
         n=len(values),
         difference=_value(difference),
         tolerance=_value(judgement.tolerance),
+        interval=_interval(means, judgement.tolerance),
         cap=judgement.cap,
         test=judgement.test,
+        seeds_needed=judgement.seeds_needed,
         verdict=judgement.verdict,
         reason=judgement.reason,
         data=ours.data,
         device=ours.device,
         jobs=list(dict.fromkeys(sample.job for sample in samples if sample.job)),
     )
+
+
+def _interval(means: tuple[float, ...] | None, widths: tuple[float, ...] | None) -> list[float] | list[list[float]] | None:
+    if means is None or widths is None:
+        return None
+    ends = [[mean - width, mean + width] for mean, width in zip(means, widths, strict=False)]
+    return ends if len(ends) > 1 else ends[0]
 
 
 def _measured(samples: list[Sample], values: tuple[tuple[float, ...], ...]) -> Measured:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import permutations
 from typing import TYPE_CHECKING
 
 from reproduce.table import CellKey
-from reproduce.verdicts.logic import Finding, Truth, all_of, any_of, not_
+from reproduce.verdicts.e_values import CERTAIN, DECISIVE
+from reproduce.verdicts.logic import Comparison, Finding, all_of, any_of, not_
+from reproduce.verdicts.pairs import Estimate, matched, tested
 from reproduce.verdicts.verdict import Verdict
 
 if TYPE_CHECKING:
     from reproduce.verdicts.compare import ComparedCell
     from reproduce.verdicts.printed import PublishedTable
-
-FEWEST_SEEDS = 3  # with fewer seeds, comparisons are undecided
-
 
 Scalar = CellKey | float
 
@@ -41,44 +39,22 @@ class Maximum:
     members: tuple[Term, ...]
 
 
-@dataclass(frozen=True)
-class Estimate:
-    """One number of a cell, or the difference of two.
-
-    Args:
-        mean: Mean over seeds, or the number itself.
-        error: Standard deviation of the mean; None for too few seeds.
-        digits: Digits to show after the decimal point of a single number; None shows as many as it has.
-        std: Standard deviation over seeds; None if there is none.
-    """
-
-    mean: float
-    error: float | None
-    digits: int | None = None
-    std: float | None = None
-
-    @property
-    def shown(self) -> str:
-        """The number as text for a reason; with a standard deviation, it has one digit more."""
-        if self.digits is None:
-            return f"{self.mean:g}"
-        if self.std is None:
-            return f"{self.mean:.{self.digits}f}"
-        return f"{self.mean:.{self.digits + 1}f} ± {self.std:.{self.digits + 1}f}"
-
-
 class Evidence:
     """Numbers that a claim is tested on: the printed ones or ours."""
 
-    def __init__(self, estimates: dict[CellKey, Estimate | None], failed: Collection[CellKey] = ()) -> None:
-        self._estimates, self._failed = estimates, failed
+    def __init__(self, estimates: Mapping[CellKey, Estimate | None], failed: Collection[CellKey] = (), seeds: int = 0) -> None:
+        self._estimates, self._failed, self._seeds = estimates, failed, seeds
+
+    def at(self, seeds: int) -> Evidence:
+        """Return the evidence that this number of seeds would be, if differences and spreads stayed as they are."""
+        return Evidence(self._estimates, self._failed, seeds)
 
     @classmethod
     def printed(cls, published: PublishedTable) -> Evidence:
         """Collect the printed numbers; they have no spread, so `greater` compares the bare numbers."""
         return cls(
             {
-                member: None if number is None else Estimate(number, 0.0, cell.digits)
+                member: None if number is None else Estimate(number, cell.digits)
                 for key, cell in published.by_key.items()
                 for member, number in _members(key, cell.value).items()
             }
@@ -93,30 +69,28 @@ class Evidence:
             cells: Cells that `compare` returned.
 
         Returns:
-            Evidence with the spread over seeds; exact cells have no spread. Quoted numbers are included only if ours are comparable.
+            Evidence by seed; exact cells have no spread. Quoted numbers are included only if ours are comparable.
         """
         printed = cls.printed(published)._estimates
         estimates: dict[CellKey, Estimate | None] = dict.fromkeys(printed)
         failed: set[CellKey] = set()
         comparable = not any(cell.verdict == "not comparable" for cell in cells)
         for cell in cells:
+            members = _members(cell.key, cell.mean)
             if cell.verdict == Verdict.FAILED:  # some seeds failed, and the others are not a fair sample
-                estimates |= dict.fromkeys(_members(cell.key, cell.mean))
-                failed |= set(_members(cell.key, cell.mean))
-                continue
-            if cell.kind == "published":
+                estimates |= dict.fromkeys(members)
+                failed |= set(members)
+            elif cell.kind == "published":
                 estimates[cell.key] = printed[cell.key] if comparable else None
-                continue
-            digits, errors = published.digits(*cell.key), _members(cell.key, cell.std)
-            for member, mean in _members(cell.key, cell.mean).items():
-                estimates[member] = _measured(mean, errors.get(member), cell.n, cell.kind == "exact", digits)
+            else:
+                digits, quantum = published.digits(*cell.key), published.quantum(*cell.key)
+                estimates |= {member: _estimate(cell, member, digits, quantum) for member in members}
         return cls(estimates, failed)
 
     def greater(self, a: Term | Maximum, b: Term | Maximum) -> Finding:
         """Test whether `a` is greater than `b`.
 
-        On our numbers, the test decides only if both sides have at least three seeds, and the difference of the means exceeds twice its
-        standard error.
+        Our numbers are compared seed by seed: runs with the same seed are a pair. The e-value is that of Student's t over the differences.
 
         Args:
             a: Cell (row_key, column), member of a list cell (row_key, "f[0]"), constant, `difference` or `maximum`.
@@ -151,31 +125,42 @@ class Evidence:
         """
         return all_of(*(not_(self.greater(each, bound)) for each in (difference(a, b), difference(b, a))))
 
+    def differ(self, a: Term, b: Term) -> Finding:
+        """Test whether `a` and `b` differ, in either direction.
+
+        Args:
+            a: Cell, constant or `difference`.
+            b: Likewise.
+
+        Returns:
+            Finding; seeds never prove that two numbers are equal.
+
+        Raises:
+            ValueError: The table has no such cell.
+        """
+        finding = self.greater(a, b)
+        if CERTAIN in (finding.e_yes, finding.e_no):
+            return finding if finding.e_yes == CERTAIN else self.greater(b, a)
+        decided = self.greater(b, a) if finding.e_no >= DECISIVE else finding
+        return Finding((finding.e_yes + finding.e_no) / 2, 0.0, decided.parts, finding.tested)
+
     def _pair(self, a: Term, b: Term) -> Finding:
-        signed = [*_signed(a), *((scalar, -sign) for scalar, sign in _signed(b))]
-        read = {scalar: self._read(scalar) for scalar, _ in signed}
+        weights = _weights([*_signed(a), *((scalar, -sign) for scalar, sign in _signed(b))])
+        read = {scalar: self._read(scalar) for scalar in weights}
         known = {scalar: estimate for scalar, estimate in read.items() if estimate is not None}
         absent = [scalar for scalar in read if scalar not in known]
         if absent:
             lacking = "failed seeds" if all(scalar in self._failed for scalar in absent) else "no number"
             said = f"{' and '.join(map(_name, absent))} {'has' if len(absent) == 1 else 'have'} {lacking}"
-            return Finding(Truth.NOT_TESTED, (said,))
+            return Finding(0.0, 0.0, (Comparison(said),), tested=False)
         same_column = len({scalar[1] if isinstance(scalar, tuple) else None for scalar in read}) == 1
-        left, right = _estimate(a, known), _estimate(b, known)
-        sides = [f"{_name(side, short=same_column)} {number.shown}".lstrip() for side, number in ((a, left), (b, right))]
-        error = _error(signed, known)
-        if error is None:
-            return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]} from too few seeds",))
-        apart = left.mean - right.mean
-        if apart > 2.0 * error:
-            return Finding(Truth.YES, (f"{sides[0]} > {sides[1]}",))
-        if apart < -2.0 * error or error == 0.0:
-            return Finding(Truth.NO, (f"{sides[0]} <= {sides[1]}",))
-        return Finding(Truth.UNDECIDED, (f"{sides[0]} against {sides[1]} is within the spread",))
+        sides = [f"{_name(side, short=same_column)} {_combined(side, known).shown}".lstrip() for side in (a, b)]
+        spread = frozenset(each for each in weights if isinstance(each, tuple) and known[each].by_seed is not None)
+        return tested(sides, matched([(weight, known[each]) for each, weight in weights.items()]), spread, self._seeds)
 
     def _read(self, scalar: Scalar) -> Estimate | None:
         if not isinstance(scalar, tuple):
-            return Estimate(float(scalar), 0.0)
+            return Estimate(float(scalar))
         if scalar not in self._estimates:
             raise ValueError(f"Expected a claim's cell to be in the table, but got {scalar}: correct the claim.")
         return self._estimates[scalar]
@@ -233,26 +218,21 @@ def _signed(term: Term) -> list[tuple[Scalar, int]]:
     return [(term.minuend, 1), (term.subtrahend, -1)] if isinstance(term, Difference) else [(term, 1)]
 
 
-def _error(signed: Sequence[tuple[Scalar, int]], known: Mapping[Scalar, Estimate]) -> float | None:
-    """Return the standard error of a signed sum; None if a part has none. A cell that occurs twice counts as one measurement."""
+def _weights(signed: Sequence[tuple[Scalar, int]]) -> Counter[Scalar]:
+    """Return the weight of each scalar in a signed sum. A cell that occurs twice is one measurement."""
     weights: Counter[Scalar] = Counter()
     for scalar, sign in signed:
         weights[scalar] += sign
-    errors = [(weight, known[scalar].error) for scalar, weight in weights.items()]
-    parts = [weight * error for weight, error in errors if error is not None]
-    return math.hypot(*parts) if len(parts) == len(errors) else None
+    return weights
 
 
-def _estimate(term: Term, known: Mapping[Scalar, Estimate]) -> Estimate:
+def _combined(term: Term, known: Mapping[Scalar, Estimate]) -> Estimate:
+    """Return a term as one number per seed, to show it."""
     if not isinstance(term, Difference):
         return known[term]
-    left, right = known[term.minuend], known[term.subtrahend]
-    mean = round(left.mean - right.mean, 12)  # so that 0.93 - 0.9 is 0.03
-    digits = [side.digits for side in (left, right) if side.digits is not None]
-    uncertain = [side.std for side in (left, right) if side.error != 0.0]
-    stds = [std for std in uncertain if std is not None]
-    std = math.hypot(*stds) if stds and len(stds) == len(uncertain) else None
-    return Estimate(mean, _error(_signed(term), known), max(digits, default=None), std)
+    found = matched([(weight, known[scalar]) for scalar, weight in _weights(_signed(term)).items()])
+    digits = [side.digits for side in (known[term.minuend], known[term.subtrahend]) if side.digits is not None]
+    return replace(found.estimate, digits=max(digits, default=None))
 
 
 def _members(key: CellKey, value: object) -> dict[CellKey, float | None]:
@@ -262,16 +242,13 @@ def _members(key: CellKey, value: object) -> dict[CellKey, float | None]:
     return whole | {(key[0], f"{key[1]}[{index}]"): number for index, number in enumerate(numbers)}
 
 
-def _measured(mean: object, std: object, n: int, exact: bool, digits: int) -> Estimate | None:
-    if not isinstance(mean, float):
-        return None  # no seed is done, or the cell is a list
-    if exact:
-        return Estimate(mean, 0.0, digits)
-    if n < 2 or not isinstance(std, float):
-        return Estimate(mean, None, digits)
-    if n < FEWEST_SEEDS or std == 0.0:  # seeds with exactly equal numbers have collapsed, for example to a score of 0
-        return Estimate(mean, None, digits, std)
-    return Estimate(mean, std / math.sqrt(n), digits, std)
+def _estimate(cell: ComparedCell, member: CellKey, digits: int, quantum: float) -> Estimate | None:
+    """Return one number of a cell; None if no seed is done, or if it is a list."""
+    numbers = {seed: _members(cell.key, value).get(member) for seed, value in zip(cell.seeds, cell.values, strict=True)}
+    found = {seed: number for seed, number in numbers.items() if number is not None}
+    if not found or len(found) < len(numbers):
+        return None
+    return Estimate(next(iter(found.values())), digits) if cell.kind == "exact" else Estimate(found, digits, quantum)
 
 
 def _name(term: Term, *, short: bool = False) -> str:

@@ -1,18 +1,24 @@
-"""Findings of claim tests: a truth value and the numbers that decided it.
+"""Findings of claim tests: the evidence for a sentence and against it, and the comparisons behind it.
 
-The logic is Kleene's: one counterexample refutes `all_of` and one example proves `any_of`, even if other findings are unknown.
+The evidence is a pair of e-values, so that the error of a whole sentence is known, however many comparisons it joins. For `any_of`, the
+e-value of `yes` is the mean over the parts, and that of `no` is the smallest. `all_of` is its mirror image.
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-MOST_PARTS = 3  # findings shown in one reason; the rest is only counted
+from reproduce.table import CellKey
+from reproduce.verdicts.e_values import CERTAIN, DECISIVE
+
+MOST_PARTS = 3  # comparisons shown in one reason; the rest is only counted
 
 
 class Truth(StrEnum):
-    """Result of a test. `undecided`: too few seeds, or within the spread over seeds. `not tested`: a number is missing."""
+    """Result of a test. `undecided`: the evidence is too weak both ways. `not tested`: a number is missing."""
 
     YES = "yes"
     NO = "no"
@@ -21,17 +27,59 @@ class Truth(StrEnum):
 
 
 @dataclass(frozen=True)
-class Finding:
-    """A truth value and the numbers that decided it."""
+class Comparison:
+    """A difference that a claim tests.
 
-    truth: Truth
-    parts: tuple[str, ...]
+    Args:
+        text: The compared numbers in words.
+        test: What the e-values come from, in words.
+        seeds: Seeds of the differences; empty for numbers without spread.
+        differences: Left side minus right side, one per seed.
+        half_width: Half the width of the 95 % confidence interval of their mean; None for fewer than two.
+        gain: Standard error of the difference without pairing, divided by that with pairing; None if only one side has a spread.
+        cells: Compared cells that have a spread.
+    """
+
+    text: str
+    test: str = ""
+    seeds: tuple[int, ...] = ()
+    differences: tuple[float, ...] = ()
+    half_width: float | None = None
+    gain: float | None = None
+    cells: frozenset[CellKey] = frozenset()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Evidence for a sentence and against it.
+
+    Args:
+        e_yes: E-value against "the sentence is false, or its sides are equal"; `CERTAIN` for numbers without spread.
+        e_no: E-value against "the sentence is true, or its sides are equal".
+        parts: Comparisons that decided, or that are open.
+        tested: Whether no number is missing.
+    """
+
+    e_yes: float
+    e_no: float
+    parts: tuple[Comparison, ...]
+    tested: bool = True
+
+    @property
+    def truth(self) -> Truth:
+        """`yes` or `no` if the evidence is decisive."""
+        if self.e_yes >= DECISIVE:
+            return Truth.YES
+        if self.e_no >= DECISIVE:
+            return Truth.NO
+        return Truth.UNDECIDED if self.tested else Truth.NOT_TESTED
 
     @property
     def reason(self) -> str:
-        """The deciding numbers as one sentence."""
-        rest = len(self.parts) - MOST_PARTS
-        return "; ".join(self.parts[:MOST_PARTS]) + (f"; and {rest} more" if rest > 0 else "")
+        """The deciding comparisons as one sentence."""
+        texts = list(dict.fromkeys(part.text for part in self.parts))
+        rest = len(texts) - MOST_PARTS
+        return "; ".join(texts[:MOST_PARTS]) + (f"; and {rest} more" if rest > 0 else "")
 
 
 def all_of(*findings: Finding) -> Finding:
@@ -41,9 +89,9 @@ def all_of(*findings: Finding) -> Finding:
         findings: At least one finding.
 
     Returns:
-        `no` if any is `no`; else `not tested` if any is; else `undecided` if any is; else `yes`. The reason has the deciding numbers.
+        `no` if the parts are together refuted; else `not tested` if a part is; else `yes` if each part is proven; else `undecided`.
     """
-    return _first(findings, (Truth.NO, Truth.NOT_TESTED, Truth.UNDECIDED, Truth.YES))
+    return not_(any_of(*(not_(finding) for finding in findings)))
 
 
 def any_of(*findings: Finding) -> Finding:
@@ -53,9 +101,16 @@ def any_of(*findings: Finding) -> Finding:
         findings: At least one finding.
 
     Returns:
-        `yes` if any is `yes`; else `not tested` if any is; else `undecided` if any is; else `no`. The reason has the deciding numbers.
+        `yes` if the parts together prove that one holds; else `not tested` if a part is; else `no` if each part is refuted; else
+        `undecided`. The parts are those that decided; of an undecided finding, those that are not refuted.
     """
-    return _first(findings, (Truth.YES, Truth.NOT_TESTED, Truth.UNDECIDED, Truth.NO))
+    if not findings:
+        raise ValueError("Expected `findings` to have at least one, but got none.")
+    joined = Finding(_of_some(findings), min(finding.e_no for finding in findings), (), all(finding.tested for finding in findings))
+    wanted = [finding for finding in findings if finding.truth is joined.truth]
+    if joined.truth is Truth.UNDECIDED:
+        wanted = [finding for finding in findings if finding.truth is not Truth.NO]
+    return replace(joined, parts=_merged(finding.parts for finding in wanted))
 
 
 def not_(finding: Finding) -> Finding:
@@ -65,15 +120,16 @@ def not_(finding: Finding) -> Finding:
         finding: Finding to negate.
 
     Returns:
-        Negated finding, with the same numbers.
+        Negated finding, with the same comparisons.
     """
-    opposite = {Truth.YES: Truth.NO, Truth.NO: Truth.YES}
-    return replace(finding, truth=opposite.get(finding.truth, finding.truth))
+    return replace(finding, e_yes=finding.e_no, e_no=finding.e_yes)
 
 
-def _first(findings: tuple[Finding, ...], order: tuple[Truth, ...]) -> Finding:
-    if not findings:
-        raise ValueError("Expected `findings` to have at least one, but got none.")
-    truth = next(truth for truth in order if any(finding.truth is truth for finding in findings))
-    parts = (part for finding in findings if finding.truth is truth for part in finding.parts)
-    return Finding(truth, tuple(dict.fromkeys(parts)))
+def _of_some(findings: Sequence[Finding]) -> float:
+    """Return the e-value against "no finding holds": the mean over those that are not known for certain."""
+    open_ones = [finding.e_yes for finding in findings if finding.e_no != CERTAIN]
+    return math.fsum(open_ones) / len(open_ones) if open_ones else 0.0
+
+
+def _merged(parts: Iterable[tuple[Comparison, ...]]) -> tuple[Comparison, ...]:
+    return tuple(dict.fromkeys(part for each in parts for part in each))

@@ -40,6 +40,7 @@ class Column:
         kind: Kind of its cells, if `metric` is given.
         counts_differ: Whether the paper compares rows of it that count different pixels, for example of different splits.
         runs: Number of runs behind each printed number, if the paper says it.
+        quantum: Step between two values that its numbers can have; None for the last digit.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Column:
     kind: Literal["exact", "trained", "timed"] = "trained"
     counts_differ: bool = False
     runs: int | None = None
+    quantum: float | None = None
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,11 @@ class PublishedTable:
         cell, known = self.by_key.get((row_key, column)), self.column(column)
         printed = cell.digits if cell is not None else None
         return max(printed or 0, known.digits if known else 0 if printed is not None else 4)
+
+    def quantum(self, row_key: str, column: str) -> float:
+        """Return the step between two values that a number can have: the column's, or else one of the last digit."""
+        known = self.column(column)
+        return known.quantum if known is not None and known.quantum is not None else 10.0 ** -self.digits(row_key, column)
 
 
 def _plain(numbers: list[float]) -> Value | None:

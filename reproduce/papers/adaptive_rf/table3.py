@@ -13,7 +13,7 @@ from reproduce.papers.adaptive_rf.table1 import beside
 from reproduce.table import Cell, Deviation, Setting, Table, metric
 from reproduce.verdicts.claims import Claim
 from reproduce.verdicts.evidence import Evidence
-from reproduce.verdicts.logic import Finding, Truth, all_of
+from reproduce.verdicts.logic import Finding, all_of
 
 BASELINES = {"bipath": (4, 6), "tripath": (4, 6, 8)}  # dilations; section 4.3.2
 INITIAL = 8  # dilation of every path that learns its receptive field; section 4.3.2
@@ -45,13 +45,7 @@ def _members(model: str, column: str) -> list[tuple[str, str]]:
 
 def _all_differ(evidence: Evidence, column: str) -> Finding:
     """Test that any two paths of a network differ."""
-    return all_of(*(_differ(evidence, a, b) for model in LABEL_SETS for a, b in combinations(_members(model, column), 2)))
-
-
-def _differ(evidence: Evidence, a: tuple[str, str], b: tuple[str, str]) -> Finding:
-    """Test that one exceeds the other. `any_of` on both directions would report an undecided comparison twice."""
-    finding = evidence.greater(a, b)
-    return evidence.greater(b, a) if finding.truth is Truth.NO else finding
+    return all_of(*(evidence.differ(a, b) for model in LABEL_SETS for a, b in combinations(_members(model, column), 2)))
 
 
 def _all_fall(evidence: Evidence, column: str) -> Finding:

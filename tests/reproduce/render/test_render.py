@@ -169,7 +169,8 @@ def test_json_has_the_documented_keys(rendered: ComparedTable) -> None:
     assert list(document) == ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
     assert document["schema"] == 1
     assert all(list(cell) == list(CELL_FIELDS) for cell in document["cells"])
-    assert all(list(claim) == ["id", "text", "printed", "holds", "reason"] for claim in document["claims"])
+    tested = ["test", "level", "e_yes", "e_no", "comparisons", "forecast"]
+    assert all(list(claim) == ["id", "text", "printed", "holds", "reason", *tested] for claim in document["claims"])
     assert all(list(deviation) == ["id", "text"] for deviation in document["deviations"])
 
 
