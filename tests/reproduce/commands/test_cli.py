@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,6 +89,18 @@ def test_show_renders_without_running(format: str, capsys: pytest.CaptureFixture
     assert "not run" in out
     assert "paper inconsistent" in out
     assert not list(tmp_path.iterdir())
+
+
+def test_show_ends_with_the_verdicts_and_lists_deviations_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "table1"])
+    *_, told, summary = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+ deviations from the paper: --deviations lists them\.", told)
+    assert summary.endswith("292 not run, 5 exact, 1 paper inconsistent.")
+    main(["show", "table1", "--deviations"])
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == summary
+    assert "--deviations" not in shown
+    assert "  demo-data  " in shown
 
 
 def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> None:
