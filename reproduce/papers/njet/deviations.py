@@ -104,7 +104,7 @@ TOYS = LAYER | {
 FIGURE_5 = {
     "one-layer": "The toy network has one N-Jet layer, and so one sigma; figure 5(a), which shows the network, was not found.",
     "no-subsampling": "The network has no safe subsampling: the figure does not mention it.",
-    "seeds": "At least 3 seeds run, even if fewer are asked for: the paper prints a spread, but does not say of how many runs.",
+    "seeds": f"At least {toys.SEEDS} seeds run, even if fewer are asked for: {toys.MORE_SEEDS}.",
 }
 TABLE_5 = {
     "subsampling": (

@@ -44,6 +44,7 @@ FIGURE_5: dict[Profile, Scale] = {
     "small": Scale(adam(0.01, 1875, 64), channels=16, every=(300, 15)),
     "demo": Scale(adam(0.01, 120, 32), channels=8, made=(960, 160), every=(60, 5)),
 }
+SEEDS, MORE_SEEDS = 3, "the paper prints a spread, but does not say of how many runs"  # of figure 5: at least, and why
 # At a learning rate of 0.01, networks with filters of 7 x 7 do not train: all their ReLUs end at 0.
 TABLE_5: dict[Profile, Scale] = {
     "paper": Scale(adam(0.005, 9380, 128), channels=32),

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from datamodules.synthetic import write_helen
+from reproduce import plugins
 from reproduce.cli import main
 from reproduce.commands import listing
+from reproduce.commands.options import chosen_cells
 from reproduce.render import FORMATS
+from reproduce.table import Setting
 from reproduce.verdicts.published import load
 
 HEADER = ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
@@ -101,6 +104,22 @@ def test_show_ends_with_the_verdicts_and_lists_deviations_on_demand(capsys: pyte
     assert shown.splitlines()[-1] == summary
     assert "--deviations" not in shown
     assert "  demo-data  " in shown
+
+
+@pytest.mark.parametrize("verb", [["show"], ["plan", "--no-probe"]])
+def test_more_seeds_than_asked_for_are_announced_with_the_reason(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for seeds in (1, 2):
+        assert main([*verb, "adaptive_rf.gradient", "table1", "--seeds", str(seeds)]) == 0
+        told = f"adaptive_rf.gradient takes 3 seeds, also with --seeds {seeds}: one seed says nothing about where f ends.\n"
+        assert capsys.readouterr().err == told
+    assert main([*verb, "adaptive_rf.gradient", "--seeds", "3"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_a_table_without_a_reason_for_its_seeds_says_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = replace(plugins.table("adaptive_rf.gradient"), more_seeds="")
+    assert chosen_cells(bare, Setting("demo"), "true-2")
+    assert capsys.readouterr().err == "adaptive_rf.gradient takes 3 seeds, also with --seeds 1.\n"
 
 
 def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> None:
