@@ -14,7 +14,7 @@ from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import accuracy, learned
 from reproduce.papers.njet.deviations import toy_deviations
-from reproduce.papers.njet.toys import FIGURE_5, MORE_SEEDS, SEEDS, TOY, TOY_JET, toy_jobs
+from reproduce.papers.njet.toys import FIGURE_5, MORE_SEEDS, READING, SEEDS, TOY, TOY_JET, toy_jobs
 from reproduce.table import Cell, Setting, Table, Value
 from reproduce.verdicts.claims import Claim
 from reproduce.verdicts.evidence import Evidence
@@ -45,9 +45,9 @@ def cells(setting: Setting) -> list[Cell]:
         row, seeds = f"x{resized:g}", trainings(setting, resized)
         jobs, missing = seeds
         found += [
-            learned(row, "sigma", seeds, SIGMA),
-            Cell(row, "sigma_at_2x", "trained", jobs, partial(_at_twice, resized), missing=missing),
-            accuracy(row, "accuracy", seeds),
+            learned(row, "sigma", seeds, SIGMA, READING),
+            Cell(row, "sigma_at_2x", "trained", jobs, partial(_at_twice, resized), missing=missing, caveat=READING),
+            accuracy(row, "accuracy", seeds, READING),
         ]
     return found
 

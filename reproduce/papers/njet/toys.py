@@ -51,6 +51,7 @@ TABLE_5: dict[Profile, Scale] = {
     "small": Scale(adam(0.005, 500, 16), channels=8, every=(100, 10)),
     "demo": Scale(adam(0.005, 60, 16), channels=4, made=(480, 64), every=(30, 5)),
 }
+READING = "network and recipe are our own reading: the paper describes neither"  # caveat of every toy network
 TOY = ToyCNN(num_classes=10)
 TOY_JET = Jet(order=3, init="he")
 
