@@ -168,6 +168,13 @@ def test_deviations_are_named_once_and_say_what_is_shrunk(id: str, profile: str)
         assert (f"{profile}-network" in found) == (f"{profile}-recipe" in found) == (profile != "paper")
 
 
+def test_what_is_known_of_the_authors_code_is_noted() -> None:
+    texts = {deviation.id: deviation.text for deviation in cifar_deviations("table3", PAPER)}
+    assert "The log does not say the order." in texts["code"]
+    assert texts["code-polynomials"].endswith("have no typos.")
+    assert load("njet.table3").by_key["njet-nin-code", "cifar10"].note == "the order behind this log is unknown"
+
+
 def test_shrunk_values_are_those_of_the_jobs() -> None:
     texts = {deviation.id: deviation.text for deviation in cifar_deviations("table4", Setting("small"))}
     (job,) = jobs("table4", Setting("small"))["resnet-110", "cifar10"]
