@@ -87,7 +87,8 @@ def nothing(cells: Sequence[Cell]) -> Sequence[Cell]:
 class Table:
     """A published table: its cells, the paper's claims, our deviations, the cells that only the json shows, and its figure.
 
-    `figure` draws with matplotlib from stored runs. It returns None if runs or weights that it needs are missing.
+    `figure` draws with matplotlib from stored runs. It returns None if runs or weights that it needs are missing. `more_seeds` is the
+    reason why its cells may have more seeds than the user asks for.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Table:
     deviations: Callable[[Setting], Sequence[Deviation]]
     beside: Callable[[Sequence[Cell]], Sequence[Cell]] = nothing
     figure: Callable[[Setting, Store], Figure | None] | None = None
+    more_seeds: str = ""
 
 
 def metric(name: str, metrics: Mapping[str, Any]) -> Value | None:

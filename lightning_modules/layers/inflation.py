@@ -85,8 +85,8 @@ def interpolate(
 
     The gradient of `factor` is divided by the number of target pixels.
     Source: Wei et al. 2017, section 3.2, equations 8 and 9; the gradient, the second line of equation 11.
-    Not in paper: C in equation 11 is the number of classes; the paper says "channel amount in BN layer". F = (H' - 1) / (H_pool5 - 1); the
-    paper's 8.11 would end 4 pixels before or after the end of an image of 500.
+    Not in paper: C in equation 11 is the number of classes; the paper says "channel amount in BN layer". F = (H' - 1) / (H_pool5 - 1),
+    8.18 for 62 cells and an image of 500. The paper's 8.11 fits 503 / 62: 63 cells, of pooling that rounds up, which span 504 pixels.
 
     Args:
         features: Maps B C h w, computed from features inflated by `factor`.

@@ -56,7 +56,9 @@ def table_parser(verb: str = "") -> Parser:
     parser.add_argument("--profile", choices=PROFILES, help="size: as published, small on real pictures, or a demo on made-up pictures")
     parser.add_argument("--rows", help="only these rows: keys separated by commas, such as baseline-8,modified-8")
     parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add your own rows from a Python file")
-    parser.add_argument("--seeds", type=int, default=1, help="number of runs per training, with seeds 0, 1, ... (default 1)")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="runs per training, with seeds 0, 1, ... (default 1); a table that needs more says so"
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"precision of trainings (default {PRECISIONS[0]})")
     parser.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
     return add_runs_dir(parser)
@@ -134,19 +136,23 @@ def setting_from(options: argparse.Namespace) -> Setting:
 
 
 def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
-    """Return the cells of the chosen rows, or of all rows."""
+    """Return the cells of the chosen rows, or of all rows; print a line if they have more seeds than the user asked for."""
     cells = list(table.cells(setting))
     if setting.own is not None:
         from reproduce.own.rows import own_cells
 
         cells += own_cells(setting, cells)
-    if rows is None:
-        return cells
-    wanted, known = [row.strip() for row in rows.split(",")], list(dict.fromkeys(cell.row_key for cell in cells))
-    for row in wanted:
-        if row not in known:
-            raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
-    return [cell for cell in cells if cell.row_key in wanted]
+    if rows is not None:
+        wanted, known = [row.strip() for row in rows.split(",")], list(dict.fromkeys(cell.row_key for cell in cells))
+        for row in wanted:
+            if row not in known:
+                raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
+        cells = [cell for cell in cells if cell.row_key in wanted]
+    most = max((len({job.seed for job in cell.jobs}) for cell in cells), default=0)
+    if most > setting.seeds:
+        because = f": {table.more_seeds}" if table.more_seeds else ""
+        print(f"{table.id} takes {most} seeds, also with --seeds {setting.seeds}{because}.", file=sys.stderr)
+    return cells
 
 
 def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -> dict[str, list[Cell]]:

@@ -24,8 +24,11 @@ from reproduce.verdicts.published import load, resolve_all, table_ids
 
 
 def add_format(parser: Parser) -> Parser:
-    """Add the option that chooses how a table is shown."""
+    """Add the options that choose how a table is shown."""
     parser.add_argument("--format", choices=FORMATS, default="terminal", help="format of the table (default terminal)")
+    parser.add_argument(
+        "--deviations", action="store_true", help="list the deviations from the paper in the terminal; md, html, tex and json always do"
+    )
     return parser
 
 
@@ -52,7 +55,7 @@ def show(options: argparse.Namespace, setting: Setting, store: Store, chosen: Ma
     drawn = draw(setting, store, chosen) if illustrated else {}
     tables = [replace(rendered, figure=drawn.get(rendered.table.id)) for rendered, _ in results]
     width = console.width if console.is_terminal else Screen().width
-    screen = Screen(width, console.is_terminal, getattr(out, "encoding", None) or Screen().encoding)
+    screen = Screen(width, console.is_terminal, getattr(out, "encoding", None) or Screen().encoding, options.deviations)
     out.write(render(tables, options.format, screen))
     if not illustrated:  # a text without figures does not wait for them
         draw(setting, store, chosen)

@@ -22,11 +22,13 @@ class Screen:
         width: Width in characters; below about 100, row labels stand above their cells instead of beside them.
         colour: Whether the terminal shows colour.
         encoding: Encoding of the text. Characters that it lacks are replaced.
+        deviations: Whether a terminal lists the deviations; the other formats always do.
     """
 
     width: int = 110
     colour: bool = False
     encoding: str = "utf-8"
+    deviations: bool = False
 
 
 def render(tables: Sequence[ComparedTable], format: str, screen: Screen = Screen()) -> str:

@@ -17,6 +17,7 @@ from reproduce.render.content import Body, RenderedCell, body, header, tested
 if TYPE_CHECKING:
     from reproduce.render import Screen
     from reproduce.render.content import ComparedTable
+    from reproduce.table import Deviation
 
 HEADINGS = {
     "quantity": "quantity",
@@ -54,13 +55,15 @@ def render(tables: Sequence[ComparedTable], screen: Screen) -> str:
     Returns:
         Text; without colour, it has no control codes and no spaces at the ends of lines.
     """
-    return "\n".join(_table(rendered, screen.width, screen.colour) for rendered in tables)
+    return "\n".join(_table(rendered, screen) for rendered in tables)
 
 
-def _table(rendered: ComparedTable, width: int, colour: bool) -> str:
-    file = io.StringIO()
+def _table(rendered: ComparedTable, screen: Screen) -> str:
+    file, colour = io.StringIO(), screen.colour
     # The height is set because rich ignores a width without a height if TERM is dumb.
-    console = Console(file=file, width=width, height=25, force_terminal=colour, force_jupyter=False, highlight=False, legacy_windows=False)
+    console = Console(
+        file=file, width=screen.width, height=25, force_terminal=colour, force_jupyter=False, highlight=False, legacy_windows=False
+    )
     content = body(rendered)
     title, paper, run = header(rendered)
     console.print(Text(title, style="bold"))
@@ -69,13 +72,11 @@ def _table(rendered: ComparedTable, width: int, colour: bool) -> str:
     _print_cells(console, content)
     for number, note in enumerate(content.notes, start=1):
         console.print(_hanging(f"[{number}]", Text(note), 5))
-    console.print(Text(content.summary))
+    if content.notes:
+        console.print()
     _claims(console, rendered)
-    if rendered.deviations:
-        console.print(Text("\nDeviations from the paper", style="bold"))
-        indent = max(len(deviation.id) for deviation in rendered.deviations) + 2
-        for deviation in rendered.deviations:
-            console.print(Padding(_hanging(deviation.id, Text(deviation.text), indent), (0, 0, 0, 2)))
+    _deviations(console, rendered.deviations, screen.deviations)
+    console.print(Text(content.summary))
     text = file.getvalue()
     return text if colour else "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
@@ -151,12 +152,26 @@ def _claims(console: Console, rendered: ComparedTable) -> None:
     title, claims = tested(rendered)
     if not claims:
         return
-    console.print(Text(f"\n{title}", style="bold"))
+    console.print(Text(title, style="bold"))
     indent = max(len(claim.id) for claim in claims) + 2
     for claim in claims:
         results = Text(", ").join(Text.assemble(f"{whose}: ", (truth, STYLES.get(truth, "dim"))) for whose, truth in claim.results)
         said = Text("\n").join([results, Text(claim.text), *map(Text, claim.because)])
         console.print(Padding(_hanging(claim.id, said, indent), (0, 0, 0, 2)))
+    console.print()
+
+
+def _deviations(console: Console, deviations: Sequence[Deviation], listed: bool) -> None:
+    """Print the deviations, or in one line their number and the option that lists them."""
+    if deviations and listed:
+        console.print(Text("Deviations from the paper", style="bold"))
+        indent = max(len(deviation.id) for deviation in deviations) + 2
+        for deviation in deviations:
+            console.print(Padding(_hanging(deviation.id, Text(deviation.text), indent), (0, 0, 0, 2)))
+        console.print()
+    elif deviations:
+        counted, them = ("1 deviation", "it") if len(deviations) == 1 else (f"{len(deviations)} deviations", "them")
+        console.print(Text(f"{counted} from the paper: --deviations lists {them}."))
 
 
 def _hanging(mark: str, text: Text, indent: int) -> Table:

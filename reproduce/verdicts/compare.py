@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from reproduce.table import CellKey, Kind, Value
 from reproduce.verdicts.measured import Sample
-from reproduce.verdicts.verdict import Measured, Printed, Verdict, center, judge, spread
+from reproduce.verdicts.verdict import Judgement, Measured, Printed, Verdict, center, judge, spread
 
 if TYPE_CHECKING:
     from reproduce.verdicts.printed import PublishedTable
 
 ENOUGH_AUDITS = 3  # cells that a formula must give before what it does not give is the paper's mistake
+DECIDED_BY_DIFFERENCE = (Verdict.WITHIN, Verdict.OUTSIDE, Verdict.UNDECIDED)
 NOT_PRINTED = "not in the paper's table"  # reason if the paper's table has no such cell
 
 
@@ -113,14 +114,17 @@ def compare(published: PublishedTable, samples: Iterable[Sample], *, rows: Colle
 
 def _doubted(cell: ComparedCell, audit: ComparedCell | None) -> ComparedCell:
     """Return a cell without a verdict on its difference if its printed number contradicts the paper's own formula."""
-    if (
-        audit is None
-        or audit.verdict is not Verdict.INCONSISTENT
-        or cell.verdict not in (Verdict.WITHIN, Verdict.OUTSIDE, Verdict.UNDECIDED)
-    ):
+    if audit is None or audit.verdict is not Verdict.INCONSISTENT or cell.verdict not in DECIDED_BY_DIFFERENCE:
         return cell
     reason = f"the printed number contradicts the paper itself: {audit.reason}"
     return replace(cell, verdict=Verdict.NOT_COMPARABLE, reason=reason, tolerance=None, interval=None, cap=None, test="", seeds_needed=None)
+
+
+def _reserved(judgement: Judgement, ours: Measured) -> Judgement:
+    """Return a judgement without a verdict on the difference if the numbers come with a caveat."""
+    if not ours.remarks or judgement.verdict not in DECIDED_BY_DIFFERENCE:
+        return judgement
+    return Judgement(Verdict.NOT_COMPARABLE, "; ".join((*ours.remarks, *ours.waiting)))
 
 
 def _audit(cells: Sequence[ComparedCell]) -> dict[CellKey, ComparedCell]:
@@ -208,7 +212,7 @@ def _cell(published: PublishedTable, key: CellKey, samples: list[Sample]) -> Com
         published.quantum(*key),
     )
     ours = _measured(samples, values)
-    judgement = judge(theirs, ours)
+    judgement = _reserved(judge(theirs, ours), ours)
     means = center(values)
     comparable = means is not None and numbers is not None and len(means) == len(numbers)
     difference = tuple(a - b for a, b in zip(means or (), numbers or (), strict=True)) if comparable else None

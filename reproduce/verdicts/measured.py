@@ -25,7 +25,7 @@ class Sample:
         state: State of the run.
         seed: Seed of the job; 0 if there is no job.
         value: Number or numbers; None unless the run is done.
-        reason: Reason why there is no number, or why it is not comparable with the printed one.
+        reason: Reason why there is no number, or why it is not comparable with the printed one even on verified data.
         job: Name of the run; empty if the number is arithmetic on printed numbers.
         data: Data of the measurement, in words.
         verified: Whether the data, and the data of all earlier stages, is what its name says.
@@ -159,7 +159,7 @@ def _found(cell: Cell, job: Job, run: Run) -> dict[str, Any]:
     labelled = result.get("counted", sum(map(sum, result.get("confusion") or [])) or None)
     return {
         "state": "done", "value": value, "reason": cell.caveat, "data": described(data) + started_on(data, result.get("start")),
-        "verified": _vouched(data, result.get("start")) and job.start_official and not cell.caveat,
+        "verified": _vouched(data, result.get("start")) and job.start_official,
         "device": result["provenance"]["device"], "counted": (result["images"], labelled) if "images" in result else None,
     }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from datamodules.layouts.helen import OFFICIAL_COUNTS
 from reproduce.jobs.weights import IMAGENET_VGG16
 from reproduce.papers.adaptive_rf import helen, voc
 from reproduce.papers.adaptive_rf.specs import AdaptiveVGG
@@ -15,7 +16,10 @@ from reproduce.table import Deviation, Setting
 # In every profile: points on which the paper is silent or contradicts itself.
 METHOD = {
     "pool5-extent": "Section 3.1 gives fc6 a receptive field of 212 pixels. That is pool5's, as section 3.3 and the printed sweeps say.",
-    "target-grid": "The paper's F = 8.11 fits no picture size exactly. We sample on the labels' grid: F = (H_img - 1) / (H_pool5 - 1).",
+    "target-grid": (
+        "The paper's F = 8.11 fits 503 / 62: pooling that rounds up gives 63 cells of pool5 for 500 pixels, and they span 504. Our pooling "
+        "rounds down, to 62 cells. We sample on the labels' grid: F = (H_img - 1) / (H_pool5 - 1), which is 499 / 61 = 8.18 for 500 pixels."
+    ),
     "pooling": (
         "Pooling windows are 2x2. pool4 and pool5 are padded with zeros to keep the size of pool3's map, and fc6 to keep the size of its "
         "input."
@@ -45,6 +49,10 @@ HELEN = METHOD | {
         "areas."
     ),
     "augmentation": "No augmentation: the paper names none. Pixels outside the photograph have ImageNet's mean colour and are background.",
+    "tuning-faces": (
+        f"The tuning faces ({OFFICIAL_COUNTS['tuning']} in Helen) are not used: no network is trained on them, and nothing is chosen by "
+        "them. The paper says only that 100 faces are for testing."
+    ),
     "overall-f": (
         "For the F-score, true and false positives and negatives are counted over all test pixels and added up over eyes, brows, nose, "
         "upper lip, inner mouth, lower lip and mouth (the last three together). The paper does not define it. Other definitions are in "
@@ -77,6 +85,10 @@ VOC_PAPER = {
         "The paper names no base rate on VOC. Ours is 1e-8 for the summed loss, which is 1e-3 for the mean loss over a crop of 321 "
         "pixels. So the rate of f is 3e-3."
     ),
+    "base-rate-on-helen": (
+        "Our base rate on VOC, 1e-8, is a tenth of the paper's 1e-7 on Helen, although momentum and weight decay are those that it gives "
+        "for Helen."
+    ),
     "milestones": (
         'The paper trains 9,600 iterations "with 3 steps". We put them at 2,400, 4,800 and 7,200; the second of each two smaller steps '
         "follows 200 iterations later."
@@ -91,9 +103,15 @@ VOC_PAPER = {
 def helen_deviations(setting: Setting) -> list[Deviation]:
     """List the deviations of the tables on Helen."""
     scale = helen.SCALES[setting.profile]
+    texts = HELEN | {
+        "aligned-crops": (
+            f"The F-score is of the aligned crops of {scale.data.size} pixels: predictions are not brought back to the photographs, and "
+            "what lies outside a crop does not count. The paper does not say where it counts."
+        )
+    }
     size = (
         f"Pictures have {scale.data.size} pixels, pool5 has a stride of {scale.data.size // 62} pixels, and no layer up to pool5 is "
-        "dilated. So pool5 has the paper's 62 cells, and every dilation covers the same share of the picture as in the paper."
+        "dilated. So pool5 has 62 cells, as in the profile `paper`, and every dilation covers the same share of the picture."
     )
     recipe = (
         f"{scale.recipe.steps} steps of {scale.recipe.batch_size} faces instead of 55,000 steps of 2. The base rate is "
@@ -105,7 +123,7 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
     rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk = _shrunk(scale.network, helen.STRIDES[setting.profile]) | {"size": size, "recipe": recipe}
     shrunk["factor-rate"] = f"The rate of f is {rate:.2g} instead of 6e-3: at 6e-3, from random weights, f jumps between its bounds."
-    return _listed(setting, HELEN, shrunk, made)
+    return _listed(setting, texts, shrunk, made)
 
 
 def voc_deviations(setting: Setting) -> list[Deviation]:

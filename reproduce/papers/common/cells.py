@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -25,7 +25,7 @@ def value_of(column: Column) -> Callable[[Any], Value | None]:
     return partial(percent if column.unit == "%" else metric, column.metric)
 
 
-def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
+def plain_cells(table: str, jobs: Jobs, setting: Setting, *, caveats: Mapping[str, str] = {}) -> list[Cell]:
     """Map every cell of a table's CSV to the metric that its column declares, of the jobs of its row and column.
 
     Args:
@@ -33,6 +33,7 @@ def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
         jobs: Function of the setting and the keys of a row and a column. It returns the jobs, one per seed, and a text that names missing
             data; or None if the paper only quotes the number.
         setting: Choices of the user.
+        caveats: Reasons, by row, why its numbers cannot be compared with the printed ones; see `Cell`.
     """
     published = load(table)
     cells = []
@@ -42,5 +43,6 @@ def plain_cells(table: str, jobs: Jobs, setting: Setting) -> list[Cell]:
         if found is None:
             cells.append(Cell(row, key, "published", (), lambda _: None))
         else:
-            cells.append(Cell(row, key, column.kind, found[0], value_of(column), missing=found[1], metric=column.metric))
+            said: dict[str, Any] = {"missing": found[1], "metric": column.metric, "caveat": caveats.get(row, "")}
+            cells.append(Cell(row, key, column.kind, found[0], value_of(column), **said))
     return cells

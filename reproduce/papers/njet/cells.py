@@ -13,10 +13,10 @@ from reproduce.specs import Describe
 from reproduce.table import Cell, Setting, metric, percent
 
 
-def accuracy(row: str, column: str, trainings: Trainings) -> Cell:
+def accuracy(row: str, column: str, trainings: Trainings, caveat: str = "") -> Cell:
     """Return the cell of a row's accuracy, in percent."""
     jobs, missing = trainings
-    return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing, metric="accuracy")
+    return Cell(row, column, "trained", jobs, partial(percent, "accuracy"), missing=missing, metric="accuracy", caveat=caveat)
 
 
 def sizes(setting: Setting, row: str, network: Published) -> Trainings:
@@ -24,7 +24,7 @@ def sizes(setting: Setting, row: str, network: Published) -> Trainings:
     return (Job(Describe(CIFAR10.shape), f"njet-{row}-sizes", network, revision=REVISION, runtime=setting.runtime),), ""
 
 
-def learned(row: str, column: str, trainings: Trainings, name: str) -> Cell:
+def learned(row: str, column: str, trainings: Trainings, name: str, caveat: str = "") -> Cell:
     """Return the cell of a learned quantity; `name` is its key in the metrics."""
     jobs, missing = trainings
-    return Cell(row, column, "trained", jobs, partial(metric, name), missing=missing)
+    return Cell(row, column, "trained", jobs, partial(metric, name), missing=missing, caveat=caveat)

@@ -14,7 +14,7 @@ from reproduce.papers.common.curves import curves, together
 from reproduce.papers.common.trainings import Trainings
 from reproduce.papers.njet.cells import accuracy, learned
 from reproduce.papers.njet.deviations import toy_deviations
-from reproduce.papers.njet.toys import FIGURE_5, TOY, TOY_JET, toy_jobs
+from reproduce.papers.njet.toys import FIGURE_5, MORE_SEEDS, READING, SEEDS, TOY, TOY_JET, toy_jobs
 from reproduce.table import Cell, Setting, Table, Value
 from reproduce.verdicts.claims import Claim
 from reproduce.verdicts.evidence import Evidence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 RESIZED = (1.0, 1.5, 2.0)  # factors by which digits are resized
-SEEDS = 3  # at least: the paper prints a spread
 AGREES = 0.1  # pixels: about the printed spread, 2 (0.04 + 0.04) / sqrt(3)
 SIGMA = "sigma_1"
 
@@ -46,9 +45,9 @@ def cells(setting: Setting) -> list[Cell]:
         row, seeds = f"x{resized:g}", trainings(setting, resized)
         jobs, missing = seeds
         found += [
-            learned(row, "sigma", seeds, SIGMA),
-            Cell(row, "sigma_at_2x", "trained", jobs, partial(_at_twice, resized), missing=missing),
-            accuracy(row, "accuracy", seeds),
+            learned(row, "sigma", seeds, SIGMA, READING),
+            Cell(row, "sigma_at_2x", "trained", jobs, partial(_at_twice, resized), missing=missing, caveat=READING),
+            accuracy(row, "accuracy", seeds, READING),
         ]
     return found
 
@@ -88,4 +87,4 @@ CLAIMS = (
     ),
 )
 
-TABLE = Table("njet.figure5", cells, CLAIMS, partial(toy_deviations, "figure5"), figure=figure)
+TABLE = Table("njet.figure5", cells, CLAIMS, partial(toy_deviations, "figure5"), figure=figure, more_seeds=MORE_SEEDS)

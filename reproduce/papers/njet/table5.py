@@ -7,7 +7,7 @@ from functools import partial
 
 from reproduce.papers.njet.cells import accuracy
 from reproduce.papers.njet.deviations import toy_deviations
-from reproduce.papers.njet.toys import TABLE_5, TOY, TOY_JET, toy_jobs
+from reproduce.papers.njet.toys import READING, TABLE_5, TOY, TOY_JET, toy_jobs
 from reproduce.papers.njet.trainings import R
 from reproduce.table import Cell, Setting, Table
 from reproduce.verdicts.claims import Claim
@@ -29,12 +29,13 @@ KINDS = {  # deformable networks take by far the longest; they start early so th
 
 def cells(setting: Setting) -> list[Cell]:
     """Map each kind and depth of network to trainings on digits of either size."""
-    return [
-        accuracy(f"{kind}-{layers}", column, toy_jobs(setting, TABLE_5, f"toy-{kind}-{layers}", replace(network, layers=layers), resized))
-        for kind, network in KINDS.items()
-        for layers in LAYERS
-        for column, resized in SIZES.items()
-    ]
+    found = []
+    for kind, network in KINDS.items():
+        for layers in LAYERS:
+            for column, resized in SIZES.items():
+                trainings = toy_jobs(setting, TABLE_5, f"toy-{kind}-{layers}", replace(network, layers=layers), resized)
+                found.append(accuracy(f"{kind}-{layers}", column, trainings, READING))
+    return found
 
 
 def _more_accurate(evidence: Evidence) -> Finding:

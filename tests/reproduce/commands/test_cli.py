@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from datamodules.synthetic import write_helen
+from reproduce import plugins
 from reproduce.cli import main
 from reproduce.commands import listing
+from reproduce.commands.options import chosen_cells
 from reproduce.render import FORMATS
+from reproduce.table import Setting
 from reproduce.verdicts.published import load
 
 HEADER = ["schema", "table", "paper", "title", "profile", "cells", "claims", "deviations"]
@@ -33,14 +37,17 @@ CELL = [
     "n",
     "difference",
     "tolerance",
+    "interval",
     "cap",
     "test",
+    "seeds_needed",
     "verdict",
     "reason",
     "data",
     "device",
     "jobs",
 ]
+CLAIM = ["id", "text", "printed", "holds", "reason", "test", "level", "e_yes", "e_no", "comparisons", "forecast"]
 
 
 def run(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -90,6 +97,34 @@ def test_show_renders_without_running(format: str, capsys: pytest.CaptureFixture
     assert not list(tmp_path.iterdir())
 
 
+def test_show_ends_with_the_verdicts_and_lists_deviations_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "table1"])
+    *_, told, summary = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d+ deviations from the paper: --deviations lists them\.", told)
+    assert summary.endswith("292 not run, 5 exact, 1 paper inconsistent.")
+    main(["show", "table1", "--deviations"])
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == summary
+    assert "--deviations" not in shown
+    assert "  demo-data  " in shown
+
+
+@pytest.mark.parametrize("verb", [["show"], ["plan", "--no-probe"]])
+def test_more_seeds_than_asked_for_are_announced_with_the_reason(verb: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    for seeds in (1, 2):
+        assert main([*verb, "adaptive_rf.gradient", "table1", "--seeds", str(seeds)]) == 0
+        told = f"adaptive_rf.gradient takes 3 seeds, also with --seeds {seeds}: one seed says nothing about where f ends.\n"
+        assert capsys.readouterr().err == told
+    assert main([*verb, "adaptive_rf.gradient", "--seeds", "3"]) == 0
+    assert not capsys.readouterr().err
+
+
+def test_a_table_without_a_reason_for_its_seeds_says_their_number(capsys: pytest.CaptureFixture[str]) -> None:
+    bare = replace(plugins.table("adaptive_rf.gradient"), more_seeds="")
+    assert chosen_cells(bare, Setting("demo"), "true-2")
+    assert capsys.readouterr().err == "adaptive_rf.gradient takes 3 seeds, also with --seeds 1.\n"
+
+
 def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> None:
     main(["show", "adaptive_rf.table1", "--format", "json"])
     table = json.loads(capsys.readouterr().out)
@@ -100,7 +135,7 @@ def test_json_has_the_documented_form(capsys: pytest.CaptureFixture[str]) -> Non
     assert len(columns) == len(table["cells"])
     # Beside the 38 cells of the table: F of merged parts, skin, hair and every class, for each of its 13 networks.
     assert len(columns) == 38 + 13 * (9 + 11)
-    assert all(list(claim) == ["id", "text", "printed", "holds", "reason"] for claim in table["claims"])
+    assert all(list(claim) == CLAIM for claim in table["claims"])
     assert {claim["printed"] for claim in table["claims"]} <= {"yes", "no", "undecided", "not tested"}
     assert all(list(deviation) == ["id", "text"] for deviation in table["deviations"])
 

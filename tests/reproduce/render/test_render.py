@@ -152,6 +152,27 @@ def test_no_number_is_cut_short(rendered: ComparedTable) -> None:
     assert "…" not in render([rendered], "terminal", Screen(80))
 
 
+def test_a_terminal_ends_with_the_verdicts_and_lists_deviations_only_on_demand(rendered: ComparedTable) -> None:
+    short, long = (render([rendered], "terminal", Screen(400, deviations=listed)) for listed in (False, True))
+    summary = short.splitlines()[-1]
+    assert summary.startswith("40 cells (1 of them in the json only): 12 undecided, 11 exact")
+    assert long.splitlines()[-1] == summary
+    option = "2 deviations from the paper: --deviations lists them.\n"
+    assert short.endswith(f"\n\n{option}{summary}\n")
+    said = "".join(f"  {deviation.id:<9}  {deviation.text}\n" for deviation in DEVIATIONS)
+    assert long == short.replace(option, f"Deviations from the paper\n{said}\n")
+    one = render([replace(rendered, deviations=DEVIATIONS[:1])], "terminal")
+    assert "\n1 deviation from the paper: --deviations lists it.\n" in one
+    assert "eviation" not in render([replace(rendered, deviations=())], "terminal")
+
+
+@pytest.mark.parametrize("format", ["md", "html", "tex", "json"])
+def test_files_always_have_the_deviations(rendered: ComparedTable, format: str) -> None:
+    text = render([rendered], format)
+    assert all(deviation.id in text for deviation in DEVIATIONS)
+    assert render([rendered], format, Screen(deviations=True)) == text
+
+
 def test_ascii_keeps_the_columns_in_line(rendered: ComparedTable) -> None:
     text = render([rendered], "terminal", Screen(encoding="ascii"))
     assert text.isascii()

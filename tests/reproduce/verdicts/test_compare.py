@@ -74,6 +74,25 @@ def test_unfinished_values_do_not_count(table: PublishedTable) -> None:
     assert cell.reason == "interrupted: 2 of 55,000 steps"
 
 
+@pytest.mark.parametrize("values", [(0.9,), (0.5,), (0.900, 0.901, 0.902), (0.500, 0.501, 0.502), (0.85, 0.90, 0.95)])
+def test_a_caveat_leaves_no_verdict_on_the_difference(table: PublishedTable, values: tuple[float, ...]) -> None:
+    """Also on verified data in the profile `paper`; the note then names the caveat and nothing else."""
+    without, caveat = (
+        score(table, *(line(value, seed=seed, reason=why) for seed, value in enumerate(values))) for why in ("", "our reading")
+    )
+    assert without.verdict in ("within", "outside", "undecided")
+    assert (caveat.verdict, caveat.reason) == ("not comparable", "our reading")
+    assert (caveat.tolerance, caveat.cap, caveat.test) == (None, None, "")
+    assert (caveat.mean, caveat.difference) == (without.mean, without.difference)
+
+
+def test_a_caveat_stands_beside_other_obstacles_and_missing_seeds(table: PublishedTable) -> None:
+    waiting = score(table, line(0.9, reason="our reading"), line(seed=1))
+    assert (waiting.verdict, waiting.reason) == ("not comparable", "our reading; seed 1: not started")
+    other = score(table, line(0.9, verified=False, reason="our reading"))
+    assert other.reason == "data or start weights not verified (Helen); our reading"
+
+
 def test_equal_reasons_of_several_seeds_are_said_once(table: PublishedTable) -> None:
     lines = [line(seed=seed, state="failed", reason="out of memory") for seed in (0, 1)]
     assert score(table, *lines).reason == "failed: out of memory"

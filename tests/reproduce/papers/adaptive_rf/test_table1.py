@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from datamodules.layouts.helen import OFFICIAL_COUNTS
 from datamodules.synthetic import write_helen
 from reproduce.jobs.store import Store
 from reproduce.jobs.weights import _sha256
@@ -132,6 +133,15 @@ def test_without_imagenet_weights_the_table_says_that_it_starts_from_random_ones
     assert job.start is None
     texts = {deviation.id: deviation.text for deviation in table("adaptive_rf.table1").deviations(setting)}
     assert texts["start-weights"].startswith("RANDOM weights")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_deviations_say_where_f_counts_and_what_the_tuning_faces_do(profile: str) -> None:
+    setting = Setting(profile)  # type: ignore[arg-type]
+    texts = {deviation.id: deviation.text for deviation in table("adaptive_rf.table1").deviations(setting)}
+    assert f"aligned crops of {SCALES[setting.profile].data.size} pixels" in texts["aligned-crops"]
+    assert texts["tuning-faces"].startswith(f"The tuning faces ({OFFICIAL_COUNTS['tuning']} in Helen) are not used")
+    assert f"{499 / 61:.2f} for 500 pixels" in texts["target-grid"]
 
 
 def names(root: Path) -> set[str]:

@@ -10,6 +10,7 @@ import torch
 
 from datamodules.synthetic_voc import write_voc
 from reproduce.jobs.store import Store
+from reproduce.papers.adaptive_rf import helen
 from reproduce.papers.adaptive_rf.table2 import CLAIMS, TABLE, cells
 from reproduce.papers.adaptive_rf.voc import MILESTONES, PAPER, SCALES, smaller_steps, training_jobs
 from reproduce.specs import SGD, Segmentation, Steps
@@ -32,6 +33,15 @@ def test_the_paper_profile_is_the_published_recipe() -> None:
     assert PAPER.network.background_weight < 1
     assert PAPER.network.kernel_size == 3
     assert (PAPER.data.train, PAPER.data.evaluate) == ("train_aug", "val")
+
+
+def test_the_base_rate_is_declared_to_be_a_tenth_of_helens() -> None:
+    here, faces = PAPER.recipe.optimizer, helen.PAPER.recipe.optimizer
+    assert isinstance(faces, SGD)
+    assert here == replace(faces, learning_rate=faces.learning_rate / 10)
+    texts = {deviation.id: deviation.text for deviation in TABLE.deviations(Setting("paper"))}
+    assert texts["base-rate-on-helen"].startswith("Our base rate on VOC, 1e-8, is a tenth of the paper's 1e-7 on Helen")
+    assert (here.learning_rate, faces.learning_rate) == (1e-8, 1e-7)
 
 
 def test_a_step_becomes_two_smaller_ones_of_about_its_size() -> None:

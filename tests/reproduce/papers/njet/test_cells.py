@@ -17,6 +17,9 @@ from reproduce.papers.njet.specs import CIFARResNet, ToyCNN
 from reproduce.papers.njet.trainings import NIN, NJET_NIN, SCALES
 from reproduce.plugins import tables
 from reproduce.table import PROFILES, Cell, Setting, Table
+from reproduce.verdicts.compare import ComparedCell, compare
+from reproduce.verdicts.measured import measure
+from reproduce.verdicts.published import load
 from reproduce.worker.process import work
 
 NJET: dict[str, Table] = tables("njet")
@@ -99,6 +102,57 @@ def test_sigma_at_twice_the_size() -> None:
     assert found == {"x1": 3.0, "x1.5": 2.0, "x2": 1.5}
 
 
+METRICS = {"accuracy": 0.9116, "sigma_1": 2.12}
+VERIFIED = {"status": "verified", "set": "MNIST", "detail": "60,000 / 10,000"}
+
+
+def compared(id: str, seeds: int, store: Store, metrics: dict[str, float]) -> dict[tuple[str, str], ComparedCell]:
+    """A table in the profile `paper`, as if each of its trainings had given these metrics on verified data."""
+    cells = [cell for cell in NJET[id].cells(Setting("paper", seeds)) if cell.kind == "trained"]
+    for job in {job.name: job for cell in cells for job in cell.jobs}.values():
+        values = {name: value * (1 + job.seed / 1000) for name, value in metrics.items()}
+        store.prepare(job).finish({"metrics": values, "data": VERIFIED, "provenance": {"device": "1 GPU"}})
+    found = compare(load(id), measure(NJET[id].cells(Setting("paper", seeds)), store, "paper", "run"))
+    return {cell.key: cell for cell in found if cell.published is not None}
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("metrics", [METRICS, {"accuracy": 0.5, "sigma_1": 1.0}])
+@pytest.mark.parametrize(
+    ("id", "keys", "caveat"),
+    [
+        (
+            "njet.figure5",
+            {("x1.5", "sigma"), ("x1.5", "sigma_at_2x"), ("x2", "sigma"), ("x2", "sigma_at_2x")},
+            "network and recipe are our own reading: the paper describes neither",
+        ),
+        (
+            "njet.table3",
+            {("njet-nin-code", "cifar10")},
+            "the printed number is from a log of unknown settings: it does not say the order, which is 3 here",
+        ),
+    ],
+)
+def test_what_is_our_reading_or_an_unknown_setting_gets_no_verdict_even_as_published(
+    id: str, keys: set[tuple[str, str]], caveat: str, metrics: dict[str, float], seeds: int, store: Store
+) -> None:
+    found = compared(id, seeds, store, metrics)
+    assert set(found) == keys
+    assert {(cell.verdict, cell.reason) for cell in found.values()} == {("not comparable", caveat)}
+    assert all(cell.n >= seeds and cell.difference is not None for cell in found.values())
+
+
+def test_every_network_that_is_our_reading_has_the_caveat() -> None:
+    for id, marked in (
+        ("table4", lambda row: "efficientnet" in row),
+        ("table3", lambda row: row == "njet-nin-code"),
+        ("table5", bool),
+        ("figure5", bool),
+    ):
+        for cell in NJET[f"njet.{id}"].cells(PAPER):
+            assert bool(cell.caveat) is marked(cell.row_key), cell.row_key
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("id", sorted(NJET))
 def test_deviations_are_named_once_and_say_what_is_shrunk(id: str, profile: str) -> None:
@@ -112,6 +166,13 @@ def test_deviations_are_named_once_and_say_what_is_shrunk(id: str, profile: str)
         assert (f"{SCALES[setting.profile].batch_size} pictures" if id == "njet.speed" else "pictures") in " ".join(found.values())
     else:
         assert (f"{profile}-network" in found) == (f"{profile}-recipe" in found) == (profile != "paper")
+
+
+def test_what_is_known_of_the_authors_code_is_noted() -> None:
+    texts = {deviation.id: deviation.text for deviation in cifar_deviations("table3", PAPER)}
+    assert "The log does not say the order." in texts["code"]
+    assert texts["code-polynomials"].endswith("have no typos.")
+    assert load("njet.table3").by_key["njet-nin-code", "cifar10"].note == "the order behind this log is unknown"
 
 
 def test_shrunk_values_are_those_of_the_jobs() -> None:
