@@ -11,7 +11,7 @@ from reproduce import plugins
 from reproduce.jobs.store import Store
 from reproduce.table import PROFILES, Profile, Setting
 from reproduce.verdicts.compare import CELL_FIELDS, compare
-from reproduce.verdicts.measured import measure_table
+from reproduce.verdicts.measured import cells_in, measure_table
 from reproduce.verdicts.published import load
 
 
@@ -20,7 +20,7 @@ def results(
     profile: Profile = "demo",
     *,
     data_root: str | Path | None = None,
-    seeds: int = 1,
+    seeds: int | None = None,
     runs_dir: str | Path = "runs",
     papers: Iterable[str | Path] = (),
 ) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def results(
         table: Name such as `table1` or `paper.table1`.
         profile: Profile, as on the command line.
         data_root: Folder of the data sets; the demo needs none.
-        seeds: Number of runs per training.
+        seeds: Number of runs per training; None for all that are stored.
         runs_dir: Folder of the runs.
         papers: Folders of papers that are not installed.
 
@@ -45,7 +45,8 @@ def results(
         raise ValueError(f"Expected `profile` to be one of {', '.join(PROFILES)}, but got '{profile}'.")
     plugins.add(papers)
     published = load(table)
-    setting = Setting(profile, seeds, None if data_root is None else Path(data_root))
-    mapped = plugins.table(published.id)
-    samples = measure_table(mapped, mapped.cells(setting), Store(Path(runs_dir)), profile, f"python -m reproduce {published.id}")
+    setting = Setting(profile, 1 if seeds is None else seeds, None if data_root is None else Path(data_root))
+    mapped, store = plugins.table(published.id), Store(Path(runs_dir))
+    cells = cells_in(store, mapped.cells, setting) if seeds is None else mapped.cells(setting)
+    samples = measure_table(mapped, cells, store, profile, f"python -m reproduce {published.id}")
     return pd.DataFrame(compare(published, samples), columns=list(CELL_FIELDS))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from datamodules.errors import DataError
 from reproduce import plugins
+from reproduce.jobs.store import Store
 from reproduce.specs import Runtime
 from reproduce.table import PRECISIONS, PROFILES, Cell, Profile, Setting, Table
+from reproduce.verdicts.measured import cells_in
 
 if TYPE_CHECKING:
     from rich.table import Table as Lines
@@ -57,7 +60,9 @@ def table_parser(verb: str = "") -> Parser:
     parser.add_argument("--rows", help="only these rows: keys separated by commas, such as baseline-8,modified-8")
     parser.add_argument("--with", dest="own", type=Path, metavar="FILE", help="add your own rows from a Python file")
     parser.add_argument(
-        "--seeds", type=int, default=1, help="runs per training, with seeds 0, 1, ... (default 1); a table that needs more says so"
+        "--seeds",
+        type=int,
+        help="runs per training, with seeds 0, 1, ... (default: run 1, show all that are there); a table that needs more says so",
     )
     parser.add_argument("--precision", choices=PRECISIONS, default=PRECISIONS[0], help=f"precision of trainings (default {PRECISIONS[0]})")
     parser.add_argument("--data-root", type=data_folder, help="folder of the data sets (default $REPRODUCE_DATA)")
@@ -119,8 +124,9 @@ def check_project(name: str) -> None:
 
 def setting_from(options: argparse.Namespace) -> Setting:
     """Check the options and return them as a setting."""
-    if not 1 <= options.seeds <= MOST_SEEDS:
-        raise UsageError(f"Expected --seeds to be from 1 to {MOST_SEEDS}, but got {options.seeds}.")
+    seeds: int = 1 if options.seeds is None else options.seeds
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise UsageError(f"Expected --seeds to be from 1 to {MOST_SEEDS}, but got {seeds}.")
     root: Path | None = options.data_root
     if root is None and options.profile != "demo" and os.environ.get("REPRODUCE_DATA"):
         root = Path(os.environ["REPRODUCE_DATA"])
@@ -132,30 +138,49 @@ def setting_from(options: argparse.Namespace) -> Setting:
         root = None
     cache = str((options.runs_dir / "cache").resolve())
     runtime = Runtime(data_root=str(root.resolve()) if root else "", cache=cache, papers=plugins.added())
-    return Setting(profile, options.seeds, root, runtime, options.precision, options.own)
+    return Setting(profile, seeds, root, runtime, options.precision, options.own)
 
 
-def chosen_cells(table: Table, setting: Setting, rows: str | None) -> list[Cell]:
-    """Return the cells of the chosen rows, or of all rows; print a line if they have more seeds than the user asked for."""
-    cells = list(table.cells(setting))
-    if setting.own is not None:
-        from reproduce.own.rows import own_cells
+def chosen_cells(table: Table, setting: Setting, rows: str | None, store: Store | None = None) -> list[Cell]:
+    """Return the cells of the chosen rows, or of all rows.
 
-        cells += own_cells(setting, cells)
+    Args:
+        table: Table.
+        setting: Setting of the user.
+        rows: Keys of rows, separated by commas; None for all rows.
+        store: Store whose further seeds belong to the cells; None for only the seeds of the setting.
+    """
+    cells_of = partial(_with_own, table)
+    cells = cells_of(setting) if store is None else cells_in(store, cells_of, setting)
     if rows is not None:
         wanted, known = [row.strip() for row in rows.split(",")], list(dict.fromkeys(cell.row_key for cell in cells))
         for row in wanted:
             if row not in known:
                 raise UsageError(f"Expected --rows to name rows of {table.id} ({', '.join(known)}), but got '{row}'.")
         cells = [cell for cell in cells if cell.row_key in wanted]
-    most = max((len({job.seed for job in cell.jobs}) for cell in cells), default=0)
-    if most > setting.seeds:
-        because = f": {table.more_seeds}" if table.more_seeds else ""
-        print(f"{table.id} takes {most} seeds, also with --seeds {setting.seeds}{because}.", file=sys.stderr)
     return cells
 
 
-def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -> dict[str, list[Cell]]:
+def _with_own(table: Table, setting: Setting) -> list[Cell]:
+    """Return the cells of a table, and of the user's own rows."""
+    cells = list(table.cells(setting))
+    if setting.own is not None:
+        from reproduce.own.rows import own_cells
+
+        cells += own_cells(setting, cells)
+    return cells
+
+
+def say_more_seeds(tables: Iterable[Table], setting: Setting) -> None:
+    """Print a line for each table that takes more seeds than the user asks for."""
+    for table in tables:
+        most = max((len({job.seed for job in cell.jobs}) for cell in table.cells(setting)), default=0)
+        if most > setting.seeds:
+            because = f": {table.more_seeds}" if table.more_seeds else ""
+            print(f"{table.id} takes {most} seeds, also with --seeds {setting.seeds}{because}.", file=sys.stderr)
+
+
+def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None, store: Store | None = None) -> dict[str, list[Cell]]:
     """Return the chosen cells of tables by table name; leave out tables without their data set, and print the reason.
 
     Raises:
@@ -165,7 +190,7 @@ def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -
     lacking: dict[str, DataError] = {}
     for table in tables:
         try:
-            found[table.id] = chosen_cells(table, setting, rows)
+            found[table.id] = chosen_cells(table, setting, rows, store)
         except DataError as error:
             lacking[table.id] = error
     if not found:
@@ -173,6 +198,11 @@ def chosen_tables(tables: Sequence[Table], setting: Setting, rows: str | None) -
     for id, why in lacking.items():
         print(f"{id} is left out: {why}", file=sys.stderr)
     return found
+
+
+def found_seeds(options: argparse.Namespace) -> bool:
+    """Return whether all seeds in the store are shown: without --seeds, or if the command may have added some."""
+    return options.seeds is None or getattr(options, "until_decided", False)
 
 
 def print_lines(lines: Lines) -> None:

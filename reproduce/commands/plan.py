@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from reproduce import schedule
-from reproduce.commands import run
-from reproduce.commands.options import Parser, UsageError, chosen_cells, print_lines, setting_from
+from reproduce.commands import decide, run
+from reproduce.commands.options import Parser, UsageError, chosen_cells, print_lines, say_more_seeds, setting_from
+from reproduce.commands.runner import Runner
 from reproduce.commands.units import duration, size
 from reproduce.jobs.job import Job, in_order
-from reproduce.jobs.provenance import expected_device
 from reproduce.jobs.store import Store
 from reproduce.plugins import table
-from reproduce.schedule.forecast import UNKNOWN, Forecast, History, data_once, forecast, shape, wall
+from reproduce.schedule.forecast import UNKNOWN, Forecast, data_once, forecast, shape, wall
 from reproduce.table import Cell
 from reproduce.verdicts.published import resolve_all, table_ids
 
@@ -52,20 +52,22 @@ def main(words: Sequence[str]) -> int:
     run.check(options)
 
     setting, store = setting_from(options), Store(options.runs_dir)
-    cells = [cell for id in resolve_all(options.tables) for cell in chosen_cells(table(id), setting, options.rows)]
+    tables, runner = [table(id) for id in resolve_all(options.tables)], Runner(options, store)
+    cells = [cell for each in tables for cell in chosen_cells(each, setting, options.rows)]
+    say_more_seeds(tables, setting)
     missing = _missing(cells)
-    launcher, jobs = run.placed(options, in_order(job for cell in cells for job in cell.jobs))
-    device = expected_device(jobs[0].runtime.accelerator, jobs[0].runtime.threads)
+    jobs = runner.placed(in_order(job for cell in cells for job in cell.jobs))
     states = {job.name: store.run(job).state for job in jobs}
-    history = History(store, device)
     ready = [job for job in jobs if states[job.name] != "done" and job.name not in missing]
-    forecasts = {job.name: history.forecast(job) for job in ready}
+    forecasts = {job.name: runner.history.forecast(job) for job in ready}
     unknown = [job for job in ready if forecasts[job.name].seconds is None]
     if unknown and not options.no_probe:
-        costs = schedule.probe.probe(unknown, launcher, device)
+        costs = schedule.probe.probe(unknown, runner.launcher, runner.device)
         probed = {job.name: forecast(job, store.run(job), costs[shape(job)], "probe") for job in unknown if shape(job) in costs}
         forecasts |= probed
-    _show(Plan(jobs, missing, states, forecasts, launcher.slots))
+    _show(Plan(jobs, missing, states, forecasts, runner.launcher.slots))
+    for line in decide.forecasts(options, setting, runner, tables):
+        print(line)
     failed = unknown and not options.no_probe and any(forecasts[job.name].seconds is None for job in unknown)
     return 1 if failed else 0
 

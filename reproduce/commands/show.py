@@ -10,7 +10,16 @@ from dataclasses import replace
 from typing import TextIO
 
 from reproduce import figures
-from reproduce.commands.options import RUNS, Parser, UsageError, chosen_tables, setting_from, table_parser
+from reproduce.commands.options import (
+    RUNS,
+    Parser,
+    UsageError,
+    chosen_tables,
+    found_seeds,
+    say_more_seeds,
+    setting_from,
+    table_parser,
+)
 from reproduce.commands.output import results_only
 from reproduce.jobs.result import BadResult
 from reproduce.jobs.store import Store
@@ -41,7 +50,9 @@ def main(words: Sequence[str]) -> int:
     setting, store = setting_from(options), Store(options.runs_dir)
     with results_only() as out:
         tables = [table(id) for id in resolve_all(options.tables)]
-        show(options, setting, store, chosen_tables(tables, setting, options.rows), out)
+        chosen = chosen_tables(tables, setting, options.rows, store if found_seeds(options) else None)
+        say_more_seeds(map(table, chosen), setting)
+        show(options, setting, store, chosen, out)
     return 0
 
 

@@ -6,7 +6,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from reproduce.jobs.job import Job, from_plain, to_plain
 from reproduce.jobs.result import BadResult, Result, check_result, parsed
 
 CURVE, WEIGHTS = "metrics.jsonl", "weights.safetensors"  # files of a run beside its result
+NAME = re.compile(r"(?P<slug>.+)-s(?P<seed>\d{1,3})-[0-9a-f]{8}")  # of a run's folder
 State = Literal["done", "failed", "running", "interrupted", "todo"]
 
 
@@ -294,6 +296,11 @@ class Store:
         if not self.root.is_dir():
             return []
         return [Run(folder) for folder in sorted(self.root.iterdir()) if (folder / "job.json").is_file()]
+
+    def seeds(self, slugs: Collection[str]) -> int:
+        """Return the number of seeds, counted from 0, up to the largest one of a run with one of these slugs."""
+        names = (NAME.fullmatch(folder.name) for folder in (self.root.iterdir() if self.root.is_dir() else ()))
+        return max((int(name["seed"]) + 1 for name in names if name and name["slug"] in slugs), default=0)
 
     def outdated(self, job: Job) -> Run | None:
         """Return a finished run with the job's slug and seed whose settings an earlier version wrote, or None."""

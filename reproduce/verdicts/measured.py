@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 from reproduce.jobs.job import Job, earlier
 from reproduce.jobs.result import BadResult, check_curve, check_ranges
 from reproduce.jobs.store import CURVE, Run, State, Store, interrupted_reason
-from reproduce.table import Cell, CellKey, Kind, Table, Value
+from reproduce.table import Cell, CellKey, Kind, Setting, Table, Value
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,28 @@ class Sample:
         if self.state in ("running", "interrupted"):
             return f"{self.state}: {self.reason}" if self.reason else self.state
         return (self.reason or "not started") if self.state == "todo" else ""
+
+
+def cells_in(store: Store, cells_of: Callable[[Setting], Sequence[Cell]], setting: Setting) -> list[Cell]:
+    """Return cells with the seeds of the setting, and with every further seed that has a result or an error in the store.
+
+    Args:
+        store: Store of the runs.
+        cells_of: Function that returns the cells of a setting.
+        setting: Setting of the user.
+    """
+    cells = list(cells_of(setting))
+    asked = {job.name for cell in cells for job in cell.jobs}
+    seeds = store.seeds({job.slug for cell in cells for job in cell.jobs})
+    if seeds <= setting.seeds:
+        return cells
+
+    @cache
+    def ended(name: str) -> bool:
+        return name in asked or Run(store.root / name).state in ("done", "failed")
+
+    more = cells_of(replace(setting, seeds=seeds))
+    return [replace(cell, jobs=tuple(job for job in cell.jobs if ended(job.name))) for cell in more]
 
 
 def measure_table(table: Table, cells: Sequence[Cell], store: Store, profile: str, command: str) -> list[Sample]:

@@ -271,7 +271,7 @@ def test_a_file_that_prints_does_not_spoil_the_result(
     (tmp_path / "rows.py").write_text(NOISY)
     words = [*verb, "table1", "--with", "rows.py", "--rows", "baseline-2,mine", "--format", format]
     if not verb:
-        monkeypatch.setattr("reproduce.commands.run._run", lambda *_: print("running") or False)
+        monkeypatch.setattr("reproduce.commands.runner.Runner.run", lambda *_: print("running") or [])
     assert main(words) in (0, 1)
     captured = capsys.readouterr()
     assert "imported" in captured.err

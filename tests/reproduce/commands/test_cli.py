@@ -16,7 +16,7 @@ from datamodules.synthetic import write_helen
 from reproduce import plugins
 from reproduce.cli import main
 from reproduce.commands import listing
-from reproduce.commands.options import chosen_cells
+from reproduce.commands.options import say_more_seeds
 from reproduce.render import FORMATS
 from reproduce.table import Setting
 from reproduce.verdicts.published import load
@@ -121,7 +121,7 @@ def test_more_seeds_than_asked_for_are_announced_with_the_reason(verb: list[str]
 
 def test_a_table_without_a_reason_for_its_seeds_says_their_number(capsys: pytest.CaptureFixture[str]) -> None:
     bare = replace(plugins.table("adaptive_rf.gradient"), more_seeds="")
-    assert chosen_cells(bare, Setting("demo"), "true-2")
+    say_more_seeds([bare], Setting("demo"))
     assert capsys.readouterr().err == "adaptive_rf.gradient takes 3 seeds, also with --seeds 1.\n"
 
 
