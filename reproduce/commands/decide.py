@@ -157,5 +157,5 @@ def forecasts(options: argparse.Namespace, setting: Setting, runner: Runner, tab
     said = []
     for each in now.open:
         seconds = None if each.seeds is None else runner.seconds(jobs_of(each, setting, each.seeds))
-        said.append(f"{each.table}, {each.name}: {each.says}{f', in {duration(seconds)}' if seconds is not None else ''}.")
+        said.append(f"Open: {each.table}, {each.name}: {each.says}{f', in {duration(seconds)}' if seconds is not None else ''}.")
     return said
