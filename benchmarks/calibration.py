@@ -1,0 +1,775 @@
+"""Measure by simulation how often verdicts and claims are wrong, and how many seeds a claim needs.
+
+python benchmarks/calibration.py [--quick] [--replications COUNT] [--plot STEM]
+
+It prints tables in Markdown. The exit code is 1 if a false rate is above 5 % by more than three Monte Carlo standard errors. The whole
+benchmark takes about a quarter of an hour on one core, `--quick` two minutes. The numbers depend on the seed and on the number of
+replications alone, not on the machine. `--plot ''` leaves out the plot.
+
+Claims: every claim of every table is tested where nothing is known of its answer: all its cells have the same true mean, and the constant
+that they are compared with, if there is one. A claim with a bound ("more than 1 point apart", "within 1 point") is also tested with the
+means at its bound. There `yes` and `no` are both false, unless a small change of the means cannot make the other answer true; such an
+answer is counted as correct ("-" in the table). Runs have normal noise, and exact and quoted cells none. The claim's own test combines the
+e-values. Only the single comparisons are computed for all replications at once; a sample of them is compared with the claim's test on plain
+numbers.
+
+Cells: the printed number is one more run of the same distribution, so `outside` is false.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import re
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+from scipy.special import stdtrit
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from reproduce import plugins
+from reproduce.table import CellKey, Setting
+from reproduce.verdicts import logic
+from reproduce.verdicts.claims import Claim
+from reproduce.verdicts.e_values import CERTAIN, LEVEL, log_e_value
+from reproduce.verdicts.evidence import Evidence, Term, _signed, _weights
+from reproduce.verdicts.logic import Finding, Truth
+from reproduce.verdicts.pairs import Estimate
+from reproduce.verdicts.printed import PublishedTable
+from reproduce.verdicts.published import load
+from reproduce.verdicts.verdict import CONFIDENCE, CONFIDENCE_OUTSIDE, Measured, Printed, Verdict, judge
+
+Array = np.ndarray
+Means = dict[CellKey, float]
+SEED = 0
+FEWEST, SEEDS = 3, 20
+LOOKS = tuple(range(FEWEST, SEEDS + 1))
+SHOWN = (3, 5, 10)  # looks that are also reported alone
+MOST_SEEDS = 300  # of a cell, and in the plot
+SURE = 3.0  # Monte Carlo standard errors by which a rate must exceed the bound
+BATCH = 1000  # replications in memory at once
+AGREES = 1e-6  # largest relative difference of an e-value from the claim's own test
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Noise of a run: its standard deviation in steps between two values of a cell, and the correlation of runs with the same seed."""
+
+    steps: float
+    shared: float
+
+
+INDEPENDENT, PAIRED, ROUNDED = Noise(100.0, 0.0), Noise(100.0, 0.7), Noise(0.3, 0.0)
+
+
+# Claims
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of cells and a constant that a claim compares with 0."""
+
+    weights: tuple[tuple[CellKey, int], ...]
+    constant: float
+
+    @classmethod
+    def of(cls, a: Term, b: Term) -> Contrast:
+        weights = _weights([*_signed(a), *((scalar, -sign) for scalar, sign in _signed(b))])
+        cells = tuple((scalar, weight) for scalar, weight in weights.items() if isinstance(scalar, tuple))
+        return cls(tuple(sorted(cells)), math.fsum(weight * scalar for scalar, weight in weights.items() if not isinstance(scalar, tuple)))
+
+    def at(self, means: Mapping[CellKey, float]) -> float:
+        return round(math.fsum([self.constant, *(weight * means[cell] for cell, weight in self.weights)]), 9)
+
+
+class Nearby(Evidence):
+    """Evidence that says which answers a small change of the means can make true: e-values of 1 for them, and of 0 for others."""
+
+    def __init__(self, means: Mapping[CellKey, float] | None = None) -> None:
+        self.means, self.asked = means, dict[Contrast, None]()
+
+    def _pair(self, a: Term, b: Term) -> Finding:
+        comparison = Contrast.of(a, b)
+        self.asked[comparison] = None
+        apart = 0.0 if self.means is None else comparison.at(self.means)
+        return Finding(float(apart >= 0), float(apart <= 0), ())
+
+
+@dataclass(frozen=True)
+class Question:
+    """A claim of a table.
+
+    Args:
+        table: Name of the table.
+        claim: Claim.
+        steps: Step between two values, by cell with noise.
+        comparisons: What the claim compares.
+    """
+
+    table: str
+    claim: Claim
+    steps: Mapping[CellKey, float]
+    comparisons: tuple[Contrast, ...]
+
+    @property
+    def name(self) -> str:
+        return f"{self.table} {self.claim.id}"
+
+    @property
+    def noisy(self) -> list[Contrast]:
+        return [each for each in self.comparisons if self.has_noise(each)]
+
+    @property
+    def cells(self) -> set[CellKey]:
+        return {cell for each in self.comparisons for cell, _ in each.weights}
+
+    def has_noise(self, comparison: Contrast) -> bool:
+        return any(cell in self.steps for cell, _ in comparison.weights)
+
+    def false(self, means: Means) -> tuple[bool, bool]:
+        """Return whether `yes` is false at these means, and whether `no` is: exactly there, or after a small change of them."""
+        near = self.claim.test(Nearby(means))
+        exact = self.claim.test(Evidence({cell: Estimate(mean) for cell, mean in means.items()})).truth
+        return near.e_no > 0 or exact is Truth.NO, near.e_yes > 0 or exact is Truth.YES
+
+
+def questions() -> list[Question]:
+    """Return every claim of every table."""
+    found = []
+    for table in plugins.all_tables():
+        published = load(table.id)
+        kinds = {(cell.row_key, cell.column): cell.kind for cell in table.cells(Setting("paper", seeds=FEWEST))}
+        found += [_question(published, claim, kinds) for claim in table.claims]
+    return found
+
+
+def _question(published: PublishedTable, claim: Claim, kinds: Mapping[CellKey, str]) -> Question:
+    near = Nearby()
+    claim.test(near)
+    steps = {}
+    for cell in {cell for each in near.asked for cell, _ in each.weights}:
+        whole = (cell[0], re.sub(r"\[\d+\]$", "", cell[1]))  # of a list
+        if kinds[whole] in ("trained", "timed"):
+            steps[cell] = published.quantum(*whole)
+    return Question(published.id, claim, steps, tuple(near.asked))
+
+
+def places(question: Question) -> dict[str, Means]:
+    """Return the true means at which a claim is simulated: all equal, and at the bounds of its comparisons if these are elsewhere."""
+    compared = question.noisy
+    sums = [(each, sum(weight for _, weight in each.weights)) for each in compared]
+    level = next((-each.constant / total for each, total in sums if total), 0.0)
+    settled = _solved([(each, 1.0) for each in question.comparisons if not question.has_noise(each)])  # they hold
+    equal = dict.fromkeys(sorted(question.cells), level) | settled
+    bound = equal | _solved([(each, 0.0) for each in compared])
+    found = {"equal": equal}
+    if sum(each.at(bound) == 0 for each in compared) > sum(each.at(equal) == 0 for each in compared):
+        found["at the bound"] = bound
+    return found
+
+
+def _solved(wanted: Sequence[tuple[Contrast, float]]) -> Means:
+    """Return the smallest means at which comparisons have the wanted values: one after the other, without those that contradict earlier ones."""
+    cells = sorted({cell for each, _ in wanted for cell, _ in each.weights})
+    rows: list[list[float]] = []
+    sides: list[float] = []
+    means = np.zeros(len(cells))
+    for each, value in wanted:
+        weights = dict(each.weights)
+        tried = [*rows, [float(weights.get(cell, 0)) for cell in cells]], [*sides, value - each.constant]
+        solution = np.linalg.lstsq(np.array(tried[0]), np.array(tried[1]), rcond=None)[0]
+        if np.allclose(np.array(tried[0]) @ solution, tried[1], atol=1e-9):
+            (rows, sides), means = tried, solution
+    return {cell: round(float(mean), 12) for cell, mean in zip(cells, means, strict=True)}
+
+
+Drawn = dict[CellKey, Array]  # numbers, replications x seeds; 1 x 1 for a cell without noise
+
+
+def draw(question: Question, means: Means, noise: Noise, count: int, generator: np.random.Generator) -> Drawn:
+    """Draw the cells of a claim. A common shift that changes no comparison is drawn too: rounding depends on it."""
+    widest = max(question.steps.values())
+    common = generator.normal(size=(count, SEEDS))
+    shift = generator.uniform(0, widest, size=(count, 1)) if _shifts(question) else 0.0
+    drawn = {}
+    for cell, mean in means.items():
+        if cell not in question.steps:
+            drawn[cell] = np.full((1, 1), mean)
+            continue
+        own = generator.normal(size=(count, SEEDS))
+        runs = math.sqrt(noise.shared) * common + math.sqrt(1 - noise.shared) * own
+        step = question.steps[cell]
+        drawn[cell] = np.round((mean + shift + noise.steps * widest * runs) / step) * step
+    return drawn
+
+
+def _shifts(question: Question) -> bool:
+    free = all(cell in question.steps for each in question.noisy for cell, _ in each.weights)
+    return free and all(sum(weight for _, weight in each.weights) == 0 for each in question.noisy)
+
+
+class Rule(Protocol):
+    """How a comparison is tested: e-values for `yes` and `no`, looks x replications."""
+
+    def __call__(self, comparison: Contrast, drawn: Drawn, question: Question) -> tuple[Array, Array]: ...
+
+
+def by_e_values(comparison: Contrast, drawn: Drawn, question: Question) -> tuple[Array, Array]:
+    """The rule in use."""
+    values = _values(comparison, drawn)
+    rounding = sum((weight * question.steps.get(cell, 0.0)) ** 2 / 12 for cell, weight in comparison.weights)
+    found = []
+    for n in LOOKS:
+        mean = values[:, :n].mean(1) * math.sqrt(n)
+        std = np.sqrt(np.maximum(values[:, :n].var(1, ddof=1), rounding)) * math.sqrt(n - 1)
+        share = mean / np.hypot(mean, std)
+        found.append((np.exp(e_values(n)(share)), np.exp(e_values(n)(-share))))
+    return _stacked(found)
+
+
+def by_two_errors(comparison: Contrast, drawn: Drawn, question: Question) -> tuple[Array, Array]:
+    """The rule before: a difference of means decides if it exceeds twice its standard error, without pairs."""
+    values = _values(comparison, drawn)
+    sides = [weight * drawn[cell] for cell, weight in comparison.weights if cell in question.steps]
+    found = []
+    for n in LOOKS:
+        variances = [side[:, :n].var(1, ddof=1) for side in sides]
+        spread = np.logical_and.reduce([variance > 0 for variance in variances])  # equal numbers did not count
+        mean, twice = values[:, :n].mean(1), 2 * np.sqrt(sum(variances) / n)
+        found.append(tuple(np.where(spread & (sign * mean > twice), CERTAIN, 0.0) for sign in (1, -1)))
+    return _stacked(found)
+
+
+def _values(comparison: Contrast, drawn: Drawn) -> Array:
+    return np.round(comparison.constant + sum(weight * drawn[cell] for cell, weight in comparison.weights), 12)
+
+
+def _stacked(found: Sequence[tuple[Array, ...]]) -> tuple[Array, Array]:
+    yes, no = (np.stack(each) for each in zip(*found, strict=True))
+    return yes, no
+
+
+@cache
+def e_values(n: int) -> CubicSpline:
+    """Return the logarithm of the e-value as a function of the share: `log_e_value`, interpolated."""
+    shares = np.linspace(-1, 1, 401)
+    return CubicSpline(shares, [log_e_value(float(share), n) for share in shares])
+
+
+def interpolation_error(generator: np.random.Generator) -> float:
+    """Return the largest relative difference of an interpolated e-value from the real one."""
+    shares = [(n, float(share)) for n in LOOKS for share in generator.uniform(-1, 1, 50)]
+    return max(abs(math.expm1(float(e_values(n)(share)) - log_e_value(share, n))) for n, share in shares)
+
+
+class Simulated(Evidence):
+    """Evidence of many replications and looks; `at` is the one to answer for. Only the test of a single comparison is not the claim's own."""
+
+    def __init__(self, tested: Mapping[Contrast, tuple[list[float], list[float]]]) -> None:
+        self.tested, self.at, self.comparisons = tested, 0, dict[tuple[Term, Term], Contrast]()
+
+    def _pair(self, a: Term, b: Term) -> Finding:
+        if (a, b) not in self.comparisons:
+            self.comparisons[a, b] = Contrast.of(a, b)
+        comparison = self.comparisons[a, b]
+        if comparison in self.tested:
+            yes, no = self.tested[comparison]
+        else:  # asked in the other direction
+            no, yes = self.tested[_reversed(comparison)]
+        return Finding(yes[self.at], no[self.at], ())
+
+
+def _reversed(comparison: Contrast) -> Contrast:
+    return Contrast(tuple((cell, -weight) for cell, weight in comparison.weights), -comparison.constant)
+
+
+@dataclass
+class Answers:
+    """Answers to a claim: for each replication and look, `yes` and `no`."""
+
+    yes: Array
+    no: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[Answers]) -> Answers:
+        return cls(np.concatenate([each.yes for each in parts], 1), np.concatenate([each.no for each in parts], 1))
+
+
+def answered(question: Question, drawn: Drawn, rule: Rule) -> Answers:
+    """Test a claim on every replication and at every look.
+
+    A claim's e-value is a mean or a minimum of those of its comparisons, so it is not decisive where none of them is: these looks are left
+    out. `compare_with_plain` also looks at these.
+    """
+    count = max(each.shape[0] for each in drawn.values())
+    tested = {each: _tested(each, drawn, question, rule, count) for each in question.comparisons}
+    largest = np.max([np.maximum(*tested[each]) for each in question.noisy], axis=0)
+    looks, replications = np.nonzero(largest >= logic.DECISIVE)
+    chosen = {each: (yes[looks, replications].tolist(), no[looks, replications].tolist()) for each, (yes, no) in tested.items()}
+    found = Answers(np.zeros((len(LOOKS), count), bool), np.zeros((len(LOOKS), count), bool))
+    evidence = Simulated(chosen)
+    for at, (look, replication) in enumerate(zip(looks.tolist(), replications.tolist(), strict=True)):
+        evidence.at = at
+        truth = question.claim.test(evidence).truth
+        found.yes[look, replication], found.no[look, replication] = truth is Truth.YES, truth is Truth.NO
+    return found
+
+
+def _tested(comparison: Contrast, drawn: Drawn, question: Question, rule: Rule, count: int) -> tuple[Array, Array]:
+    if question.has_noise(comparison):
+        return rule(comparison, drawn, question)
+    holds = comparison.at({cell: float(drawn[cell][0, 0]) for cell, _ in comparison.weights}) > 0
+    yes, no = (CERTAIN, 0.0) if holds else (0.0, CERTAIN)
+    return np.full((len(LOOKS), count), yes), np.full((len(LOOKS), count), no)
+
+
+def compare_with_plain(question: Question, drawn: Drawn, answers: Answers, generator: np.random.Generator) -> int:
+    """Compare a few answers with those of the claim's test on plain numbers by seed; return how many were compared.
+
+    Raises:
+        SystemExit: An answer is another one.
+    """
+    decided = np.argwhere(answers.yes | answers.no)
+    any_place = generator.integers((0, 0), answers.yes.shape, size=(2, 2))
+    chosen = [*any_place, *(decided[generator.integers(len(decided), size=2)] if len(decided) else ())]
+    for look, replication in chosen:
+        truth = question.claim.test(_plain(question, drawn, LOOKS[look], replication)).truth
+        fast = Truth.YES if answers.yes[look, replication] else Truth.NO if answers.no[look, replication] else Truth.UNDECIDED
+        if truth is not fast:
+            raise SystemExit(f"The simulation of {question.name} says {fast}, and the claim's test {truth}.")
+    return len(chosen)
+
+
+def _plain(question: Question, drawn: Drawn, n: int, replication: int) -> Evidence:
+    estimates = {}
+    for cell, numbers in drawn.items():
+        step = question.steps.get(cell)
+        if step is None:
+            estimates[cell] = Estimate(float(numbers[0, 0]))
+        else:
+            estimates[cell] = Estimate(dict(enumerate(numbers[replication, :n].tolist())), quantum=step)
+    return Evidence(estimates)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Share of replications with a false answer, and its Monte Carlo standard error, in percent."""
+
+    share: float
+    count: int
+
+    @property
+    def error(self) -> float:
+        return math.sqrt(self.share * (1 - self.share) / self.count)
+
+    @property
+    def above(self) -> bool:
+        return self.share > LEVEL + SURE * math.sqrt(LEVEL * (1 - LEVEL) / self.count)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """False rates at the looks of `SHOWN`, and at any look."""
+
+    alone: tuple[Rate, ...]
+    ever: Rate
+
+    @classmethod
+    def of(cls, said: Array) -> Rates:
+        count = said.shape[1]
+        alone = tuple(Rate(float(said[LOOKS.index(n)].mean()), count) for n in SHOWN)
+        return cls(alone, Rate(float(said.any(0).mean()), count))
+
+    @property
+    def all(self) -> tuple[Rate, ...]:
+        return (*self.alone, self.ever)
+
+    def __str__(self) -> str:
+        return " / ".join(f"{100 * each.share:.1f}" for each in self.all) + f" ± {100 * self.ever.error:.1f}"
+
+
+def largest(rates: Sequence[Rates]) -> Rates:
+    """Return the largest rate at each look."""
+    each = [max(found, key=lambda rate: rate.share) for found in zip(*(one.all for one in rates), strict=True)]
+    return Rates(tuple(each[:-1]), each[-1])
+
+
+@dataclass(frozen=True)
+class Line:
+    """Rates of a claim at one place: false `yes` and false `no`, None if the answer is correct there."""
+
+    question: Question
+    place: str
+    before: tuple[Rates | None, Rates | None]
+    after: tuple[Rates | None, Rates | None]
+    rounded: tuple[Rates | None, Rates | None]
+
+    @property
+    def faults(self) -> list[str]:
+        found = []
+        for noise, rates in (("", self.after), (", rounded", self.rounded)):
+            for answer, each in zip(("yes", "no"), rates, strict=True):
+                if each is not None and any(rate.above for rate in each.all):
+                    found.append(f"{self.question.name}, {self.place}{noise}: a false `{answer}` in {each} %")
+        return found
+
+
+class Claims:
+    """The simulation of claims."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.compared = count, 0
+
+    def line(self, question: Question, place: str, means: Means) -> Line:
+        false = question.false(means)
+        before = self._rates(question, means, INDEPENDENT, by_two_errors, false)
+        after = [self._rates(question, means, noise, by_e_values, false) for noise in (INDEPENDENT, PAIRED)]
+        worst = [largest(rates) if all(rates) else None for rates in zip(*after, strict=True)]
+        return Line(question, place, before, (worst[0], worst[1]), self._rates(question, means, ROUNDED, by_e_values, false))
+
+    def _rates(
+        self, question: Question, means: Means, noise: Noise, rule: Rule, false: tuple[bool, bool]
+    ) -> tuple[Rates | None, Rates | None]:
+        generator = np.random.default_rng([SEED, *question.name.encode()])
+        parts = []
+        for begun in range(0, self.count, BATCH):
+            drawn = draw(question, means, noise, min(BATCH, self.count - begun), generator)
+            parts.append(answered(question, drawn, rule))
+            if rule is by_e_values and not begun:
+                self.compared += compare_with_plain(question, drawn, parts[0], generator)
+        answers = Answers.joined(parts)
+        return (Rates.of(answers.yes) if false[0] else None), (Rates.of(answers.no) if false[1] else None)
+
+
+def lines(asked: Sequence[Question], simulation: Claims) -> Iterator[Line]:
+    for question in asked:
+        for place, means in places(question).items():
+            yield simulation.line(question, place, means)
+
+
+# Cells
+
+
+@dataclass(frozen=True)
+class CellKind:
+    """What is printed in a cell.
+
+    Args:
+        members: Numbers of the cell.
+        spread: Whether a standard deviation is printed.
+        step: Step between two values, in units of the last printed digit.
+    """
+
+    members: int
+    spread: bool
+    step: float
+
+    @property
+    def name(self) -> str:
+        said = "one number" if self.members == 1 else f"{self.members} numbers"
+        return said + (" ± std" if self.spread else "") + (f", steps of {self.step:g} digits" if self.step != 1 else "")
+
+
+PRINTED_RUNS = 5  # behind a printed standard deviation; the paper does not say how many
+
+
+def cell_kinds() -> dict[CellKind, int]:
+    """Return the kinds of trained cells that the papers print, and how many cells have each."""
+    found: dict[CellKind, int] = {}
+    for table in plugins.all_tables():
+        published = load(table.id)
+        for cell in table.cells(Setting("paper", seeds=FEWEST)):
+            printed = published.by_key.get((cell.row_key, cell.column))
+            if cell.kind == "trained" and printed is not None and printed.value is not None:
+                digits = published.digits(cell.row_key, cell.column)
+                members = len(printed.value) if isinstance(printed.value, list) else 1
+                step = round(published.quantum(cell.row_key, cell.column) * 10**digits, 9)
+                kind = CellKind(members, printed.std is not None, step)
+                found[kind] = found.get(kind, 0) + 1
+    return found
+
+
+@dataclass(frozen=True)
+class CellDraw:
+    """Runs and printed numbers: replications x seeds x members, replications x members. The last printed digit is 1."""
+
+    kind: CellKind
+    runs: Array
+    printed: Array
+    stds: Array | None
+
+    @classmethod
+    def of(cls, kind: CellKind, noise: float, count: int, generator: np.random.Generator) -> CellDraw:
+        shift = generator.uniform(0, kind.step, size=(count, 1, kind.members))
+
+        def rounded(number: int) -> Array:
+            numbers = shift + noise * kind.step * generator.normal(size=(count, number, kind.members))
+            return np.round(numbers / kind.step) * kind.step
+
+        runs, theirs = rounded(MOST_SEEDS), rounded(PRINTED_RUNS if kind.spread else 1)
+        return cls(kind, runs, np.round(theirs.mean(1)), np.round(theirs.std(1, ddof=1)) if kind.spread else None)
+
+    def apart(self) -> Iterator[tuple[int, Array, Array]]:
+        """Yield the distance of the printed number from our mean, and our standard deviation, after each seed."""
+        total, squares = self.runs[:, : FEWEST - 1].sum(1), (self.runs[:, : FEWEST - 1] ** 2).sum(1)
+        for n in range(FEWEST, self.runs.shape[1] + 1):
+            total, squares = total + self.runs[:, n - 1], squares + self.runs[:, n - 1] ** 2
+            variance = np.maximum(squares - total**2 / n, 0) / (n - 1)
+            yield n, np.abs(total / n - self.printed), np.sqrt(variance)
+
+    def half_width(self, std: Array, n: int, confidence: float) -> Array:
+        """Return half the width of the interval in use."""
+        ours = np.maximum(std, self.kind.step / math.sqrt(12))
+        variance = ours**2 * (1 + 1 / n) if self.stds is None else ours**2 / n + self.stds**2
+        factor = float(stdtrit(n - 1, 1 - (1 - confidence) / (2 * self.kind.members)))
+        return np.maximum(0.5, factor * np.sqrt(variance))
+
+
+CELL_RULES = {
+    "2 s": lambda drawn, std, n: np.maximum(0.5, 2 * std * math.sqrt(1 + 1 / n)),
+    "95 % interval": lambda drawn, std, n: drawn.half_width(std, n, CONFIDENCE),
+    "now: 99 % interval": lambda drawn, std, n: drawn.half_width(std, n, CONFIDENCE_OUTSIDE),
+}
+IN_USE = list(CELL_RULES)[-1]
+
+
+@dataclass(frozen=True)
+class CellRates:
+    """How often a correct printed number is outside: at the looks of `SHOWN`, and ever up to 20 and up to 300 seeds."""
+
+    rates: tuple[Rate, ...]
+
+    def __str__(self) -> str:
+        return " / ".join(f"{100 * each.share:.1f}" for each in self.rates) + f" ± {100 * self.rates[-1].error:.1f}"
+
+
+def cell_rates(kind: CellKind, noise: float, count: int) -> dict[str, CellRates]:
+    generator = np.random.default_rng([SEED, *kind.name.encode()])
+    said: dict[str, list[Array]] = {rule: [] for rule in CELL_RULES}
+    for begun in range(0, count, BATCH):
+        drawn = CellDraw.of(kind, noise, min(BATCH, count - begun), generator)
+        for rule, found in _outside(drawn).items():
+            said[rule].append(found)
+        if not begun:
+            compare_with_judge(drawn, said[IN_USE][0])
+    found = {}
+    for rule, parts in said.items():
+        outside = np.concatenate(parts, 1)
+        alone = [outside[n - FEWEST] for n in SHOWN]
+        shares = [*alone, outside[: len(LOOKS)].any(0), outside.any(0)]
+        found[rule] = CellRates(tuple(Rate(float(each.mean()), count) for each in shares))
+    return found
+
+
+def _outside(drawn: CellDraw) -> dict[str, Array]:
+    """Return whether the printed number is outside, looks x replications, by rule."""
+    found: dict[str, list[Array]] = {rule: [] for rule in CELL_RULES}
+    for n, apart, std in drawn.apart():
+        for rule, half_width in CELL_RULES.items():
+            found[rule].append((apart > half_width(drawn, std, n) * (1 + 1e-9)).any(1))
+    return {rule: np.stack(each) for rule, each in found.items()}
+
+
+def compare_with_judge(drawn: CellDraw, outside: Array) -> None:
+    """Compare some verdicts with those of `judge`: half of them `outside`.
+
+    Raises:
+        SystemExit: A verdict is another one.
+    """
+    early = outside[: len(LOOKS)]
+    for chosen in (np.argwhere(early), np.argwhere(~early)):
+        for look, replication in chosen[:: max(1, len(chosen) // 50)]:
+            stds = None if drawn.stds is None else tuple(drawn.stds[replication].tolist())
+            printed = Printed(tuple(drawn.printed[replication].tolist()), 0, 1e9, stds=stds, quantum=drawn.kind.step)
+            samples = tuple(map(tuple, drawn.runs[replication, : LOOKS[look]].tolist()))
+            verdict = judge(printed, Measured("trained", samples, profile="paper", verified=True)).verdict
+            if (verdict is Verdict.OUTSIDE) is not bool(early[look, replication]):
+                raise SystemExit(f"The simulation of cells with {drawn.kind.name} does not say {verdict}, and `judge` does.")
+
+
+CAPS, OFF = (1.0, 2.0, 3.0, 4.0, 8.0), (1.0, 1.5, 2.0)
+
+
+def within_rates(count: int) -> dict[float, list[CellRates]]:
+    """Return how often a printed number is `within` that is off by the cap or more: by cap, in standard deviations, for each of `OFF`."""
+    kind, noise = CellKind(1, False, 1.0), 100.0
+    runs = np.round(noise * np.random.default_rng(SEED).normal(size=(count, SEEDS, 1)))
+    found: dict[float, list[CellRates]] = {}
+    for cap in CAPS:
+        for off in OFF:
+            drawn = CellDraw(kind, runs, np.full((count, 1), round(cap * off * noise)), None)
+            said = np.stack([_within(drawn, apart, std, n, cap * noise) for n, apart, std in drawn.apart()])
+            shares = [*(said[n - FEWEST] for n in SHOWN), said.any(0)]
+            found.setdefault(cap, []).append(CellRates(tuple(Rate(float(each.mean()), count) for each in shares)))
+    return found
+
+
+def _within(drawn: CellDraw, apart: Array, std: Array, n: int, cap: float) -> Array:
+    width = drawn.half_width(std, n, CONFIDENCE)
+    return ((apart <= width) & (width <= cap)).all(1)
+
+
+# Power
+
+POINTS = (0.5, 1.0, 2.0)  # differences
+SPREADS = (0.1, 10.0)  # standard deviations of the paired differences, in points
+SHARE = 0.8
+# Standard deviations of one run in points, times sqrt(2) for a pair without common noise: tables/adaptive_rf/reference, profile `small`,
+# F-score from dilation 8 over three seeds (table1-small-3-seeds.md); a recipe three times as quiet; and one with a tenth.
+MARKS = {5.0: "measured: 5 points a run", 1.5: "1.5 points a run", 0.5: "0.5 points a run"}
+
+
+@cache
+def decisive_shares() -> tuple[float, ...]:
+    """Return the smallest share that decides, from `FEWEST` seeds to `MOST_SEEDS`; the e-value grows with the share."""
+    found = []
+    for n in range(FEWEST, MOST_SEEDS + 1):
+        low, high = -1.0, 1.0
+        while high - low > 1e-6:
+            middle = (low + high) / 2
+            low, high = (low, middle) if log_e_value(middle, n) >= math.log(logic.DECISIVE) else (middle, high)
+        found.append(high)
+    return tuple(found)
+
+
+def seeds_to_decide(effect: float, count: int) -> Array:
+    """Return the number of seeds after which a pair is decided, by replication; infinity beyond `MOST_SEEDS`.
+
+    Args:
+        effect: Difference in standard deviations of the paired differences.
+        count: Number of replications.
+    """
+    values = effect + np.random.default_rng(SEED).normal(size=(count, MOST_SEEDS))
+    n = np.arange(1, MOST_SEEDS + 1)
+    total, squares = values.cumsum(1), (values**2).cumsum(1)
+    share = (total / np.sqrt(n * squares))[:, FEWEST - 1 :]  # t / sqrt(t^2 + n - 1)
+    decided = share >= np.array(decisive_shares())
+    return np.where(decided.any(1), FEWEST + decided.argmax(1), np.inf)
+
+
+def power(count: int) -> tuple[Array, Array, Array]:
+    """Return effects, and the seeds that decide half of the replications, and `SHARE` of them."""
+    effects = np.geomspace(min(POINTS) / SPREADS[1], max(POINTS) / SPREADS[0], 60)
+    taken = [np.sort(seeds_to_decide(float(effect), count)) for effect in effects]
+    return effects, *(np.array([each[math.ceil(share * count) - 1] for each in taken]) for share in (0.5, SHARE))
+
+
+def draw_power(stem: Path, effects: Array, half: Array, most: Array) -> None:
+    from matplotlib.figure import Figure
+
+    from reproduce.figures.style import FAINT, PAGE, save, styled
+
+    with styled():
+        figure = Figure(figsize=(PAGE, PAGE / 2), layout="constrained")
+        axes = figure.subplots()
+        for points, colour in zip(POINTS, ("C3", "C1", "C0"), strict=True):
+            axes.plot(points / effects, half, color=colour, label=f"{points:g} points, half of the times")
+            axes.plot(points / effects, most, "--", color=colour, label=f"{points:g} points, {SHARE:.0%} of the times")
+        for std, said in MARKS.items():
+            axes.axvline(math.sqrt(2) * std, color=FAINT, linewidth=0.6, linestyle=":")
+            axes.text(math.sqrt(2) * std * 0.97, 2.15, said, rotation=90, ha="right", va="bottom", color=FAINT)
+        axes.set(xscale="log", yscale="log", xlim=SPREADS, ylim=(2, MOST_SEEDS))
+        axes.set(xlabel="standard deviation of the paired differences, points", ylabel="seeds until a difference is decided")
+        axes.set_xticks([0.1, 0.2, 0.5, 1, 2, 5, 10])
+        axes.set_yticks([3, 5, 10, 20, 50, 100, 200])
+        axes.minorticks_off()
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter("{x:g}")
+        axes.legend(frameon=False, loc="upper left")
+        print(*save(figure, stem))
+
+
+# Output
+
+
+def row(*cells: object) -> None:
+    print("|", " | ".join(map(str, cells)), "|", flush=True)
+
+
+def head(*cells: str) -> None:
+    print()
+    row(*cells)
+    row(*["---"] * len(cells))
+
+
+def print_claims(count: int) -> list[str]:
+    """Print the table of claims; return what is above the bound."""
+    simulation, faults, asked = Claims(count), [], questions()
+    looks = ", ".join(f"n = {n}" for n in SHOWN)
+    print(f"False answers of claims in %: at {looks} / ever, looking after every seed from {FEWEST} to {SEEDS}.")
+    print("Before: the difference of means beyond twice its standard error.")
+    said = ("before: false yes", "before: false no", "now: false yes", "now: false no", "now, rounded: false yes", "now, rounded: false no")
+    head("claim", "means", "comparisons", *said)
+    for line in lines([each for each in asked if each.noisy], simulation):
+        shown = ("-" if each is None else each for each in (*line.before, *line.after, *line.rounded))
+        row(line.question.name, line.place, len(line.question.noisy), *shown)
+        faults += line.faults
+    exact = [each.name for each in asked if not each.noisy]
+    print(f"\nNo seeds: {', '.join(exact) or 'none'}.")
+    error = interpolation_error(np.random.default_rng(SEED))
+    print(
+        f"E-values are interpolated, with a relative error of at most {error:.0e}; {simulation.compared} answers are those of the claim's test."
+    )
+    return faults
+
+
+def print_cells(count: int) -> list[str]:
+    """Print the tables of cells; return what is above the bound."""
+    faults = []
+    looks = ", ".join(f"n = {n}" for n in SHOWN)
+    print(f"\nCorrect printed numbers that are outside, in %: at {looks} / ever to {SEEDS} seeds / ever to {MOST_SEEDS}.")
+    head("printed", "cells", "noise in steps", *CELL_RULES)
+    for kind, cells in cell_kinds().items():
+        for noise in (INDEPENDENT.steps, ROUNDED.steps):
+            found = cell_rates(kind, noise, count)
+            row(kind.name, cells, f"{noise:g}", *found.values())
+            if any(rate.above for rate in found[IN_USE].rates):
+                faults.append(f"cells with {kind.name}, noise of {noise:g} steps: a correct number is outside in {found[IN_USE]} %")
+    print(f"\nPrinted numbers that are `within` although they are off by the cap or more, in %: at {looks} / ever to {SEEDS} seeds.")
+    head("cap in standard deviations", *(f"off by {off:g} caps" for off in OFF))
+    for cap, rates in within_rates(count).items():
+        row(f"{cap:g}", *rates)
+    return faults
+
+
+def print_power(count: int, stem: str) -> None:
+    effects, half, most = power(count)
+    print(f"\nSeeds that decide a difference of one pair: half of the times / {SHARE:.0%} of the times; '-' is more than {MOST_SEEDS}.")
+    head("standard deviation of the paired differences, points", *(f"{points:g} points" for points in POINTS))
+    for std in (0.5, 1.0, 2.0, 5.0):
+        taken = [np.sort(seeds_to_decide(points / std, count)) for points in POINTS]
+        row(f"{std:g}", *(" / ".join(_seeds(each[math.ceil(share * count) - 1]) for share in (0.5, SHARE)) for each in taken))
+    if stem:
+        draw_power(Path(stem), effects, half, most)
+
+
+def _seeds(number: float) -> str:
+    return "-" if math.isinf(number) else f"{number:.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer replications, and no plot")
+    parser.add_argument("--replications", type=int, help="per claim, place and noise; default: 5000, or 600 with --quick")
+    parser.add_argument("--plot", default="calibration", help="path of the plot's files, without suffix")
+    options = parser.parse_args()
+    count = options.replications or (600 if options.quick else 5000)
+    begun = time.monotonic()
+    print(f"{count} replications: a Monte Carlo standard error of {100 * math.sqrt(LEVEL * (1 - LEVEL) / count):.1f} points at 5 %.\n")
+    faults = print_claims(count) + print_cells(count)
+    print_power(count, "" if options.quick else options.plot)
+    print(f"\n{time.monotonic() - begun:.0f} s.")
+    if faults:
+        raise SystemExit("Above 5 %:\n" + "\n".join(faults))
+
+
+if __name__ == "__main__":
+    main()
