@@ -344,14 +344,15 @@ def compare_with_plain(question: Question, drawn: Drawn, answers: Answers, gener
     any_place = generator.integers((0, 0), answers.yes.shape, size=(2, 2))
     chosen = [*any_place, *(decided[generator.integers(len(decided), size=2)] if len(decided) else ())]
     for look, replication in chosen:
-        truth = question.claim.test(_plain(question, drawn, LOOKS[look], replication)).truth
+        truth = question.claim.test(plain(question, drawn, LOOKS[look], replication)).truth
         fast = Truth.YES if answers.yes[look, replication] else Truth.NO if answers.no[look, replication] else Truth.UNDECIDED
         if truth is not fast:
             raise SystemExit(f"The simulation of {question.name} says {fast}, and the claim's test {truth}.")
     return len(chosen)
 
 
-def _plain(question: Question, drawn: Drawn, n: int, replication: int) -> Evidence:
+def plain(question: Question, drawn: Drawn, n: int, replication: int) -> Evidence:
+    """Return the evidence of one replication after n seeds."""
     estimates = {}
     for cell, numbers in drawn.items():
         step = question.steps.get(cell)

@@ -6,6 +6,7 @@ import pytest
 from benchmarks import calibration
 from benchmarks.calibration import IN_USE, INDEPENDENT, PAIRED, ROUNDED, CellKind, Claims, Noise, Rates
 from reproduce.verdicts import logic
+from reproduce.verdicts.logic import Truth
 
 QUESTIONS = {question.name: question for question in calibration.questions()}
 PAIR = "adaptive_rf.table1 larger-start-greater-f"
@@ -71,6 +72,20 @@ def test_a_rule_that_decides_too_early_is_noticed(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(logic, "DECISIVE", 5.0)
     for name in (PAIR, "njet.table5 njet-more-accurate"):
         assert above(rates(name, INDEPENDENT))
+
+
+@pytest.mark.parametrize("noise", [INDEPENDENT, ROUNDED], ids=["independent", "rounded"])
+@pytest.mark.parametrize("name", [PAIR, "adaptive_rf.table3 guidance-breaks-symmetry", "njet.speed twice-as-slow"])
+def test_the_simulation_answers_as_the_claim_does(name: str, noise: Noise) -> None:
+    """On plain numbers; a claim asks for a comparison in both directions, too."""
+    question = QUESTIONS[name]
+    drawn = calibration.draw(question, calibration.places(question)["equal"], noise, 300, np.random.default_rng(0))
+    answers = calibration.answered(question, drawn, calibration.by_e_values)
+    for n in (3, 10):
+        look = calibration.LOOKS.index(n)
+        truths = [question.claim.test(calibration.plain(question, drawn, n, replication)).truth for replication in range(300)]
+        assert [truth is Truth.YES for truth in truths] == answers.yes[look].tolist()
+        assert [truth is Truth.NO for truth in truths] == answers.no[look].tolist()
 
 
 def test_interpolated_e_values_are_the_real_ones() -> None:
