@@ -56,7 +56,8 @@ SHOWN = (3, 5, 10)  # looks that are also reported alone
 MOST_SEEDS = 300  # of a cell, and in the plot
 SURE = 3.0  # Monte Carlo standard errors by which a rate must exceed the bound
 BATCH = 1000  # replications in memory at once
-AGREES = 1e-6  # largest relative difference of an e-value from the claim's own test
+PROVEN = 1e12  # e-value of what the rule before calls proven: a mean of it with many others still decides
+CLIP = 1e4  # differences of larger e-values matter little
 
 
 @dataclass(frozen=True)
@@ -244,7 +245,7 @@ def by_two_errors(contrast: Contrast, drawn: Drawn, question: Question) -> tuple
         variances = [side[:, :n].var(1, ddof=1) for side in sides]
         spread = np.logical_and.reduce([variance > 0 for variance in variances])  # equal numbers did not count
         mean, twice = values[:, :n].mean(1), 2 * np.sqrt(sum(variances) / n)
-        found.append(tuple(np.where(spread & (sign * mean > twice), CERTAIN, 0.0) for sign in (1, -1)))
+        found.append(tuple(np.where(spread & (sign * mean > twice), PROVEN, 0.0) for sign in (1, -1)))
     return _stacked(found)
 
 
@@ -271,20 +272,21 @@ def interpolation_error(generator: np.random.Generator) -> float:
 
 
 class Simulated(Evidence):
-    """Evidence of many replications and looks; `at` is the one to answer for."""
+    """Evidence whose comparisons have the e-values of `row`: for `yes` and `no` of the first contrast, of the second, and so on."""
 
-    def __init__(self, tested: Mapping[Contrast, tuple[list[float], list[float]]]) -> None:
-        self.tested, self.at, self.contrasts = tested, 0, dict[tuple[Term, Term], Contrast]()
+    def __init__(self, contrasts: Sequence[Contrast]) -> None:
+        self.row: list[float] = []
+        self._places = {contrast: index for index, contrast in enumerate(contrasts)}
+        self._known: dict[tuple[Term, Term], tuple[int, int]] = {}
 
     def _pair(self, a: Term, b: Term) -> Finding:
-        if (a, b) not in self.contrasts:
-            self.contrasts[a, b] = Contrast.of(a, b)
-        contrast = self.contrasts[a, b]
-        if contrast in self.tested:
-            yes, no = self.tested[contrast]
-        else:  # asked in the other direction
-            no, yes = self.tested[_reversed(contrast)]
-        return Finding(yes[self.at], no[self.at], ())
+        if (a, b) not in self._known:
+            contrast = Contrast.of(a, b)
+            turned = contrast not in self._places  # asked in the other direction
+            first = 2 * self._places[_reversed(contrast) if turned else contrast]
+            self._known[a, b] = (first + 1, first) if turned else (first, first + 1)
+        yes, no = self._known[a, b]
+        return Finding(self.row[yes], self.row[no], ())
 
 
 def _reversed(contrast: Contrast) -> Contrast:
@@ -304,26 +306,41 @@ class Answers:
 
 
 def answered(question: Question, drawn: Drawn, rule: Rule) -> Answers:
-    """Test a claim on every replication and at every look.
-
-    A claim's e-value is a mean or a minimum of those of its comparisons, so it is not decisive where none of them is: these looks are left
-    out. `compare_with_plain` also looks at these.
-    """
+    """Test a claim on every replication and at every look."""
     count = max(each.shape[0] for each in drawn.values())
-    tested = {each: _tested(each, drawn, question, rule, count) for each in question.contrasts}
-    largest = np.max([np.maximum(*tested[each]) for each in question.noisy], axis=0)
-    looks, replications = np.nonzero(largest >= logic.DECISIVE)
-    columns = np.array([each[looks, replications] for both in tested.values() for each in both])
-    different, which = np.unique(columns, axis=1, return_inverse=True)  # the rule before has few values
-    rows = different.tolist()
-    evidence = Simulated({each: (rows[2 * index], rows[2 * index + 1]) for index, each in enumerate(tested)})
-    truths = []
-    for evidence.at in range(different.shape[1]):
-        truths.append(question.claim.test(evidence).truth)
+    tested = [_tested(each, drawn, question, rule, count) for each in question.contrasts]
+    noisy = [each for contrast, each in zip(question.contrasts, tested, strict=True) if question.has_noise(contrast)]
+    looks, replications = np.nonzero(np.max([np.maximum(*each) for each in noisy], axis=0) >= logic.DECISIVE)
+    rows = np.array([each[looks, replications] for both in tested for each in both]).T
+    different, which = np.unique(rows, axis=0, return_inverse=True)  # the rule before has few values
+    truths = decided(question, different)
     found = Answers(np.zeros((len(LOOKS), count), bool), np.zeros((len(LOOKS), count), bool))
     for said, truth in ((found.yes, Truth.YES), (found.no, Truth.NO)):
         said[looks, replications] = np.array([each is truth for each in truths], bool)[which]
     return found
+
+
+def decided(question: Question, rows: Array) -> list[Truth]:
+    """Return the claim's answer for each row of e-values.
+
+    A claim's e-values are means and minima of those of its comparisons, so they grow with them. Where those of many rows' largest values
+    are not decisive, no row's are: these rows need no test of their own. Else the rows are halved, by the comparison that varies most.
+    """
+    evidence, truths = Simulated(question.contrasts), [Truth.UNDECIDED] * len(rows)
+    sizes = np.log1p(np.minimum(rows, CLIP))
+    waiting = [np.arange(len(rows))] if len(rows) else []
+    while waiting:
+        group = waiting.pop()
+        evidence.row = rows[group].max(0).tolist()
+        finding = question.claim.test(evidence)
+        if max(finding.e_yes, finding.e_no) < logic.DECISIVE:
+            continue
+        if len(group) == 1:
+            truths[group[0]] = finding.truth
+            continue
+        widest = np.argmax(np.ptp(sizes[group], axis=0))
+        waiting += np.array_split(group[np.argsort(sizes[group, widest], kind="stable")], 2)
+    return truths
 
 
 def _tested(contrast: Contrast, drawn: Drawn, question: Question, rule: Rule, count: int) -> tuple[Array, Array]:
@@ -673,7 +690,7 @@ def seeds_to_decide(effect: float, count: int) -> Array:
 
 def power(count: int) -> tuple[Array, Array, Array]:
     """Return effects, and the seeds that decide half of the replications, and `SHARE` of them."""
-    effects = np.geomspace(min(POINTS) / SPREADS[1], max(POINTS) / SPREADS[0], 150)
+    effects = np.geomspace(min(POINTS) / SPREADS[1], max(POINTS) / SPREADS[0], 80)
     taken = [np.sort(seeds_to_decide(float(effect), count)) for effect in effects]
     return effects, *(np.array([each[math.ceil(share * count) - 1] for each in taken]) for share in (0.5, SHARE))
 
@@ -779,8 +796,8 @@ def main() -> None:
     count = options.replications or (600 if options.quick else 5000)
     begun = time.process_time()
     print(f"{count} replications: a Monte Carlo standard error of {100 * math.sqrt(LEVEL * (1 - LEVEL) / count):.1f} points at 5 %.\n")
-    faults = print_claims(count) + print_cells(4 * count)  # they cost little
-    print_power(count, "" if options.quick else options.plot)
+    faults = print_claims(count) + print_cells(2 * count)  # they cost little
+    print_power(min(count, 2000), "" if options.quick else options.plot)
     print(f"\n{time.process_time() - begun:.0f} s of one core.")
     if faults:
         raise SystemExit("Above 5 %:\n" + "\n".join(faults))
