@@ -305,23 +305,23 @@ class Answers:
         return cls(np.concatenate([each.yes for each in parts], 1), np.concatenate([each.no for each in parts], 1))
 
 
-def answered(question: Question, drawn: Drawn, rule: Rule) -> Answers:
-    """Test a claim on every replication and at every look."""
+def answered(question: Question, drawn: Drawn, rule: Rule, false: tuple[bool, bool] = (True, True)) -> Answers:
+    """Test a claim on every replication and at every look, for its false answers."""
     count = max(each.shape[0] for each in drawn.values())
     tested = [_tested(each, drawn, question, rule, count) for each in question.contrasts]
     noisy = [each for contrast, each in zip(question.contrasts, tested, strict=True) if question.has_noise(contrast)]
     looks, replications = np.nonzero(np.max([np.maximum(*each) for each in noisy], axis=0) >= logic.DECISIVE)
     rows = np.array([each[looks, replications] for both in tested for each in both]).T
     different, which = np.unique(rows, axis=0, return_inverse=True)  # the rule before has few values
-    truths = decided(question, different)
+    truths = decided(question, different, false)
     found = Answers(np.zeros((len(LOOKS), count), bool), np.zeros((len(LOOKS), count), bool))
     for said, truth in ((found.yes, Truth.YES), (found.no, Truth.NO)):
         said[looks, replications] = np.array([each is truth for each in truths], bool)[which]
     return found
 
 
-def decided(question: Question, rows: Array) -> list[Truth]:
-    """Return the claim's answer for each row of e-values.
+def decided(question: Question, rows: Array, false: tuple[bool, bool]) -> list[Truth]:
+    """Return the claim's answer for each row of e-values; `undecided` where it is not false.
 
     A claim's e-values are means and minima of those of its comparisons, so they grow with them. Where those of many rows' largest values
     are not decisive, no row's are: these rows need no test of their own. Else the rows are halved, by the comparison that varies most.
@@ -333,7 +333,7 @@ def decided(question: Question, rows: Array) -> list[Truth]:
         group = waiting.pop()
         evidence.row = rows[group].max(0).tolist()
         finding = question.claim.test(evidence)
-        if max(finding.e_yes, finding.e_no) < logic.DECISIVE:
+        if not (false[0] and finding.e_yes >= logic.DECISIVE) and not (false[1] and finding.e_no >= logic.DECISIVE):
             continue
         if len(group) == 1:
             truths[group[0]] = finding.truth
@@ -351,7 +351,7 @@ def _tested(contrast: Contrast, drawn: Drawn, question: Question, rule: Rule, co
     return np.full((len(LOOKS), count), yes), np.full((len(LOOKS), count), no)
 
 
-def compare_with_plain(question: Question, drawn: Drawn, answers: Answers, generator: np.random.Generator) -> int:
+def compare_with_plain(question: Question, drawn: Drawn, answers: Answers, false: tuple[bool, bool], generator: np.random.Generator) -> int:
     """Compare a few answers with those of the claim's test on plain numbers by seed; return how many were compared.
 
     Raises:
@@ -362,9 +362,9 @@ def compare_with_plain(question: Question, drawn: Drawn, answers: Answers, gener
     chosen = [*any_place, *(decided[generator.integers(len(decided), size=2)] if len(decided) else ())]
     for look, replication in chosen:
         truth = question.claim.test(plain(question, drawn, LOOKS[look], replication)).truth
-        fast = Truth.YES if answers.yes[look, replication] else Truth.NO if answers.no[look, replication] else Truth.UNDECIDED
-        if truth is not fast:
-            raise SystemExit(f"The simulation of {question.name} says {fast}, and the claim's test {truth}.")
+        for answer, counts, said in ((Truth.YES, false[0], answers.yes), (Truth.NO, false[1], answers.no)):
+            if counts and said[look, replication] != (truth is answer):
+                raise SystemExit(f"The simulation of {question.name} is wrong on `{answer}`: the claim's test says {truth}.")
     return len(chosen)
 
 
@@ -466,9 +466,9 @@ class Claims:
         parts = []
         for begun in range(0, self.count, BATCH):
             drawn = draw(question, means, noise, min(BATCH, self.count - begun), generator)
-            parts.append(answered(question, drawn, rule))
+            parts.append(answered(question, drawn, rule, false))
             if rule is by_e_values and not begun:
-                self.compared += compare_with_plain(question, drawn, parts[0], generator)
+                self.compared += compare_with_plain(question, drawn, parts[0], false, generator)
         answers = Answers.joined(parts)
         return (Rates.of(answers.yes) if false[0] else None), (Rates.of(answers.no) if false[1] else None)
 
