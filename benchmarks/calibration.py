@@ -3,8 +3,8 @@
 python benchmarks/calibration.py [--quick] [--replications COUNT] [--plot STEM]
 
 It prints tables in Markdown. The exit code is 1 if a false rate is above 5 % by more than three Monte Carlo standard errors. The whole
-benchmark takes about a quarter of an hour on one core, `--quick` two minutes. The numbers depend on the seed and on the number of
-replications alone, not on the machine. `--plot ''` leaves out the plot.
+benchmark takes some three minutes of one core, `--quick` less than one. The numbers depend on the seed and on the number of replications
+alone, not on the machine. `--plot ''` leaves out the plot.
 
 Claims: every claim of every table is tested where nothing is known of its answer: all its cells have the same true mean, and the constant
 that they are compared with, if there is one. A claim with a bound ("more than 1 point apart", "within 1 point") is also tested with the
