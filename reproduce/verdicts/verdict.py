@@ -13,6 +13,9 @@ CONFIDENCE = 0.95  # of the interval in which a printed number is `within`
 # A printed number outside this interval is `outside`. A correct one is, at some number of seeds, in 5 % of cells; outside the 95 %
 # interval it is in 15 % (benchmarks/calibration.py).
 CONFIDENCE_OUTSIDE = 0.99
+# Looking after every seed raises a small probability by a larger factor: that of ever being outside goes with its power of 0.8. So the
+# numbers of a list get less than their equal shares.
+LIST_POWER = 1 / 0.8
 MOST_SEEDS = 1000  # that a reason proposes
 _SLACK = 1e-9  # so that rounding of binary fractions does not reject a difference of exactly one tolerance
 
@@ -100,9 +103,9 @@ def judge(printed: Printed, measured: Measured) -> Judgement:
     the width of the 95 % prediction interval of one more run: t s sqrt(1 + 1/n), with Student's t of n - 1 degrees of freedom and the
     sample standard deviation s over seeds; at least half the last printed digit. A printed standard deviation replaces s for the printed
     number. A printed number inside the interval is `within` if the tolerance is at most the declared one (the cap). A printed number
-    outside the 99 % interval is `outside`: so a correct one is called `outside` in at most 5 % of cells, even if someone looks after every
-    seed. Else the cell is `undecided`. With fewer seeds, the declared tolerance decides. An exact cell is compared in every profile: it is
-    computed from the published network, not from a training.
+    outside the 99 % interval by more than its own rounding is `outside`: so a correct one is called `outside` in at most 5 % of cells, even
+    if someone looks after every seed. Else the cell is `undecided`. With fewer seeds, the declared tolerance decides. An exact cell is
+    compared in every profile: it is computed from the published network, not from a training.
 
     Args:
         printed: Printed side of the cell.
@@ -182,8 +185,11 @@ def _judge_trained(numbers: tuple[float, ...], printed: Printed, measured: Measu
         rule = f"tolerance declared for this table, because n = {n} is fewer than {ENOUGH_SEEDS} seeds"
         return Judgement(Verdict.WITHIN if good else Verdict.OUTSIDE, _sentence(rule, measured), tolerance, cap, "declared tolerance")
     theirs = printed.stds if printed.stds is not None and len(printed.stds) == len(deviations) else (None,) * len(deviations)
-    least = printed.quantum / math.sqrt(12)
-    spreads = [Spread(max(ours, least), n, their, printed.runs, len(numbers)) for ours, their in zip(deviations, theirs, strict=True)]
+    step = printed.quantum
+    spreads = [
+        Spread(max(ours, step / math.sqrt(12)), n, their, printed.runs, len(numbers), step)
+        for ours, their in zip(deviations, theirs, strict=True)
+    ]
     apart = [abs(mean - number) for mean, number in zip(means, numbers, strict=True)]
     tolerance, test = tuple(max(half, each.half_width(CONFIDENCE)) for each in spreads), f"t, {CONFIDENCE:.0%} prediction interval"
     rule = f"{CONFIDENCE:.0%} prediction interval of one more run, Student's t over {n} seeds"
@@ -212,6 +218,7 @@ class Spread:
         printed_std: Printed standard deviation; None if none is printed.
         printed_runs: Number of printed runs; None if unknown.
         members: Numbers of the cell; the probability holds for all of them together (Bonferroni).
+        step: Step between two values that the number can have.
     """
 
     std: float
@@ -219,6 +226,16 @@ class Spread:
     printed_std: float | None = None
     printed_runs: int | None = None
     members: int = 1
+    step: float = 0.0
+
+    @property
+    def beyond(self) -> float:
+        """Distance from our mean beyond which a printed number is `outside`.
+
+        Half a step is its own rounding: of runs that nearly all have one value, now and then one has the next.
+        """
+        level = (1 - CONFIDENCE_OUTSIDE) / self.members ** (LIST_POWER - 1)
+        return self.half_width(1 - level) + self.step / 2
 
     def half_width(self, confidence: float) -> float:
         """Return half the width of the interval around our mean in which a correct printed number lies with this probability.
@@ -242,7 +259,7 @@ class Spread:
 def _by_interval(spread: Spread, apart: float, half: float, cap: float) -> Verdict:
     """Return the verdict on a number at a distance from our mean; `half` is half the last printed digit."""
     width = max(half, spread.half_width(CONFIDENCE))
-    if apart > max(half, spread.half_width(CONFIDENCE_OUTSIDE)) * (1 + _SLACK):
+    if apart > max(half, spread.beyond) * (1 + _SLACK):
         return Verdict.OUTSIDE
     return Verdict.WITHIN if apart <= width * (1 + _SLACK) and width <= cap * (1 + _SLACK) else Verdict.UNDECIDED
 

@@ -104,6 +104,7 @@ def test_a_correct_number_is_in_the_interval_in_95_of_100(n: int) -> None:
 
 def test_all_numbers_of_a_cell_share_the_error() -> None:
     assert Spread(1.0, 5, members=3).half_width(0.95) == pytest.approx(stats.t.ppf(1 - 0.025 / 3, 4) * math.sqrt(1.2))
+    assert Spread(1.0, 5, members=3).beyond == pytest.approx(stats.t.ppf(1 - 0.005 / 3**1.25, 4) * math.sqrt(1.2))
     samples = tuple((0.90 + offset, 0.5 + offset) for offset in (-0.01, 0.0, 0.01))
     both = judge(Printed((0.9, 0.5), 4, 0.01), replace(TRAINED, samples=samples)).tolerance
     assert both == pytest.approx((Spread(0.01, 3, members=2).half_width(0.95),) * 2)
@@ -114,6 +115,15 @@ def test_seeds_with_equal_numbers_are_judged_with_their_quantum() -> None:
     same, printed = replace(TRAINED, samples=((316.0,),) * 3), Printed((324.0,), 0, 16.0, quantum=8.0)
     assert verdict(printed, same) == "within"
     assert verdict(replace(printed, quantum=0.0), same) == "outside"
+
+
+def test_the_next_value_is_not_outside_where_runs_nearly_all_have_one() -> None:
+    """One run of ten has 324 px: so has a correct printed number in one case of ten, although the interval of 99 % ends before it."""
+    ours = replace(TRAINED, samples=((316.0,),) * 36 + ((324.0,),) * 4)
+    printed = Printed((324.0,), 0, 16.0, quantum=8.0)
+    assert verdict(replace(printed, quantum=0.0), ours) == "outside"
+    assert verdict(printed, ours) == "undecided"
+    assert verdict(replace(printed, numbers=(332.0,)), ours) == "outside"
 
 
 def test_half_the_last_printed_digit_is_the_least_tolerance() -> None:
