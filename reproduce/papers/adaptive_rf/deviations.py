@@ -116,14 +116,16 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
     recipe = (
         f"{scale.recipe.steps} steps instead of 55,000, also of {scale.recipe.batch_size} faces. The base rate is "
         f"{scale.recipe.optimizer.learning_rate:.2g}. The step of the learning rate and the late start of f come after the same share of "
-        "the training as in the paper. The rate of f is the paper's."
+        "the training as in the paper."
     )
     faces = scale.data.made
     made = f"{faces.exemplars} made-up faces to train on and {faces.testing} to test on, not Helen." if faces else ""
     shrunk = _shrunk(scale.network, helen.STRIDES[setting.profile]) | {"size": size, "recipe": recipe}
+    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
+    shrunk["factor-rate"] = f"The rate of f is {rate:.2g} instead of 6e-3: at 6e-3, from random weights, f jumps."
     shrunk["clip"] = (
         f"The gradient of all parameters together, f among them, is clipped to a norm of {scale.recipe.clip_norm:.2g}, which is "
-        f"{helen.CLIP_NORM} for the mean loss over a picture. Without clipping, from random weights, f jumps between its bounds."
+        f"{helen.CLIP_NORM} for the mean loss over a picture."
     )
     return _listed(setting, texts, shrunk, made)
 
