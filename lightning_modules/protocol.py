@@ -85,8 +85,9 @@ def uses_labels(network: nn.Module) -> bool:
 def memory_format(network: nn.Module, device: torch.device) -> torch.memory_format:
     """Return the memory format in which weights and pictures of a network shall be: channels last, or as they are.
 
-    Values differ by rounding only. Channels last is for networks that declare it, because code that calls `view` on a map fails with it,
-    and for processors, because it was not measured on GPUs.
+    Values differ by rounding; dropout also drops other values, because it goes through a map in memory's order. Channels last is for
+    networks that declare it, because code that calls `view` on a map fails with it, and for processors, because it was not measured on
+    GPUs.
     """
     faster = device.type == "cpu" and getattr(network, "channels_last", False)
     return torch.channels_last if faster else torch.preserve_format
