@@ -154,6 +154,12 @@ class Task(LightningModule):
         self.memory_format = protocol.memory_format(self.network, self.trainer.strategy.root_device)
         self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]  # torch's annotations lack this overload
 
+    def teardown(self, stage: str) -> None:
+        """Put the weights back into torch's own format: the trained task then computes exactly what one from its checkpoint does."""
+        if self.memory_format is torch.channels_last:
+            self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as in `setup`
+        self.memory_format = torch.preserve_format
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set frozen normalisation layers to evaluation mode; per batch, because layers may be set to training mode or replaced."""
         for name in self.optimization.frozen if self.optimization else ():
