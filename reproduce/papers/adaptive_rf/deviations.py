@@ -123,8 +123,8 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
     shrunk = _shrunk(scale.network, helen.STRIDES[setting.profile]) | {"size": size, "recipe": recipe}
     rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk["factor-rate"] = (
-        f"The rate of f is {rate:.2g} instead of 6e-3: from random weights and an initial dilation of 2 in the profile `demo`, f jumps "
-        "from 0.5 to 1.7 at 6e-3, and at 1.5e-3 it reached its lower bound with one of five seeds."
+        f"The rate of f is {rate:.2g} instead of 6e-3: from random weights, f jumps at 6e-3, and at four times this rate it sometimes "
+        "reaches its lower bound."
     )
     shrunk["clip"] = f"The gradient of all parameters together is clipped to a norm of {helen.CLIP_NORM} for the mean loss over a picture."
     return _listed(setting, texts, shrunk, made)
