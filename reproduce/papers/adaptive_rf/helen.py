@@ -85,7 +85,7 @@ def short_recipe(steps: int, size: int, stride: int) -> Recipe:
 
 SCALES: dict[Profile, Scale] = {
     "paper": PAPER,
-    "small": shrunk(1 / 8, 64, (2, 2, 1, 1, 1), 248, short_recipe(1000, 248, stride=4)),
+    "small": shrunk(1 / 8, 64, (2, 2, 1, 1, 1), 248, short_recipe(2000, 248, stride=4)),
     "demo": shrunk(
         1 / 16, 32, (2, 1, 1, 1, 1), 124, short_recipe(550, 124, stride=2), MadeFaces(exemplars=120, tuning=8, testing=32, size=160)
     ),
