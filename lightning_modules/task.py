@@ -79,6 +79,7 @@ class Task(LightningModule):
         self._losses: list[Tensor] = []
         self._treated: dict[Treatment, list[nn.Parameter]] = {}
         self.seen: Callable[[Tensor], Tensor] | None = None  # converts the data's preprocessing to the network's, if they differ
+        self.memory_format = torch.preserve_format
         freeze(self.network, self.optimization.frozen if self.optimization else ())
 
     # What a subclass may override.
@@ -148,6 +149,17 @@ class Task(LightningModule):
         """Return the evaluation's scores for pictures B C H W, computed by `inference`."""
         return self.inference(self, image)
 
+    def setup(self, stage: str) -> None:
+        """Put the weights into the network's memory format; here, because the device is known now."""
+        self.memory_format = protocol.memory_format(self.network, self.trainer.strategy.root_device)
+        self.network.to(memory_format=self.memory_format)  # type: ignore[call-overload]  # torch's annotations lack this overload
+
+    def teardown(self, stage: str) -> None:
+        """Put the weights back into torch's own format: the trained task then computes exactly what one from its checkpoint does."""
+        if self.memory_format is torch.channels_last:
+            self.network.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]  # as in `setup`
+        self.memory_format = torch.preserve_format
+
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         """Set frozen normalisation layers to evaluation mode; per batch, because layers may be set to training mode or replaced."""
         for name in self.optimization.frozen if self.optimization else ():
@@ -155,7 +167,8 @@ class Task(LightningModule):
                 norm.eval()
 
     def _as_seen(self, batch: Mapping[str, Any]) -> Mapping[str, Any]:
-        return batch if self.seen is None else {**batch, "image": self.seen(batch["image"])}
+        image = batch["image"] if self.seen is None else self.seen(batch["image"])
+        return {**batch, "image": image.to(memory_format=self.memory_format)}
 
     def training_step(self, batch: dict[str, Any]) -> Tensor:
         """Return the loss of a batch."""

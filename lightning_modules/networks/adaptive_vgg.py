@@ -25,7 +25,7 @@ class AdaptiveVGG(BackboneVGG):
         gradient: Gradient of f; see `InflationLayer`.
         background_weight: Weight of background pixels in the gradient of f; below 1, training needs labels.
         backbone: Arguments of `BackboneVGG`, by name: kernel_size, inflated, norm, width, head_channels, strides, dilations,
-            pool_dilations, batch_norm, dropout.
+            pool_dilations, batch_norm, dropout, narrowest, fc8_std.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class AdaptiveVGG(BackboneVGG):
         super().__init__(num_classes, **backbone)
         self.factor = InflationLayer(gradient=gradient, background_weight=background_weight) if self.inflated else None
         self.head = self.head_of(dilation)
-        initialise(self)
+        initialise(self, self.fc8_std)
 
     @property
     def uses_labels(self) -> bool:

@@ -28,13 +28,15 @@ class Backbone(TypedDict, total=False):
     pool_dilations: Sequence[int]
     batch_norm: bool
     dropout: float
+    narrowest: int
+    fc8_std: float
 
 
 class BackboneVGG(Network):
     """VGG-16's conv1_1 to pool5 and a batch norm, before one or several paths.
 
     Source: Wei et al. 2017, section 3.1; pool5 has a receptive field of 212 pixels at a stride of 8.
-    Not in paper: 2x2 pooling windows; the padding of pool4 and pool5, which keeps 62 cells for 500 pixels.
+    Not in paper: 2x2 pooling windows; the padding of pool4 and pool5, which keeps 62 cells for 500 pixels; the start of fc8.
 
     Args:
         num_classes: Number of classes, background included.
@@ -48,10 +50,14 @@ class BackboneVGG(Network):
         pool_dilations: Dilations of pool1 to pool5.
         batch_norm: Whether a batch norm follows every convolution but fc8.
         dropout: Dropout rate after fc6 and fc7.
+        narrowest: Least number of channels of conv1_1 to conv5_3.
+        fc8_std: Standard deviation of fc8's weights at the start.
 
     Raises:
         ValueError: A number is not positive.
     """
+
+    channels_last = True
 
     def __init__(
         self,
@@ -66,13 +72,17 @@ class BackboneVGG(Network):
         pool_dilations: Sequence[int] = (1, 1, 1, 1, 2),
         batch_norm: bool = False,
         dropout: float = 0.5,
+        narrowest: int = 1,
+        fc8_std: float = 0.01,
     ) -> None:
         super().__init__()
-        check_positive(num_classes=num_classes, kernel_size=kernel_size)
-        channels = round(CHANNELS[-1] * width)
-        self.features = vgg16_features(strides, dilations, pool_dilations, width, batch_norm)
+        check_positive(num_classes=num_classes, kernel_size=kernel_size, narrowest=narrowest)
+        if not fc8_std > 0:
+            raise ValueError(f"Expected `fc8_std` to be positive, but got {fc8_std}.")
+        channels = max(narrowest, round(CHANNELS[-1] * width))
+        self.features = vgg16_features(strides, dilations, pool_dilations, width, narrowest, batch_norm)
         self.norm = nn.BatchNorm2d(channels) if norm else nn.Identity()
-        self.num_classes, self.kernel_size, self.inflated = num_classes, kernel_size, inflated
+        self.num_classes, self.kernel_size, self.inflated, self.fc8_std = num_classes, kernel_size, inflated, fc8_std
         self.pool5_receptive_field, self.stride = receptive_field(windows(self.features))
         self._head = partial(vgg16_head, channels, head_channels, num_classes, kernel_size, dropout=dropout, batch_norm=batch_norm)
 

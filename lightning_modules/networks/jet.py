@@ -22,6 +22,7 @@ class JetNetwork(Network):
     """
 
     features: nn.Module
+    channels_last = True
 
     def forward(self, image: Tensor) -> Tensor:
         """Map B C H W to scores B num_classes."""

@@ -42,7 +42,7 @@ class MultiPathVGG(BackboneVGG):
         label_sets: Sets of labels, one per path: the path weights the gradients of pixels with these labels. Empty for no weighting.
         gradient_weight: Weight of these gradients; section 4.3.2.
         backbone: Arguments of `BackboneVGG`, by name: kernel_size, inflated, norm, width, head_channels, strides, dilations,
-            pool_dilations, batch_norm, dropout.
+            pool_dilations, batch_norm, dropout, narrowest, fc8_std.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class MultiPathVGG(BackboneVGG):
             Path(head, InflationLayer() if self.inflated else None) for head in heads
         )
         self.label_sets, self.gradient_weight = label_sets or ((),) * len(heads), gradient_weight
-        initialise(self)
+        initialise(self, self.fc8_std)
         for head in heads[1:]:
             head.load_state_dict(heads[0].state_dict())
 

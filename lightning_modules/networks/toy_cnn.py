@@ -35,6 +35,8 @@ class ToyCNN(JetNetwork):
         ValueError: An argument is out of its range, or the arguments ask for more than one kind of convolution.
     """
 
+    channels_last = False  # a step then takes 1.2 times as long: its pictures have one channel, and its layers few
+
     def __init__(
         self,
         num_classes: int,

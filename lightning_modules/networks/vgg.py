@@ -35,6 +35,7 @@ def vgg16_features(
     dilations: Sequence[int],
     pool_dilations: Sequence[int],
     width: float = 1.0,
+    narrowest: int = 1,
     batch_norm: bool = False,
 ) -> nn.Sequential:
     """Build VGG-16's conv1_1 to pool5, with Caffe's module names.
@@ -46,6 +47,7 @@ def vgg16_features(
         dilations: Dilations of the convolutions of conv1 to conv5.
         pool_dilations: Dilations of the 2x2 windows of pool1 to pool5.
         width: Number of channels as a share of VGG-16's.
+        narrowest: Least number of channels of a convolution.
         batch_norm: Whether a batch norm follows every convolution.
     """
     layers: dict[str, nn.Module] = {}
@@ -53,7 +55,7 @@ def vgg16_features(
     blocks = zip(DEPTHS, CHANNELS, strides, dilations, pool_dilations, strict=True)
     for block, (depth, full_width, stride, dilation, pool_dilation) in enumerate(blocks, 1):
         for index in range(1, depth + 1):
-            name, out_channels = f"{block}_{index}", round(full_width * width)
+            name, out_channels = f"{block}_{index}", max(narrowest, round(full_width * width))
             layers[f"conv{name}"] = nn.Conv2d(channels, out_channels, 3, padding=dilation, dilation=dilation, bias=not batch_norm)
             if batch_norm:
                 layers[f"bn{name}"] = nn.BatchNorm2d(out_channels)
@@ -87,12 +89,12 @@ def vgg16_head(
     return head
 
 
-def initialise(module: nn.Module) -> None:
-    """Initialise weights: as He et al. 2015 before a ReLU, normal with standard deviation 0.01 for fc8, zero for biases."""
+def initialise(module: nn.Module, fc8_std: float = 0.01) -> None:
+    """Initialise weights: as He et al. 2015 before a ReLU, normal with standard deviation `fc8_std` for fc8, zero for biases."""
     for name, layer in module.named_modules():
         if isinstance(layer, nn.Conv2d):
             if name.endswith("fc8"):
-                nn.init.normal_(layer.weight, std=0.01)
+                nn.init.normal_(layer.weight, std=fc8_std)
             else:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
             if layer.bias is not None:

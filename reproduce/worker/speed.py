@@ -36,18 +36,19 @@ def speed(job: Job, run: Run, store: Store, mirror: Mirror) -> dict[str, Any]:
     networks = [build_network(spec) for spec in (job.network, task.against)]
     stages.take(job, networks[0], store)
     for network in networks:
-        network.to(device).train()
+        network.to(device).to(memory_format=protocol.memory_format(network, device)).train()  # type: ignore[call-overload]  # torch lacks it
         protocol.after_step(network)
     image = torch.randn(recipe.batch_size, *task.shape, device=device)
+    images = [image.to(memory_format=protocol.memory_format(network, device)) for network in networks]
     label = torch.randint(_classes(job), (recipe.batch_size,), device=device)
     optimizers = [optimizer_of(network, Optimization(recipe.optimizer)) for network in networks]
     seconds: list[list[float]] = [[], []]
     progress, rounds = Progress(run.folder / "progress.json", recipe.steps), runtime.probe or recipe.steps
     for index in range(WARM + rounds):
-        for network, optimizer, found in zip(networks, optimizers, seconds, strict=True):
+        for network, seen, optimizer, found in zip(networks, images, optimizers, seconds, strict=True):
             begun = _now(runtime.accelerator)
             with torch.autocast(device.type, _half(job.precision), enabled=job.precision != "32-true"):
-                loss = functional.cross_entropy(network(image).float(), label)
+                loss = functional.cross_entropy(network(seen).float(), label)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             optimizer.zero_grad()

@@ -191,3 +191,18 @@ def test_a_quantity_keeps_to_the_bounds_that_it_declares(name: str, value: float
             protocol.check_bounds(network, {name: value})
     else:
         protocol.check_bounds(network, {name: value})
+
+
+@pytest.mark.parametrize(
+    ("network", "device", "expected"),
+    [
+        (AdaptiveVGG(3, 1, **SMALL), "cpu", torch.channels_last),
+        (MultiPathVGG(3, (1, 2), **SMALL), "cpu", torch.channels_last),
+        (NiN(3, width=1 / 64), "cpu", torch.channels_last),
+        (NiN(3, width=1 / 64), "cuda", torch.preserve_format),
+        (ToyCNN(3), "cpu", torch.preserve_format),
+        (nn.Conv2d(3, 3, 1), "cpu", torch.preserve_format),
+    ],
+)
+def test_channels_are_last_for_networks_that_say_so_on_processors(network: nn.Module, device: str, expected: torch.memory_format) -> None:
+    assert protocol.memory_format(network, torch.device(device)) is expected

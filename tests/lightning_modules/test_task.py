@@ -332,3 +332,26 @@ def test_a_task_that_does_not_say_its_loss_is_named() -> None:
 
     with pytest.raises(NotImplementedError, match="Odd has no `loss`"):
         Odd(pointwise()).loss({})
+
+
+def is_last(tensor: Tensor) -> bool:
+    return tensor.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("inflated", [False, True])
+def test_channels_last_in_memory_changes_a_training_by_rounding_alone(inflated: bool, tmp_path: Path) -> None:
+    trained = []
+    for last in (False, True):
+        torch.manual_seed(0)
+        network = AdaptiveVGG(CLASSES, 2, inflated=inflated, width=1 / 16, head_channels=8, batch_norm=True, dropout=0.0)
+        network.channels_last = last
+        seen: list[bool] = []
+        network.head.register_forward_pre_hook(lambda head, _, seen=seen: seen.append(is_last(head.fc6.weight)))
+        task = SemanticSegmentation(network, CLASSES, Optimization(SGD(1e-4), groups=(Group("f", 100.0, optional=True),)))
+        losses = fitted(task, batches(4, edge=32), tmp_path, 4).column("train/loss_per_pixel")
+        trained.append((losses, network.state_dict()))
+        assert seen == [last] * 4
+        assert not is_last(network.head.fc6.weight)  # as the weights of a checkpoint, when the training is over
+    assert trained[0][0] == pytest.approx(trained[1][0], rel=1e-4)
+    assert len(set(trained[0][0])) == 4
+    torch.testing.assert_close(trained[0][1], trained[1][1], rtol=1e-3, atol=1e-4)

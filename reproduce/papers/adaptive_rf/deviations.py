@@ -114,15 +114,19 @@ def helen_deviations(setting: Setting) -> list[Deviation]:
         "dilated. So pool5 has 62 cells, as in the profile `paper`, and every dilation covers the same share of the picture."
     )
     recipe = (
-        f"{scale.recipe.steps} steps of {scale.recipe.batch_size} faces instead of 55,000 steps of 2. The base rate is "
+        f"{scale.recipe.steps} steps instead of 55,000, also of {scale.recipe.batch_size} faces. The base rate is "
         f"{scale.recipe.optimizer.learning_rate:.2g}. The step of the learning rate and the late start of f come after the same share of "
         "the training as in the paper."
     )
     faces = scale.data.made
     made = f"{faces.exemplars} made-up faces to train on and {faces.testing} to test on, not Helen." if faces else ""
-    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
     shrunk = _shrunk(scale.network, helen.STRIDES[setting.profile]) | {"size": size, "recipe": recipe}
-    shrunk["factor-rate"] = f"The rate of f is {rate:.2g} instead of 6e-3: at 6e-3, from random weights, f jumps between its bounds."
+    rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
+    shrunk["factor-rate"] = (
+        f"The rate of f is {rate:.2g} instead of 6e-3: from random weights, f jumps at 6e-3, and at four times this rate it sometimes "
+        "reaches its lower bound."
+    )
+    shrunk["clip"] = f"The gradient of all parameters together is clipped to a norm of {helen.CLIP_NORM} for the mean loss over a picture."
     return _listed(setting, texts, shrunk, made)
 
 
@@ -169,13 +173,15 @@ def _listed(setting: Setting, silent: Mapping[str, str], shrunk: Mapping[str, st
 
 def _shrunk(network: AdaptiveVGG, stride: int) -> dict[str, str]:
     """Return the deviations of a shrunk profile that do not depend on the data."""
+    wider = network.narrowest > 64 * network.width  # than VGG-16's conv1 at this width
+    least = f"but with at least {network.narrowest} channels, " if wider else ""
     return {
         "network": (
-            f"The network is VGG-16 at {network.width:g} of its width, with {network.head_channels} channels in fc6 and fc7, batch norm "
-            "after every convolution and no dropout."
+            f"The network is VGG-16 at {network.width:g} of its width, {least}with {network.head_channels} channels in fc6 and fc7, batch "
+            "norm after every convolution and no dropout."
         ),
         "baseline-norm": "Baselines also have the batch norm before fc6, so that a pair of rows differs by the learned f alone.",
-        "start": "Training starts from random weights (He et al. 2015).",
+        "start": f"Training starts from random weights (He et al. 2015); the standard deviation of fc8 is {network.fc8_std:.2g}.",
         "shares": (
             f"Pool5 has a stride of {stride}, not 8. Equation 11 divides the inflation layer's share by the cells of its own map, not by "
             f"the pixels of the image. So the share is ({stride} / f)^2 times as large as if divided by pixels, and (8 / f)^2 times in the "

@@ -26,6 +26,8 @@ class AdaptivePath(Network):
     pool_dilations: tuple[int, ...] = (1, 1, 1, 1, 2)
     batch_norm: bool = False
     dropout: float = 0.5
+    narrowest: int = 1
+    fc8_std: float = field(default=0.01, metadata=SAME_COST)
     scores = "pixels"
 
     @property

@@ -111,3 +111,15 @@ def test_the_trajectory_names_f_both_shares_and_the_receptive_field() -> None:
 def test_zero_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"Expected `{name}` to be a positive integer, but got 0"):
         AdaptiveVGG(**{"num_classes": 11, "dilation": 8, name: 0})
+
+
+def test_fc8_starts_with_the_given_standard_deviation() -> None:
+    torch.manual_seed(0)
+    for std in (0.01, 0.5):
+        network = AdaptiveVGG(50, 1, width=1 / 64, head_channels=400, fc8_std=std)
+        assert network.head.fc8.weight.std().item() == pytest.approx(std, rel=0.05)
+
+
+def test_a_standard_deviation_of_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="`fc8_std` to be positive, but got 0"):
+        AdaptiveVGG(11, 1, fc8_std=0)

@@ -87,3 +87,10 @@ def test_pooling_with_stride_1_keeps_the_size(dilation: int) -> None:
     inner = nn.functional.max_pool2d(values, 2, 1, dilation=dilation)
     offset = dilation // 2
     assert torch.equal(result[:, :, offset : offset + inner.shape[2], offset : offset + inner.shape[3]], inner)
+
+
+def test_no_convolution_is_narrower_than_the_least_width() -> None:
+    ones = (1, 1, 1, 1, 1)
+    features = vgg16_features((2, 2, 2, 1, 1), ones, ones, width=1 / 16, narrowest=8)
+    widths = [layer.out_channels for layer in features if isinstance(layer, nn.Conv2d)]
+    assert widths == [8, 8, 8, 8, 16, 16, 16, 32, 32, 32, 32, 32, 32]

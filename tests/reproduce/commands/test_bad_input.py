@@ -49,7 +49,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["table1", "--num-nodes", "0"], "--num-nodes to be a positive integer, but got 0"),
     (["table1", "--num-nodes", "2"], "Expected MASTER_ADDR and MASTER_PORT"),
     ([*DEMO, "--devices", "2"], "because it has batch norm"),
-    ([*DEMO, "--devices", "3"], "to divide the batch of 4"),
+    ([*DEMO, "--devices", "3"], "to divide the batch of 2"),
     ([*DEMO, "--precision", "16-mixed"], "but got 16-mixed; use one of them, or a GPU"),
     (["table1", "--precision", "8"], "invalid choice: '8'"),
     (["table1", "--accelerator", "tpu"], "invalid choice: 'tpu'"),

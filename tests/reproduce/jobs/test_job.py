@@ -126,6 +126,6 @@ def test_the_digests_of_the_demo_are_pinned() -> None:
     jobs = {job.name for cell in table("adaptive_rf.table1").cells(Setting("demo")) for job in cell.jobs}
     assert {name for name in jobs if "-8-" in name} == {
         "adaptive-rf-baseline-8-sizes-s0-bb3e6c7e",
-        "adaptive-rf-baseline-8-demo-s0-2f059708",
-        "adaptive-rf-modified-8-demo-s0-f267922f",
+        "adaptive-rf-baseline-8-demo-s0-177d9ce4",
+        "adaptive-rf-modified-8-demo-s0-e8a89002",
     }

@@ -195,10 +195,10 @@ def test_a_cell_says_what_its_row_is_and_which_metrics_there_are(here: Path, cap
     found = {(cell["row_key"], cell["column"]): (cell["verdict"], cell["reason"]) for cell in json.loads(capsys.readouterr().out)["cells"]}
     network = "AdaptiveVGG(dilation=3, inflated=True)"
     assert found == {
-        ("plain", "f_score"): ("unpublished", "not in the paper's table; own row: 300 steps of 4, OwnNetwork plain(channels=8)"),
-        ("inflated-3", "f"): ("unpublished", f"not in the paper's table; own row: 300 steps of 4, {network}"),
-        ("inflated-3", "f_score"): ("unpublished", f"not in the paper's table; own row: 300 steps of 4, {network}"),
-        ("short", "mean_iou"): ("unpublished", "not in the paper's table; own row: 3 steps of 4, AdaptiveVGG"),
+        ("plain", "f_score"): ("unpublished", "not in the paper's table; own row: 550 steps of 2, OwnNetwork plain(channels=8)"),
+        ("inflated-3", "f"): ("unpublished", f"not in the paper's table; own row: 550 steps of 2, {network}"),
+        ("inflated-3", "f_score"): ("unpublished", f"not in the paper's table; own row: 550 steps of 2, {network}"),
+        ("short", "mean_iou"): ("unpublished", "not in the paper's table; own row: 3 steps of 2, AdaptiveVGG"),
         ("short", "no_such_metric"): ("failed", "failed: no metric 'no_such_metric' in the run; it has f, f_score, mean_iou"),
     }
 
@@ -211,7 +211,7 @@ def test_networks_of_several_paths_stand_in_their_table(here: Path) -> None:
     )
     setting = Setting("demo", own=here / "my_rows.py")
     (cell,) = own_cells(setting, table("adaptive_rf.table3").cells(setting))
-    assert cell.caveat == "own row: 300 steps of 4, MultiPathVGG(path_dilations=(2, 6))"
+    assert cell.caveat == "own row: 550 steps of 2, MultiPathVGG(path_dilations=(2, 6))"
 
 
 def test_an_own_row_is_evaluated_as_the_columns_are_through_its_own_training(here: Path, tiny: Callable[..., Job]) -> None:

@@ -256,7 +256,7 @@ def test_two_gpus_share_batch_norm(precision: str, rtol: float, tmp_path: Path, 
 
 REFUSED = {
     "batch norm on processors": (["--devices", "2"], "because it has batch norm, which only GPUs compute over all ranks, but got 2"),
-    "a batch that cannot be shared": (["--devices", "3"], "divide the batch of 4 of adaptive-rf-baseline-2-demo"),
+    "a batch that cannot be shared": (["--devices", "3"], "divide the batch of 2 of adaptive-rf-baseline-2-demo"),
     "half precision on a processor": (["--precision", "16-mixed"], "32-true or bf16-mixed on a processor, but got 16-mixed"),
     "no device": (["--devices", "0"], "--devices to be a positive integer, but got 0"),
     "no machine": (["--num-nodes", "0"], "--num-nodes to be a positive integer, but got 0"),

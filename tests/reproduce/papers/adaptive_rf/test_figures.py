@@ -40,7 +40,7 @@ def finish(store: Store, job: Job, curve: Mapping[int, float], end: float = 1.0)
     """Put a finished run into a store, with a curve of f."""
     run = store.prepare(job)
     lines = [{"step": step, "trajectory/f": f, "train/loss": 1.0} for step, f in curve.items()]
-    (run.folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in [*lines, {"step": 300, "test/mean_iou": 0.5}]))
+    (run.folder / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in [*lines, {"step": 550, "test/mean_iou": 0.5}]))
     name = type(job.data).__name__
     run.finish(
         {
@@ -95,7 +95,7 @@ def test_figure_2_draws_what_was_logged(store: Store) -> None:
         assert drawn[key].get_ydata() == pytest.approx(values)
     assert drawn[0, "2*"].get_linestyle() == "--"
     said = " ".join(figure.texts[-1].get_text().split())
-    assert "*, dashed: f moves from step 55 on." in said
+    assert "*, dashed: f moves from step 100 on." in said
     assert "profile demo | data: made-up data in the layout of Helen: some of Helen; made-up data in the layout of VOC: some of VOC" in said
     assert said.endswith("seeds: 0, 1 | device: a processor")
 

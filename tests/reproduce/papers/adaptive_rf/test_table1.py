@@ -80,7 +80,7 @@ def test_shrunk_profiles_keep_the_papers_shares_of_the_picture() -> None:
         share = scale.recipe.milestones[0] / scale.recipe.steps
         assert share == pytest.approx(50 / 55, abs=0.01)
         rate = scale.recipe.optimizer.learning_rate * scale.recipe.group("f").rate
-        assert rate * (scale.data.size // 62) ** 2 == pytest.approx(FACTOR_RATE)
+        assert rate * (scale.data.size // 62) ** 4 == pytest.approx(FACTOR_RATE)
 
 
 def test_a_pair_of_shrunk_rows_differs_by_inflation_alone() -> None:
