@@ -44,7 +44,12 @@ def inflated_size(size: int, factor: float) -> int:
     """Return the number of cells of an inflated axis.
 
     Source: Wei et al. 2017, section 3.2, equation 2. Not in paper: the floor; the equation gives a real number.
+
+    Raises:
+        ValueError: `factor` is not finite, as after a step of the optimiser that was too large.
     """
+    if not math.isfinite(factor):
+        raise ValueError(f"Expected `factor` to be finite, but got {factor}; lower the learning rates, or clip the gradient of f.")
     return math.floor(factor * (size - 1)) + 1
 
 

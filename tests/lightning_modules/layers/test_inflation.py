@@ -354,3 +354,9 @@ def test_frozen_it_gives_the_same_with_f_as_a_number() -> None:
     layer.train()
     with pytest.raises(ValueError, match="Expected a frozen InflationLayer to be in evaluation mode"):
         scores()
+
+
+@pytest.mark.parametrize("factor", [float("nan"), float("inf")])
+def test_a_factor_that_is_not_finite_is_one_sentence(factor: float) -> None:
+    with pytest.raises(ValueError, match=r"Expected `factor` to be finite, but got (nan|inf); lower the learning rates"):
+        inflated_size(7, factor)

@@ -171,11 +171,11 @@ def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypat
     rows, options = ("--rows", "baseline-2,modified-2"), ("--profile", "demo", "--stop-after", "1")
     first = run("table1", *rows, *options, cwd=tmp_path)
     assert first.returncode == 1, first.stderr
-    assert "1 of 300 steps" in first.stdout
+    assert "1 of 550 steps" in first.stdout
     assert first.stdout.count("260 px") == 2  # printed and computed
-    assert "stopped (1 of 300 steps)" in first.stderr
+    assert "stopped (1 of 550 steps)" in first.stderr
     second = run("table1", *rows, *options, cwd=tmp_path)
-    assert "2 of 300 steps" in second.stdout
+    assert "2 of 550 steps" in second.stdout
     # A folder in the place of the curves makes the job fail, and only that one.
     (broken,) = (tmp_path / "runs").glob("adaptive-rf-modified-2-demo-*")
     (broken / "metrics.jsonl").unlink(missing_ok=True)
@@ -183,7 +183,7 @@ def test_two_rows_run_once_render_and_fail_by_the_cell(tmp_path: Path, monkeypat
     third = run("table1", *rows, *options, cwd=tmp_path)
     assert third.returncode == 1
     assert "failed: [Errno 21] Is a directory" in third.stdout
-    assert "3 of 300 steps" in third.stdout
+    assert "3 of 550 steps" in third.stdout
 
 
 def test_the_listing_says_what_is_no_table_of_printed_numbers(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

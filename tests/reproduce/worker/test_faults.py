@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -79,8 +80,8 @@ def test_an_evaluation_names_batch_picture_and_count(step: str) -> None:
 def test_a_training_loss_that_is_nan_names_what_was_learned(store: Store, tiny: Callable[..., Job]) -> None:
     run = store.prepare(tiny(learning_rate=1e6, batch_norm=False, inflated=True, norm=False))
     assert work(run.folder) == 1
-    assert "Expected a finite training loss, but got " in run.error
-    assert " with f = " in run.error
+    # A step that is too large may spoil f itself; then the next map has no size, before there is a loss.
+    assert re.match(r"Expected (a finite training loss, but got .* with f = |`factor` to be finite, but got nan)", run.error)
 
 
 def spoiled(content: bytearray, how: str) -> bytes:
